@@ -1,0 +1,56 @@
+# Kyara: every target does its own set-up. `make run` serves the site, `make test` checks everything.
+SHELL := /bin/bash
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 5000
+THREADS ?= 8
+BIN := .venv/bin
+
+.PHONY: run test lint bench screenshot clean help
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+.venv/serve.stamp: requirements-serve.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Kyara needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11, say.")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt requirements.txt .venv/serve.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+static/vendor/.stamp: package-lock.json scripts/install_browser_libraries.py | .venv/serve.stamp
+	$(BIN)/python scripts/install_browser_libraries.py
+	@touch $@
+
+static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_libraries.py | .venv/serve.stamp
+	$(BIN)/python scripts/install_browser_libraries.py --checkers
+	@touch static/vendor/.stamp $@
+
+.venv/chromium.stamp: scripts/install_chromium.sh | .venv/serve.stamp
+	@bash scripts/install_chromium.sh
+	@touch $@
+
+run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
+	$(BIN)/gunicorn --bind $(HOST):$(PORT) --workers 1 --threads $(THREADS) --worker-class gthread \
+	  --access-logfile - --timeout 60 --graceful-timeout 20 'app:create_app()'
+
+lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/run_node_tool.py pyright
+	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
+	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
+
+test: lint .venv/chromium.stamp  ## set up, then all checks and tests, browser included
+	$(BIN)/python -m pytest
+
+screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
+	$(BIN)/python scripts/take_screenshots.py
+
+clean:  ## remove what set-up installed
+	rm -rf .venv node_modules static/vendor

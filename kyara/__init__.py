@@ -1,0 +1,3 @@
+"""Kyara answers one question: who is this anime character?"""
+
+__version__ = "0.1.0"

