@@ -1,0 +1,163 @@
+"""The page that visitors see, and the language in which they see it.
+
+In: the browser's languages, or the one chosen on the page. Out: HTML, with the sentences and
+addresses that the page's scripts need in one JSON block.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+blueprint = Blueprint("pages", __name__)
+
+LANGUAGE_COOKIE = "language"
+LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
+LOCALES = {"en": "en", "zh": "zh_Hans", "ja": "ja"}
+"""Language as the API spells it → locale of its translations."""
+LANGUAGE_NAMES = {"en": ("English", "EN"), "zh": ("简体中文", "中"), "ja": ("日本語", "日")}
+"""Each language in itself, in full and for narrow screens."""
+
+
+def select_language() -> str:
+    """Choose `en`, `zh` or `ja`: the reader's switch first, then the browser's languages."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in LOCALES:
+        return chosen
+    return request.accept_languages.best_match(LOCALES, default="en") or "en"
+
+
+def select_locale() -> str:
+    """Choose the locale for Flask-Babel."""
+    return LOCALES[select_language()]
+
+
+@blueprint.app_context_processor
+def describe_languages() -> dict[str, object]:
+    """Give every template the reader's language and those to choose from."""
+    return {
+        "language": select_language(),
+        "locale": select_locale().replace("_", "-"),
+        "language_names": LANGUAGE_NAMES,
+    }
+
+
+@blueprint.get("/")
+def show_page() -> Response:
+    """Show the page; `?lang=ja` remembers a language first."""
+    chosen = request.args.get("lang")
+    if chosen is not None:
+        return remember_language(chosen)
+    page = render_template("index.html", urls=script_urls(), messages=script_messages())
+    response = make_response(page)
+    response.headers["Cache-Control"] = "no-cache"
+    response.vary.update(("Accept-Language", "Cookie"))
+    return response
+
+
+def remember_language(language: str) -> Response:
+    """Redirect to the page, with a cookie if the language is one of ours."""
+    response = redirect(url_for("pages.show_page"), code=303)
+    if language in LOCALES:
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            language,
+            max_age=LANGUAGE_COOKIE_SECONDS,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+def script_urls() -> dict[str, str]:
+    """Return the addresses that scripts load by themselves."""
+    files = {
+        "worker": "js/detector-worker.js",
+        "opencv": "vendor/opencv.js",
+        "cascade": "vendor/lbpcascade_animeface.xml",
+        "settings": "detector.json",
+        "example": "vendor/example.png",
+    }
+    return {name: url_for("static", filename=path) for name, path in files.items()}
+
+
+def script_messages() -> dict[str, str]:
+    """Return every sentence that scripts say, in the reader's language.
+
+    `{name}` is replaced by the scripts. Keys with `_one` and `_other` are chosen by the number.
+    """
+    return {
+        # opening a picture
+        "opening": _("Opening the picture…"),
+        "unreadable": _(
+            "Your browser cannot read this file. PNG, JPEG, WebP, AVIF, BMP, GIF and common videos work."
+        ),
+        "example_failed": _("The example could not be loaded."),
+        "dropped_link": _(
+            "That was a link, not a picture. Copy the picture and paste it here, or save it first."
+        ),
+        "frame_of": _("Frame {number} of {total}"),
+        "time_of": _("{time} of {total}"),
+        # finding faces
+        "loading_finder": _("Loading the face finder…"),
+        "finder_failed": _(
+            "The face finder could not be loaded. You can still draw a box around a face."
+        ),
+        "finding": _("Looking for faces…"),
+        "no_faces": _("No face found. Draw a box around a face, or ask for more faces below."),
+        "no_faces_frame": _("No face in this frame. Try another frame, or draw a box around a face."),
+        "too_many": _("Only the first {limit} faces can be identified at once."),
+        "strictness": _("Level {number} of {total}"),
+        # asking
+        "asking_one": _("One face. Asking who it is…"),
+        "asking_other": _("{count} faces. Asking who they are…"),
+        "done_one": _("One face, {known} recognized."),
+        "done_other": _("{count} faces, {known} recognized."),
+        "busy": _("Kyara is busy. Trying again in {seconds} s…"),
+        "busy_for_long": _("Kyara is very busy right now."),
+        "offline": _("You are offline. Kyara asks again as soon as you are back."),
+        "unreachable": _("Kyara cannot be reached."),
+        "refused": _("Kyara could not answer: {detail}"),
+        "try_again": _("Try again"),
+        # boxes and cards
+        "picture": _("Picture"),
+        "face_number": _("Face {number}"),
+        "box_label": _("Face {number}: {who}"),
+        "box_role": _("face box"),
+        "box_added": _(
+            "Box added. Move it with the arrow keys, resize it with Shift and the arrow keys."
+        ),
+        "box_removed": _("Face {number} removed."),
+        "undone": _("Undone."),
+        "redone": _("Done again."),
+        "identify_one": _("Identify 1 face"),
+        "identify_other": _("Identify {count} faces"),
+        "identified": _("All identified"),
+        "unknown": _("Not someone I know"),
+        "closest": _("Closest guesses"),
+        "not_asked": _("Not identified yet"),
+        "asked": _("Asking…"),
+        "stale": _("The box has changed since this answer."),
+        "not_answered": _("No answer"),
+        "confidence_of": _("{name}: {percent} sure"),
+        "crop_of": _("Crop of face {number}"),
+        "wrong_about": _("Wrong? Correct the answer for face {number}"),
+        "remove_face": _("Remove face {number}"),
+        "add_character": _("Who is it? Tell Kyara who face {number} is"),
+        # reports
+        "label_missing": _("Write a name, or choose one of the other two."),
+        "label_too_long": _("A name has at most {limit} characters."),
+        "characters_found_one": _("One suggestion"),
+        "characters_found_other": _("{count} suggestions"),
+        "report_sending": _("Sending your report…"),
+        "report_waiting": _("No connection. Your report is kept and will be sent."),
+        "report_thanks": _("Thank you! A person will check it; then Kyara learns from it."),
+        "report_refused": _("Your report was not taken: {detail}"),
+        "report_withdrawn": _("Your report is withdrawn."),
+        "report_too_late": _("It was too late to withdraw the report."),
+        "undo": _("Undo"),
+        "undo_in": _("Undo ({seconds})"),
+        "close": _("Close"),
+    }

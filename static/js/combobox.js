@@ -1,0 +1,157 @@
+/**
+ * A text field that suggests characters (ARIA 1.2 combobox): arrows choose, Enter takes, Escape
+ * closes. What is typed and not in the list is fine too.
+ */
+
+import { findCharacters } from "./api.js";
+import { copyTemplate, part } from "./elements.js";
+import { say, settings } from "./messages.js";
+import { announce } from "./status.js";
+
+/** @typedef {import("./api.js").Character} Character */
+
+const TYPING_PAUSE_MS = 150;
+
+export class CharacterField {
+  /** @type {Character[]} */
+  #options = [];
+  /** @type {Character[]} shown while nothing is typed */
+  #suggested = [];
+  /** @type {Character | null} */
+  #chosen = null;
+  #active = -1;
+  #timer = 0;
+  /** @type {AbortController | null} */
+  #search = null;
+
+  /** @param {HTMLInputElement} input @param {HTMLElement} list */
+  constructor(input, list) {
+    this.input = input;
+    this.list = list;
+    input.addEventListener("input", () => this.#handleTyping());
+    input.addEventListener("focus", () => this.#showSuggested());
+    input.addEventListener("click", () => this.#showSuggested());
+    input.addEventListener("blur", () => this.close());
+    input.addEventListener("keydown", (event) => this.#handleKey(event));
+    // The mouse must not take the focus from the field, or the list would close under it.
+    list.addEventListener("pointerdown", (event) => event.preventDefault());
+    list.addEventListener("mousedown", (event) => event.preventDefault());
+    list.addEventListener("click", (event) => {
+      const option = event.target instanceof Element ? event.target.closest("li") : null;
+      if (option) this.#choose([...list.children].indexOf(option));
+    });
+  }
+
+  /** Empty the field. @param {Character[]} suggested offered before anything is typed */
+  reset(suggested) {
+    this.input.value = "";
+    this.#chosen = null;
+    this.#suggested = suggested;
+    this.close();
+  }
+
+  /** The label of the chosen character, or what was typed. */
+  get label() {
+    const text = this.input.value.trim();
+    if (this.#chosen?.name === text) return this.#chosen.label;
+    const named = this.#options.filter((option) => option.name.toLowerCase() === text.toLowerCase());
+    return named.length === 1 ? named[0].label : text.normalize("NFC");
+  }
+
+  get isOpen() {
+    return !this.list.hidden;
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#search?.abort();
+    this.list.hidden = true;
+    this.input.setAttribute("aria-expanded", "false");
+    this.#activate(-1);
+  }
+
+  #showSuggested() {
+    if (this.input.value === "" && this.#suggested.length > 0) this.#show(this.#suggested);
+  }
+
+  #handleTyping() {
+    clearTimeout(this.#timer);
+    this.#chosen = null;
+    if (this.input.value.trim() === "") {
+      this.close();
+      this.#showSuggested();
+      return;
+    }
+    this.#timer = window.setTimeout(() => void this.#lookUp(), TYPING_PAUSE_MS);
+  }
+
+  async #lookUp() {
+    this.#search?.abort();
+    const search = new AbortController();
+    this.#search = search;
+    try {
+      const found = await findCharacters(this.input.value.trim(), settings.language, search.signal);
+      if (!search.signal.aborted) this.#show(found);
+    } catch {
+      // Without suggestions the field is still a field.
+      if (!search.signal.aborted) this.close();
+    }
+  }
+
+  /** @param {Character[]} options */
+  #show(options) {
+    this.#options = options;
+    this.list.replaceChildren(...options.map(createOption));
+    this.#activate(-1);
+    this.list.hidden = options.length === 0;
+    this.input.setAttribute("aria-expanded", String(options.length > 0));
+    announce(say("characters_found", { count: options.length }));
+  }
+
+  /** @param {number} index */
+  #activate(index) {
+    this.#active = index;
+    [...this.list.children].forEach((option, each) => {
+      option.setAttribute("aria-selected", String(each === index));
+      if (each === index) option.scrollIntoView({ block: "nearest" });
+    });
+    if (index < 0) this.input.removeAttribute("aria-activedescendant");
+    else this.input.setAttribute("aria-activedescendant", this.list.children[index].id);
+  }
+
+  /** @param {number} index */
+  #choose(index) {
+    this.#chosen = this.#options[index];
+    this.input.value = this.#chosen.name;
+    this.close();
+    this.input.dispatchEvent(new CustomEvent("choose"));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #handleKey(event) {
+    if (event.isComposing) return; // Enter and the arrows belong to the input method
+    const count = this.#options.length;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (!this.isOpen) this.input.value === "" ? this.#showSuggested() : void this.#lookUp();
+      else if (event.key === "ArrowDown") this.#activate((this.#active + 1) % count);
+      else this.#activate((this.#active <= 0 ? count : this.#active) - 1);
+    } else if (event.key === "Enter" && this.isOpen && this.#active >= 0) {
+      event.preventDefault();
+      this.#choose(this.#active);
+    } else if (event.key === "Escape" && this.isOpen) {
+      event.preventDefault(); // the list closes, the dialog stays
+      event.stopPropagation();
+      this.close();
+    }
+  }
+}
+
+/** @param {Character} character @param {number} index */
+function createOption({ name, work }, index) {
+  const option = copyTemplate("option-template");
+  option.id = `report-option-${index}`;
+  part(option, ".option-name").textContent = name;
+  part(option, ".option-work").textContent = work;
+  return option;
+}

@@ -1,0 +1,42 @@
+/**
+ * Sentences in the reader's language, and the few settings that the server hands to the page.
+ * Both come in one JSON block of the page, so that no script stands in the HTML.
+ */
+
+/**
+ * @typedef {object} Settings
+ * @property {"en" | "zh" | "ja"} language as the API spells it
+ * @property {string} locale as the browser spells it
+ * @property {{worker: string, opencv: string, cascade: string, settings: string, example: string}} urls
+ * @property {Record<string, string>} messages
+ */
+
+/** @type {Settings} */
+export const settings = JSON.parse(document.getElementById("page-settings")?.textContent ?? "{}");
+
+const plural = new Intl.PluralRules(settings.locale);
+const percent = new Intl.NumberFormat(settings.locale, { style: "percent" });
+
+/**
+ * The sentence for a key, with `{name}` replaced. A `count` chooses between `key_one` and `key_other`.
+ * @param {string} key @param {Record<string, string | number>} [values] @returns {string}
+ */
+export function say(key, values = {}) {
+  const form = "count" in values ? `${key}_${plural.select(Number(values.count))}` : key;
+  const sentence = settings.messages[form] ?? settings.messages[`${key}_other`] ?? settings.messages[key];
+  if (sentence === undefined) throw new Error(`No message is called ${key}.`);
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/** 0.987 → "99%"; what is not quite certain never reads 100%. @param {number} share */
+export function sayPercent(share) {
+  if (share > 0 && share < 0.01) return `<${percent.format(0.01)}`;
+  return percent.format(share < 1 ? Math.min(share, 0.99) : 1);
+}
+
+/** 75.3 → "1:15.3" @param {number} seconds */
+export function sayTime(seconds) {
+  const tenths = Math.round(seconds * 10);
+  const minutes = Math.floor(tenths / 600);
+  return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
+}

@@ -1,0 +1,125 @@
+/**
+ * Finds the faces of the current picture, and then has the server asked about them.
+ */
+
+import { isAbort } from "./api.js";
+import { Detector } from "./detector.js";
+import { say } from "./messages.js";
+
+/** @typedef {import("./state.js").PageState} PageState */
+/** @typedef {import("./status.js").StatusLine} StatusLine */
+/** @typedef {import("./identification.js").Identification} Identification */
+
+/** Emits `change` when it starts, ends, or knows how many levels there are. */
+export class FaceSearch extends EventTarget {
+  /** @type {Detector | null} */
+  #detector = null;
+  /** @type {Promise<void> | null} */
+  #loading = null;
+  #progress = 0;
+  #run = 0;
+  /** @type {number | null} how many faces the reader wants: null is the detector's own default */
+  level = null;
+  running = false;
+
+  /**
+   * @param {import("./messages.js").Settings["urls"]} urls
+   * @param {PageState} state @param {StatusLine} status @param {Identification} identification
+   */
+  constructor(urls, state, status, identification) {
+    super();
+    this.urls = urls;
+    this.state = state;
+    this.status = status;
+    this.identification = identification;
+  }
+
+  /** How many steps the more-or-fewer-faces control has, and which one is chosen; null until loaded. */
+  get levels() {
+    const detector = this.#detector;
+    if (!detector?.levels) return null;
+    return { count: detector.levels, chosen: this.level ?? detector.defaultLevel };
+  }
+
+  /** Load the face finder, once; a failed load can be tried again. @returns {Promise<void>} */
+  load() {
+    this.#loading ??= this.#startLoading();
+    return this.#loading;
+  }
+
+  /** Look for faces in the picture as it is now; an earlier search is given up. */
+  async run() {
+    const { picture } = this.state;
+    const run = this.cancel();
+    if (!picture) return;
+    this.#setRunning(true);
+    try {
+      if (!this.levels) this.#showProgress();
+      await this.load();
+      if (run !== this.#run) return;
+      this.status.show({ kind: "busy", text: say("finding") });
+      const copy = await createImageBitmap(picture.bitmap);
+      const boxes = (await this.#detector?.detect(copy, this.levels?.chosen)) ?? [];
+      if (run !== this.#run) return;
+      this.#setRunning(false);
+      this.state.takeDetected(boxes);
+      this.#goOn();
+    } catch (error) {
+      if (run !== this.#run || isAbort(error)) return;
+      this.#setRunning(false);
+      this.#explain();
+    }
+  }
+
+  /** Give up the search and the question that are under way. @returns {number} */
+  cancel() {
+    this.identification.cancel();
+    this.#setRunning(false);
+    this.#run += 1;
+    return this.#run;
+  }
+
+  async #startLoading() {
+    const detector = new Detector(this.urls);
+    this.#progress = 0;
+    try {
+      await detector.load((fraction) => {
+        this.#progress = fraction;
+        if (this.running) this.#showProgress();
+      });
+      this.#detector = detector;
+      this.dispatchEvent(new Event("change"));
+    } catch (error) {
+      detector.close();
+      this.#loading = null;
+      throw error;
+    }
+  }
+
+  #showProgress() {
+    this.status.show({ kind: "busy", text: say("loading_finder"), progress: this.#progress });
+  }
+
+  #goOn() {
+    if (this.state.faces.length === 0) {
+      const many = (this.state.picture?.frameCount ?? 1) > 1;
+      this.status.show({ kind: "info", text: say(many ? "no_faces_frame" : "no_faces") });
+    } else if (this.state.waiting().length > 0) {
+      void this.identification.askWaiting();
+    } else {
+      this.identification.sayDone();
+    }
+  }
+
+  #explain() {
+    const act = () => void this.run();
+    this.status.show({ kind: "error", text: say("finder_failed"), action: say("try_again"), act });
+  }
+
+  /** @param {boolean} running */
+  #setRunning(running) {
+    if (this.running === running) return;
+    this.running = running;
+    this.dispatchEvent(new Event("change"));
+  }
+}
