@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from kyara.errors import BadInputError, KyaraError
-from kyara.images import read_image, resize_pixels
+from kyara.images import SUFFIXES, read_image, resize_pixels
 
 SPLITS = ("train", "val", "test")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif"})
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,6 @@ def load_faces(faces: Sequence[Face], size_px: int) -> np.ndarray:
         except KyaraError as error:
             raise BadInputError(f"{face.path}: {error}") from error
     return pixels
-
 
 
 def count_labels(faces: Sequence[Face]) -> Counter[str]:

@@ -38,6 +38,13 @@ class NotFoundError(KyaraError):
     title = "Not found"
 
 
+class TooLateError(KyaraError):
+    """What was asked for can no longer be done."""
+
+    status = 409
+    title = "Too late"
+
+
 class TooLargeError(KyaraError):
     """More bytes, pixels or crops than Kyara accepts."""
 

@@ -23,6 +23,9 @@ CROP_FORMATS = ("PNG", "JPEG", "WEBP")
 FILE_FORMATS = (*CROP_FORMATS, "AVIF", "BMP", "GIF")
 """What the command line and the dataset reader take."""
 
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif"})
+"""File names that are taken for pictures when a folder is read."""
+
 # Our own cap is checked first; Pillow's warning would only repeat it.
 Image.MAX_IMAGE_PIXELS = 2 * MAX_IMAGE_PIXELS
 
@@ -163,3 +166,8 @@ def crop_pixels(pixels: np.ndarray, box: Box) -> np.ndarray:
     if right <= left or bottom <= top:
         raise BadInputError(f"The box {box} lies outside the {width}×{height} picture.")
     return pixels[top:bottom, left:right]
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return every picture file below a folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)

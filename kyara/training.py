@@ -39,6 +39,7 @@ class Plan:
         label_smoothing: share of the target spread over all classes.
         dropout: share of features dropped before the softmax layer.
         balance: 0 draws faces as they come, 1 draws every label equally often.
+        norm_momentum: of batch normalisation's moving averages; lower it for runs of few steps.
         seed: of every random choice.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     label_smoothing: float = 0.1
     dropout: float = 0.2
     balance: float = 0.3
+    norm_momentum: float = 0.99
     seed: int = 1
 
 
@@ -92,6 +94,7 @@ def train_network(
             validation_data=(val_pixels, val_targets),
             initial_epoch=epoch,
             epochs=epoch + 1,
+            shuffle=False,
             verbose=0 if quiet else "auto",
         )
         history.append({name: float(values[-1]) for name, values in fit.history.items()})
@@ -132,7 +135,11 @@ def _open_run(
         decay_steps=max(plan.epochs * steps - steps // 2, 1),
     )
     model.compile(
-        keras.optimizers.SGD(rate, momentum=0.9, nesterov=True),
+        keras.optimizers.SGD(
+            rate,  # type: ignore[arg-type]
+            momentum=0.9,
+            nesterov=True,
+        ),
         keras.losses.CategoricalCrossentropy(label_smoothing=plan.label_smoothing),
         metrics=[
             keras.metrics.CategoricalAccuracy(name="top1"),
@@ -152,7 +159,14 @@ def build_network(plan: Plan, classes: int) -> Any:
     import keras
 
     shape = (plan.input_px, plan.input_px, 3)
-    backbone = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape)
+    backbone = keras.applications.InceptionV3(
+        include_top=False,
+        weights=None,  # type: ignore[arg-type]
+        input_shape=shape,
+    )
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = plan.norm_momentum
     pooled = keras.layers.GlobalAveragePooling2D(name=FEATURES_LAYER)(backbone.output)
     kept = keras.layers.Dropout(plan.dropout, seed=plan.seed)(pooled)
     answer = keras.layers.Dense(classes, activation="softmax", name="head")(kept)
@@ -217,5 +231,3 @@ def _as_dataset(
     steps = -(-len(order) // plan.batch)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(4)
-
-

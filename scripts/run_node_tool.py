@@ -1,4 +1,4 @@
-"""Run a checker from node_modules (tsc, pyright) with the machine's node or the virtual environment's."""
+"""Run a checker from node_modules (tsc, pyright) with the machine's node or the environment's."""
 
 from __future__ import annotations
 

@@ -15,7 +15,14 @@ from sqlalchemy import URL, Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
-from kyara.errors import BadInputError, BusyError, KyaraError, NotFoundError, StorageFullError
+from kyara.errors import (
+    BadInputError,
+    BusyError,
+    KyaraError,
+    NotFoundError,
+    StorageFullError,
+    TooLateError,
+)
 from kyara.images import Box
 from kyara.reports import files, rows
 from kyara.reports.recovery import Recovery, recover
@@ -35,13 +42,6 @@ UNDO_S = 60
 _ATTEMPTS = 10
 
 _log = logging.getLogger(__name__)
-
-
-class TooLateError(KyaraError):
-    """The report can no longer be taken back."""
-
-    status = 409
-    title = "Too late"
 
 
 class ReportStore:

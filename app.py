@@ -1,0 +1,200 @@
+"""The Flask application factory: wiring, headers, errors. No model code.
+
+    flask --debug run                     development
+    gunicorn --threads 8 'app:create_app()'   what `make run` does
+
+Every configuration key NAME is read from the environment as KYARA_NAME.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Response, g, render_template, request
+from flask_babel import Babel
+from flask_bootstrap import Bootstrap5
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+
+import kyara
+from classification import Classifier
+from kyara.errors import BadInputError, BundleError, BusyError, KyaraError
+from kyara.registry import MODEL_FOLDER, find_serving
+from kyara.reports import ReportStore
+from kyara.web import api, pages, reports
+from kyara.web.schemas import ProblemOut
+
+ROOT = Path(__file__).resolve().parent
+DEFAULTS: Mapping[str, Any] = {
+    "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
+    "MODEL_FOLDER": str(MODEL_FOLDER),
+    "MAX_QUEUED": 6,
+    "REPORT_FOLDER": str(ROOT / "user_report"),
+    "REPORT_DATABASE_URL": "",
+    "REPORT_QUOTA_BYTES": 2 * 1024**3,
+    "SEND_FILE_MAX_AGE_DEFAULT": 3600,
+    "BOOTSTRAP_SERVE_LOCAL": True,
+    "BABEL_DEFAULT_LOCALE": "en",
+    "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
+    "AUTO_404_RESPONSE": False,
+    "VALIDATION_ERROR_STATUS_CODE": 422,
+}
+DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
+
+logger = logging.getLogger("kyara")
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
+    """Build the application.
+
+    Args:
+        config: overrides of `DEFAULTS`; they win over KYARA_* in the environment.
+
+    Returns:
+        A ready WSGI application. Without a usable model it starts all the same and answers 503.
+    """
+    app = APIFlask(
+        __name__, title="Kyara", version=kyara.__version__, spec_path="/api/openapi.json", docs_path=None
+    )
+    app.config.from_mapping(DEFAULTS)
+    app.config.from_prefixed_env("KYARA")
+    app.config.update(config or {})
+    app.config["DESCRIPTION"] = DESCRIPTION
+    app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
+    app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
+    Bootstrap5(app)
+    Babel(app, locale_selector=pages.select_locale)
+    app.extensions["kyara_model"] = _load_model(app)
+    app.extensions["kyara_reports"] = ReportStore(
+        Path(app.config["REPORT_FOLDER"]),
+        app.config["REPORT_DATABASE_URL"] or None,
+        quota_bytes=app.config["REPORT_QUOTA_BYTES"],
+    )
+    for module in (pages, api, reports):
+        app.register_blueprint(module.blueprint)
+    app.jinja_env.globals["csp_nonce"] = _csp_nonce
+    app.before_request(_require_json)
+    app.after_request(_add_headers)
+    _register_errors(app)
+    return app
+
+
+def _load_model(app: APIFlask) -> api.ModelQueue:
+    places = app.config["MAX_QUEUED"]
+    try:
+        return api.ModelQueue(Classifier(find_serving(Path(app.config["MODEL_FOLDER"]))), "", places)
+    except BundleError as error:
+        logger.error("%s", error)
+        return api.ModelQueue(None, str(error), places)
+
+
+def _csp_nonce() -> str:
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return g.csp_nonce
+
+
+def _require_json() -> None:
+    """Refuse bodies of another type: a form on a strange site cannot post here."""
+    if not request.path.startswith("/api/") or request.method != "POST":
+        return
+    if not request.is_json:
+        raise UnsupportedMediaType(
+            f"The body must be application/json; received {request.mimetype or 'no content type'}."
+        )
+    try:
+        json.loads(request.get_data())
+    except RecursionError as error:  # webargs, which parses it for the routes, knows neither of these
+        raise BadInputError("The JSON is nested too deeply.") from error
+    except ValueError as error:
+        raise BadInputError(f"The body is not valid JSON: {error}.") from error
+
+
+def _add_headers(response: Response) -> Response:
+    nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
+    policy = {
+        "default-src": "'none'",
+        "script-src": f"'self' 'wasm-unsafe-eval' {nonce}",
+        "style-src": f"'self' {nonce}",
+        "worker-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self' data: blob:",
+        "media-src": "'self' blob:",
+        "font-src": "'self'",
+        "manifest-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    text = "; ".join(f"{name} {value}".strip() for name, value in policy.items())
+    response.headers["Content-Security-Policy"] = text
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    return response
+
+
+def _register_errors(app: APIFlask) -> None:
+    def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
+        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else {}
+        return answer_problem(error.status, error.title, str(error), headers, error.crop)
+
+    def answer_http_error(error: HTTPException) -> Any:
+        if error.code is None or error.code < 400:
+            return error
+        return answer_problem(error.code, error.name, error.description or error.name)
+
+    def answer_api_error(error: HTTPError) -> tuple[Any, int, dict[str, str]]:
+        detail = _join_messages(error.detail) or error.message
+        return answer_problem(
+            error.status_code,
+            error.message,
+            detail,
+            {},
+        )
+
+    def answer_unexpected(error: Exception) -> tuple[Any, int, dict[str, str]]:
+        logger.exception("Unexpected error on %s %s", request.method, request.path)
+        return answer_problem(
+            500, "Internal Server Error", "Something went wrong here. It has been logged."
+        )
+
+    app.error_processor(answer_api_error)  # takes Werkzeug's errors too: ours come after it
+    app.register_error_handler(KyaraError, answer_kyara_error)
+    app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(Exception, answer_unexpected)
+
+
+def answer_problem(
+    status: int,
+    title: str,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    crop: int | None = None,
+) -> tuple[Any, int, dict[str, str]]:
+    """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
+    if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
+        return render_template("error.html", status=status, title=title, detail=detail), status, {}
+    problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if crop is not None:
+        problem["crop"] = crop
+    return problem, status, {**(headers or {}), "Content-Type": "application/problem+json"}
+
+
+def _join_messages(detail: Any, path: str = "") -> str:
+    """Turn marshmallow's nested messages into sentences: `crops.0: Not a valid string.`."""
+    if isinstance(detail, Mapping):
+        parts = (
+            _join_messages(value, f"{path}.{key}" if path and path != "json" else str(key))
+            for key, value in detail.items()
+        )
+        return " ".join(part for part in parts if part)
+    if isinstance(detail, list):
+        return " ".join(_join_messages(value, path) for value in detail)
+    return f"{path}: {detail}" if detail else ""

@@ -1,0 +1,33 @@
+"""The command line: one module per command. Exit status 0, 1 (bad input) or 2 (usage)."""
+
+from __future__ import annotations
+
+import click
+
+import kyara
+from kyara.commands.evaluate import evaluate
+from kyara.commands.identify import identify
+from kyara.commands.promote import promote
+from kyara.commands.train import train
+from kyara.errors import KyaraError
+
+
+class _Group(click.Group):
+    """Turns a KyaraError into one line on stderr and the exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KyaraError as error:
+            click.echo(f"kyara: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(kyara.__version__, prog_name="kyara")
+def main() -> None:
+    """Who is this anime character?"""
+
+
+for command in (identify, train, evaluate, promote):
+    main.add_command(command)

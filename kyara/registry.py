@@ -1,0 +1,58 @@
+"""Which bundle serves: `model/registry.json` names it and remembers those before it."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kyara.bundle import Bundle, load_bundle
+from kyara.errors import BundleError
+
+MODEL_FOLDER = Path(__file__).resolve().parent.parent / "model"
+REGISTRY_FILE = "registry.json"
+
+
+def find_serving(folder: Path = MODEL_FOLDER) -> Path:
+    """Return the folder of the bundle that serves.
+
+    Raises:
+        BundleError: no registry, or it cannot be read.
+    """
+    path = folder / REGISTRY_FILE
+    try:
+        name = json.loads(path.read_text(encoding="utf-8"))["serving"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"No model serves: {path} cannot be read ({error!r}).") from error
+    if not isinstance(name, str) or Path(name).name != name:
+        raise BundleError(f"No model serves: {path} names {name!r}.")
+    return folder / name
+
+
+def promote_bundle(name: str, folder: Path = MODEL_FOLDER) -> Bundle:
+    """Make a bundle the one that serves, after loading and verifying it.
+
+    Args:
+        name: of the bundle's folder under `folder`.
+        folder: the model folder.
+
+    Returns:
+        The bundle that serves now.
+
+    Raises:
+        BundleError: the bundle cannot be loaded; what served goes on serving.
+    """
+    bundle = load_bundle(folder / name)
+    path = folder / REGISTRY_FILE
+    history = json.loads(path.read_text(encoding="utf-8"))["history"] if path.exists() else []
+    entry = {
+        "name": name,
+        "version": bundle.version,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    partial = path.with_suffix(".partial")
+    text = json.dumps({"serving": name, "history": [*history, entry]}, indent=1) + "\n"
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+    return bundle

@@ -1,0 +1,1 @@
+"""Blueprints of the site: pages, the HTTP API, reports."""

@@ -1,0 +1,140 @@
+"""The HTTP API: identify, characters, health and its own documentation."""
+
+from __future__ import annotations
+
+import threading
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from apiflask import APIBlueprint
+from flask import current_app, render_template
+
+from classification import Classifier
+from kyara.errors import BundleError, BusyError, TooLargeError
+from kyara.images import MAX_IMAGE_PIXELS
+from kyara.web.crops import decode_crop
+from kyara.web.pages import select_language
+from kyara.web.schemas import CharactersIn, CharactersOut, HealthOut, IdentifyIn, IdentifyOut
+
+MAX_REQUEST_PIXELS = 4 * MAX_IMAGE_PIXELS
+"""All crops of one request together."""
+
+blueprint = APIBlueprint("api", __name__)
+
+
+class ModelQueue:
+    """The loaded model and the bounded queue in front of it."""
+
+    def __init__(self, classifier: Classifier | None, reason: str, places: int) -> None:
+        """Take the model, or why there is none, and how many requests may wait or run at once."""
+        self._classifier = classifier
+        self._reason = reason
+        self._places = threading.BoundedSemaphore(places)
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model that serves.
+
+        Raises:
+            BundleError: none does.
+        """
+        if self._classifier is None:
+            raise BundleError(self._reason)
+        return self._classifier
+
+    @contextmanager
+    def place(self) -> Iterator[Classifier]:
+        """Hold a place in the queue.
+
+        Raises:
+            BusyError: every place is taken.
+            BundleError: no model serves.
+        """
+        classifier = self.classifier
+        if not self._places.acquire(blocking=False):
+            raise BusyError("Many people are asking at once. Please try again in a few seconds.")
+        try:
+            yield classifier
+        finally:
+            self._places.release()
+
+
+def find_model() -> ModelQueue:
+    """Return this application's model."""
+    return current_app.extensions["kyara_model"]
+
+
+@blueprint.post("/api/identify")
+@blueprint.input(IdentifyIn, location="json", arg_name="request_data")
+@blueprint.output(IdentifyOut)
+@blueprint.doc(summary="Who is in these crops?", responses=[400, 413, 415, 422, 503])
+def identify(request_data: dict[str, Any]) -> dict[str, Any]:
+    """Answer the most likely characters of 1 to 32 face crops. Crops are never written to disk."""
+    started = time.perf_counter()
+    language = request_data.get("language") or select_language()
+    with find_model().place() as classifier:
+        faces = classifier.identify(_decode_crops(request_data["crops"]), top_k=request_data["top_k"])
+    return {
+        "model": {"name": classifier.bundle.name, "version": classifier.bundle.version},
+        "faces": [classifier.describe(face, language) for face in faces],
+        "took_ms": round((time.perf_counter() - started) * 1000, 1),
+    }
+
+
+def _decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
+    """Decode one crop at a time, so that only one is unpacked in memory."""
+    total = 0
+    for index, crop in enumerate(crops):
+        pixels = decode_crop(crop, index=index)
+        total += pixels.shape[0] * pixels.shape[1]
+        if total > MAX_REQUEST_PIXELS:
+            raise TooLargeError(
+                f"The crops have more than {MAX_REQUEST_PIXELS:,} pixels together; send fewer.",
+                crop=index,
+            )
+        yield pixels
+
+
+@blueprint.get("/api/characters")
+@blueprint.input(CharactersIn, location="query", arg_name="query_data")
+@blueprint.output(CharactersOut)
+@blueprint.doc(summary="Characters that the model knows", responses=[422, 503])
+def characters(query_data: dict[str, Any]) -> dict[str, Any]:
+    """Complete a name: matches in any language, those that begin with the query first."""
+    language = query_data.get("language") or select_language()
+    wanted = _fold(query_data["query"])
+    found = []
+    for character in find_model().classifier.bundle.characters:
+        texts = [character.label.replace("_", " "), character.label]
+        texts += [*character.name.values(), *character.work.values()]
+        folded = [_fold(text) for text in texts]
+        if any(wanted in text for text in folded):
+            first = any(text.startswith(wanted) for text in folded)
+            found.append((not first, character.to_json(language)))
+    found.sort(key=lambda pair: (pair[0], pair[1]["name"]))
+    return {"characters": [entry for _, entry in found[: query_data["limit"]]]}
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+@blueprint.get("/healthz")
+@blueprint.output(HealthOut)
+@blueprint.doc(summary="Is a model serving?", responses=[503])
+def healthz() -> dict[str, Any]:
+    """Answer 200 while a model serves, else 503."""
+    bundle = find_model().classifier.bundle
+    model = {"name": bundle.name, "version": bundle.version, "characters": len(bundle.characters)}
+    return {"status": "ok", "model": model}
+
+
+@blueprint.get("/api/docs")
+@blueprint.doc(hide=True)
+def docs() -> str:
+    """Show the OpenAPI document with Swagger UI, served from here."""
+    return render_template("api-docs.html")

@@ -1,0 +1,149 @@
+"""Fixtures: a tiny model that the real code trains, and a fresh app and report store for every test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from drawings import write_dataset
+from flask.testing import FlaskClient
+
+from app import create_app
+from classification import Classifier
+
+ROOT = Path(__file__).resolve().parent.parent
+# What the tiny model is made by: when one of these changes it is trained again.
+_LEARNING_SOURCES = (
+    "augment",
+    "backbone",
+    "bundle",
+    "dataset",
+    "export",
+    "gallery",
+    "images",
+    "training",
+)
+TINY_NAMES = {
+    "aka_ribbon": {
+        "name": {"en": "Aka Ribbon", "zh": "红丝带", "ja": "赤リボン"},
+        "work": {"en": "The Drawn Four", "zh": "四个画中人", "ja": "描かれた四人"},
+    },
+    "ao_glasses": {
+        "name": {"en": "Ao Glasses", "zh": "蓝眼镜", "ja": "青めがね"},
+        "work": {"en": "The Drawn Four", "zh": "四个画中人", "ja": "描かれた四人"},
+    },
+}
+
+
+def run_kyara(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kyara", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check and done.returncode:
+        pytest.fail(
+            f"kyara {arguments} exited {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        )
+    return done
+
+
+@pytest.fixture(scope="session")
+def tiny(request: pytest.FixtureRequest) -> Path:
+    """A folder with `data/` (drawn faces) and `model/` (a bundle trained on them that serves).
+
+    Training takes a minute, so the result is kept in pytest's cache under a hash of what made it.
+    """
+    sources = [ROOT / "kyara" / f"{name}.py" for name in _LEARNING_SOURCES]
+    sources += [Path(__file__), Path(__file__).with_name("drawings.py")]
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    assert request.config.cache is not None
+    cache = request.config.cache.mkdir("kyara_tiny")
+    folder = cache / key
+    if not (folder / "model" / "registry.json").exists():
+        for old in cache.iterdir():
+            shutil.rmtree(old)
+        _train_tiny(folder)
+    return folder
+
+
+def _train_tiny(folder: Path) -> None:
+    data = write_dataset(folder / "data", 40)
+    names = folder / "names.json"
+    names.write_text(json.dumps(TINY_NAMES), encoding="utf-8")
+    models = folder / "model"
+    run_kyara(
+        *(
+            "train",
+            data,
+            "--name",
+            "tiny",
+            "--models",
+            models,
+            "--run",
+            folder / "run",
+            "--names",
+            names,
+        ),
+        *("--input-px", "75", "--epochs", "4", "--batch", "16", "--norm-momentum", "0.7"),
+    )
+    shutil.rmtree(folder / "run")
+    run_kyara("evaluate", models / "tiny", data, "--save")
+    run_kyara("promote", "tiny", "--models", models)
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tiny: Path) -> Path:
+    """The model folder with the tiny bundle."""
+    return tiny / "model"
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tiny: Path) -> Path:
+    """The drawn faces that the tiny bundle was trained on."""
+    return tiny / "data"
+
+
+@pytest.fixture
+def tiny_bundle(tiny_model_folder: Path) -> Path:
+    """The tiny bundle's folder; do not change it."""
+    return tiny_model_folder / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tiny_model_folder: Path) -> Classifier:
+    """The tiny bundle, loaded."""
+    return Classifier(tiny_model_folder / "tiny")
+
+
+@pytest.fixture
+def report_dir(tmp_path: Path) -> Path:
+    """A fresh folder for reports."""
+    return tmp_path / "user_report"
+
+
+@pytest.fixture
+def app(tiny_model_folder: Path, report_dir: Path) -> Iterator:
+    """A fresh application with the tiny model."""
+    app = create_app(
+        {"TESTING": True, "MODEL_FOLDER": str(tiny_model_folder), "REPORT_FOLDER": str(report_dir)}
+    )
+    yield app
+    app.extensions["kyara_reports"].close()
+
+
+@pytest.fixture
+def client(app) -> FlaskClient:
+    """A client of the fresh application."""
+    return app.test_client()
