@@ -10,9 +10,9 @@ import numpy as np
 
 from classification import Classifier
 from kyara.answers import measure_familiarity
-from kyara.dataset import Manifest
+from kyara.backbone import Backbone
+from kyara.dataset import Face, Manifest
 from kyara.errors import BadInputError
-from kyara.export import extract_faces
 from kyara.head import softmax
 from kyara.images import list_pictures, read_image
 from kyara.metrics import (
@@ -23,6 +23,20 @@ from kyara.metrics import (
     measure_top_k,
 )
 
+Progress = Callable[[int], None]
+"""Called with the number of faces done since the last call."""
+
+
+def extract_faces(
+    backbone: Backbone, faces: list[Face], progress: Progress = lambda done: None
+) -> np.ndarray:
+    """Return the features of dataset faces as serving computes them: `float32 (N, features)`."""
+    rows = []
+    for face in faces:
+        rows.append(backbone.extract([read_image(face.path)])[0])
+        progress(1)
+    return np.stack(rows)
+
 
 def evaluate_bundle(
     classifier: Classifier,
@@ -30,7 +44,7 @@ def evaluate_bundle(
     split: str,
     *,
     unknown: Path | None = None,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = lambda done: None,
 ) -> dict[str, Any]:
     """Measure closed-set recognition on one split, and rejection of strangers where some are given.
 
@@ -86,9 +100,7 @@ def evaluate_bundle(
     return metrics
 
 
-def _measure_strangers(
-    classifier: Classifier, folder: Path, progress: Callable[[int], None]
-) -> np.ndarray:
+def _measure_strangers(classifier: Classifier, folder: Path, progress: Progress) -> np.ndarray:
     paths = list_pictures(folder)
     if not paths:
         raise BadInputError(f"{folder} has no pictures.")

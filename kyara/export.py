@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,16 @@ from classification import Classifier
 from kyara.answers import measure_familiarity
 from kyara.backbone import Backbone
 from kyara.bundle import Bundle, Calibration, Character, Preprocessing, save_bundle
-from kyara.dataset import Face, Manifest
+from kyara.dataset import Manifest
 from kyara.errors import BadInputError, BundleError
+from kyara.evaluation import Progress, extract_faces
 from kyara.gallery import choose_references, scale_to_unit
-from kyara.images import read_image
 from kyara.metrics import fit_temperature
 from kyara.training import FEATURES_LAYER
 
 REFERENCES_PER_CHARACTER = 8
 KNOWN_ACCEPTED = 0.95
 """Share of unseen faces of known characters that the threshold lets pass as known."""
-
-Progress = Callable[[int], None]
 
 
 def export_bundle(
@@ -101,17 +99,6 @@ def convert_to_litert(network: Any) -> bytes:
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return converter.convert()
-
-
-def extract_faces(
-    backbone: Backbone, faces: list[Face], progress: Progress = lambda done: None
-) -> np.ndarray:
-    """Return the features of dataset faces as serving computes them: `float32 (N, features)`."""
-    rows = []
-    for face in faces:
-        rows.append(backbone.extract([read_image(face.path)])[0])
-        progress(1)
-    return np.stack(rows)
 
 
 def _build_gallery(features: np.ndarray, manifest: Manifest) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,10 +72,12 @@ def tiny(request: pytest.FixtureRequest) -> Path:
     assert request.config.cache is not None
     cache = request.config.cache.mkdir("kyara_tiny")
     folder = cache / key
-    if not (folder / "model" / "registry.json").exists():
-        for old in cache.iterdir():
-            shutil.rmtree(old)
-        _train_tiny(folder)
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            made = Path(scratch) / key
+            _train_tiny(made)
+            if not folder.exists():  # another test run may have been faster
+                made.rename(folder)
     return folder
 
 

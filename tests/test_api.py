@@ -158,7 +158,7 @@ def test_without_a_model_the_page_opens_and_the_api_answers_503(tmp_path, report
     body, content_type = crops_of(as_url(encode("PNG")))
     answer = client.post("/api/identify", data=body, content_type=content_type)
     assert answer.status_code == 503
-    assert "No model serves" in answer.json["detail"]
+    assert "No model serves" in answer.get_json()["detail"]
     app.extensions["kyara_reports"].close()
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from report_samples import TOKEN, OpenStore, draw_crop, list_files, query
 
-from kyara.errors import NotFoundError
+from kyara.errors import NotFoundError, TooLateError
 from kyara.reports import ReportState, ReportStore
-from kyara.reports.store import TooLateError
 
 
 def test_withdraw_removes_the_file_and_what_was_said(store: ReportStore, folder: Path) -> None:

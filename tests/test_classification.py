@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawings import LABELS
+
+from classification import Classifier
+from kyara.backbone import Backbone, prepare_crop
+from kyara.bundle import Preprocessing, View, load_bundle
+from kyara.dataset import read_manifest
+from kyara.errors import BundleError
+from kyara.images import encode_png, read_image
+
+
+def test_unseen_drawings_of_known_characters_are_recognised(tiny_classifier, tiny_data):
+    faces = read_manifest(tiny_data).of_split("test")
+    answers = tiny_classifier.identify(read_image(face.path) for face in faces)
+    right = [face.label == answer.answers[0].label for face, answer in zip(faces, answers, strict=True)]
+    assert sum(right) >= 0.9 * len(faces)
+
+
+def test_identify_gives_the_same_answer_every_time_and_in_any_company(tiny_classifier, tiny_data):
+    crops = [read_image(tiny_data / label / "003.png") for label in LABELS]
+    together = tiny_classifier.identify(crops)
+    assert together == tiny_classifier.identify(crops)
+    for face, crop in zip(together, crops, strict=True):
+        (alone,) = tiny_classifier.identify([crop])
+        assert [a.label for a in alone.answers] == [a.label for a in face.answers]
+        assert [a.confidence for a in alone.answers] == pytest.approx(
+            [a.confidence for a in face.answers]
+        )
+
+
+def test_identify_answers_no_crops_with_nothing(tiny_classifier):
+    assert tiny_classifier.identify([]) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 900), (900, 2), (700, 700)])
+def test_crops_of_any_size_are_answered(tiny_classifier, shape):
+    (face,) = tiny_classifier.identify([np.full((*shape, 3), 90, np.uint8)])
+    assert len(face.answers) == len(LABELS)
+
+
+def test_threads_get_their_own_answers(tiny_classifier, tiny_data):
+    crops = [read_image(tiny_data / label / "005.png") for label in LABELS]
+    alone = [tiny_classifier.identify([crop])[0] for crop in crops]
+    answers: dict[int, list] = {}
+
+    def ask(number: int) -> None:
+        answers[number] = [tiny_classifier.identify([crops[number]])[0] for _ in range(10)]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(crops))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(answers[number] == [alone[number]] * 10 for number in range(len(crops)))
+
+
+def test_a_mirrored_crop_has_the_same_features(tiny_classifier, tiny_data):
+    crop = read_image(tiny_data / "kiiro_star" / "007.png")
+    plain, mirrored = tiny_classifier.backbone.extract([crop, crop[:, ::-1]])
+    cosine = plain @ mirrored / np.linalg.norm(plain) / np.linalg.norm(mirrored)
+    assert cosine > 0.999
+
+
+def test_prepare_crop_scales_and_shows_each_view():
+    crop = np.zeros((8, 8, 3), np.uint8)
+    crop[:, 4:] = 255
+    views = (View(), View(mirror=True), View(inset=0.25))
+    shown = prepare_crop(crop, Preprocessing(8, (-1.0, 1.0), views))
+    assert shown.shape == (3, 8, 8, 3)
+    assert shown[0, 0, :, 0].tolist() == [-1] * 4 + [1] * 4
+    assert shown[1, 0, :, 0].tolist() == [1] * 4 + [-1] * 4
+    assert shown[2, 0, 0, 0] == -1
+    assert shown[2, 0, 7, 0] == 1
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8)])
+def test_prepare_crop_refuses_other_arrays(wrong):
+    with pytest.raises(ValueError, match=str(wrong.dtype)):
+        prepare_crop(wrong, Preprocessing(8))
+
+
+def test_a_backbone_of_another_input_size_is_refused(tiny_bundle):
+    bundle = load_bundle(tiny_bundle)
+    wrong = replace(bundle, preprocessing=replace(bundle.preprocessing, input_px=99))
+    with pytest.raises(BundleError, match="99"):
+        Classifier(wrong)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    path = tmp_path / "backbone.tflite"
+    path.write_bytes(encode_png(np.zeros((9, 9, 3), np.uint8)))
+    with pytest.raises(BundleError, match="LiteRT"):
+        Backbone(path, Preprocessing(75))
