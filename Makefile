@@ -1,9 +1,9 @@
 # Kyara: every target does its own set-up. `make run` serves the site, `make test` checks everything.
 SHELL := /bin/bash
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 5000
-THREADS ?= 8
+export HOST ?= 127.0.0.1
+export PORT ?= 5000
+export THREADS ?= 8
 BIN := .venv/bin
 
 .PHONY: run test lint bench screenshot clean help
@@ -35,8 +35,7 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	@touch $@
 
 run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
-	$(BIN)/gunicorn --bind $(HOST):$(PORT) --workers 1 --threads $(THREADS) --worker-class gthread \
-	  --access-logfile - --timeout 60 --graceful-timeout 20 'app:create_app()'
+	exec $(BIN)/gunicorn
 
 lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
 	$(BIN)/ruff check .
@@ -48,6 +47,9 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 
 test: lint .venv/chromium.stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
+
+bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
+	$(BIN)/python scripts/bench.py
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

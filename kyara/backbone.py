@@ -96,10 +96,18 @@ class Backbone:
         return np.stack(rows) if rows else np.zeros((0, self.dimension), np.float32)
 
     def _extract_one(self, views: np.ndarray) -> np.ndarray:
-        total = np.zeros(self.dimension, np.float32)
+        return np.mean([self.extract_view(view) for view in views], axis=0)
+
+    def extract_view(self, view: np.ndarray) -> np.ndarray:
+        """Run the network once.
+
+        Args:
+            view: `float32 (input_px, input_px, 3)`, scaled.
+
+        Returns:
+            `float32 (features,)`.
+        """
         with self._turn:
-            for view in views:
-                self._interpreter.set_tensor(self._input["index"], view[None])
-                self._interpreter.invoke()
-                total += self._interpreter.get_tensor(self._output["index"])[0]
-        return total / np.float32(len(views))
+            self._interpreter.set_tensor(self._input["index"], view[None])
+            self._interpreter.invoke()
+            return self._interpreter.get_tensor(self._output["index"])[0]

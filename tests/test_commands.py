@@ -125,7 +125,7 @@ def test_identify_says_so_where_there_is_no_face(tiny_bundle, tmp_path):
 )
 def test_bad_input_gives_one_line_and_its_status(arguments, status, message, tiny_bundle, tmp_path):
     places = {"TINY": str(tiny_bundle), "EMPTY": str(tmp_path)}
-    done = run_kyara(*(places.get(word, word) for word in arguments), check=False)
+    done = run_kyara(*[places[word] if word in places else word for word in arguments], check=False)
     assert done.returncode == status
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,0 +1,158 @@
+"""Measure the site's speed and memory: ratios within one run, so that machines can be compared.
+
+The unit is one bare call of the network in this process. Everything else is told as a multiple of it,
+next to its milliseconds here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from classification import Classifier  # noqa: E402
+from kyara.backbone import prepare_crop  # noqa: E402
+from kyara.images import encode_png  # noqa: E402
+
+CROP_PX = 256
+ANSWERS_BEFORE_MEMORY = 100
+
+
+def measure_ms(call: Callable[[], object], repeats: int) -> float:
+    """Return the median time of a call, after one that warms up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times)
+
+
+@contextmanager
+def serve() -> Iterator[tuple[str, subprocess.Popen[bytes], float]]:
+    """Run gunicorn as `make run` does; yield its address, process and start time."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with TemporaryDirectory() as reports:
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--log-level",
+            "error",
+        ]
+        started = time.perf_counter()
+        environment = {**os.environ, "KYARA_REPORT_FOLDER": reports}
+        with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+            try:
+                yield f"http://127.0.0.1:{port}", process, started
+            finally:
+                process.terminate()
+
+
+def post_crops(address: str, crops: list[str]) -> dict:
+    """Ask the running site who is in the crops."""
+    body = json.dumps({"crops": crops}).encode()
+    request = urllib.request.Request(
+        f"{address}/api/identify", body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def wait_for_answer(address: str, crops: list[str], patience_s: float = 60) -> None:
+    """Ask until the site answers."""
+    deadline = time.perf_counter() + patience_s
+    while True:
+        try:
+            post_crops(address, crops)
+            return
+        except OSError:
+            if time.perf_counter() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def measure_resident_mb(process: subprocess.Popen[bytes]) -> float:
+    """Return the largest resident memory of the server's processes, in MB."""
+    parent = psutil.Process(process.pid)
+    return max(p.memory_info().rss for p in [parent, *parent.children(recursive=True)]) / 1e6
+
+
+def maps_tensorflow(process: subprocess.Popen[bytes]) -> bool:
+    """Tell whether any of the server's processes has TensorFlow's libraries loaded."""
+    parent = psutil.Process(process.pid)
+    return any(
+        "site-packages/tensorflow/" in mapping.path
+        for one in [parent, *parent.children(recursive=True)]
+        for mapping in one.memory_maps()
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=30, help="timed calls of each kind (default 30)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    crop = np.random.default_rng(0).integers(0, 256, (CROP_PX, CROP_PX, 3), np.uint8)
+    url = "data:image/png;base64," + base64.b64encode(encode_png(crop)).decode()
+    classifier = Classifier()
+    view = prepare_crop(crop, classifier.bundle.preprocessing)[:1]
+    rows = {
+        "network, one view": measure_ms(
+            lambda: classifier.backbone.extract_view(view[0]), options.repeats
+        ),
+        "Classifier, one crop": measure_ms(lambda: classifier.identify([crop]), options.repeats),
+    }
+    with serve() as (address, process, started):
+        wait_for_answer(address, [url])
+        first_answer_s = time.perf_counter() - started
+        rows["HTTP, one crop"] = measure_ms(lambda: post_crops(address, [url]), options.repeats)
+        rows["HTTP, five crops"] = measure_ms(lambda: post_crops(address, [url] * 5), options.repeats)
+        for _ in range(max(0, ANSWERS_BEFORE_MEMORY - 2 * options.repeats)):
+            post_crops(address, [url])
+        resident_mb = measure_resident_mb(process)
+        tensorflow = maps_tensorflow(process)
+    unit = rows["network, one view"]
+    result = {
+        "ratio": {name: round(value / unit, 2) for name, value in rows.items()},
+        "milliseconds": {name: round(value, 2) for name, value in rows.items()},
+        "first_answer_s": round(first_answer_s, 2),
+        "resident_mb": round(resident_mb, 1),
+        "tensorflow_loaded": tensorflow,
+    }
+    if options.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{'':24}{'ratio':>8}{'ms':>10}")
+    for name, value in rows.items():
+        print(f"{name:24}{value / unit:8.2f}{value:10.2f}")
+    print(f"process start to first answer: {first_answer_s:.2f} s")
+    print(f"resident memory after {ANSWERS_BEFORE_MEMORY} identifications or more: {resident_mb:.0f} MB")
+    print(f"TensorFlow loaded by the server: {'yes' if tensorflow else 'no'}")
+
+
+if __name__ == "__main__":
+    main()

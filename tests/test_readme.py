@@ -1,0 +1,68 @@
+"""The README's own code is run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def read_block(language: str) -> str:
+    """Return the README's first code block in a language."""
+    found = re.search(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert found, language
+    return found[1]
+
+
+@pytest.fixture
+def face_folder(tiny_data: Path, tmp_path: Path) -> Path:
+    shutil.copyfile(tiny_data / "aka_ribbon" / "000.png", tmp_path / "face.png")
+    return tmp_path
+
+
+def test_the_curl_example_answers(start_server, face_folder):
+    server = start_server()
+    script = read_block("bash").replace("http://127.0.0.1:5000", server.url)
+    done = subprocess.run(
+        ["bash", "-euc", script], cwd=face_folder, capture_output=True, text=True, check=True
+    )
+    answer, shown = json.loads(done.stdout), json.loads(read_block("json"))
+    assert answer["faces"][0]["answers"][0]["label"] == "aka_ribbon"
+    assert set(answer) == set(shown)
+    assert set(answer["faces"][0]) == set(shown["faces"][0])
+    assert set(answer["faces"][0]["answers"][0]) == set(shown["faces"][0]["answers"][0])
+
+
+def test_the_python_example_runs_with_the_shipped_model(face_folder):
+    done = subprocess.run(
+        [sys.executable, "-c", read_block("python")],
+        cwd=face_folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] in {"known", "unknown"}
+
+
+def test_the_readme_names_every_configuration_key():
+    from app import DEFAULTS
+
+    ours = {"MODEL_FOLDER", "MAX_QUEUED", "REPORT_FOLDER", "REPORT_DATABASE_URL", "REPORT_QUOTA_BYTES"}
+    assert ours <= set(DEFAULTS)
+    for name in ours:
+        assert f"KYARA_{name}" in README
+
+
+def test_every_picture_and_document_that_the_readme_links_exists():
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
