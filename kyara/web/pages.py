@@ -156,5 +156,4 @@ def script_messages() -> dict[str, str]:
         "report_too_late": _("It was too late to withdraw the report."),
         "undo": _("Undo"),
         "undo_in": _("Undo ({seconds})"),
-        "close": _("Close"),
     }

@@ -27,7 +27,7 @@ const CROP_CSS_PX = 96;
  */
 export function markOf(state, face) {
   if (state.asking.has(face.id)) return "asking";
-  const answer = state.answer(face.id)?.face;
+  const answer = state.answer(face)?.face;
   if (!answer) return "";
   return state.isStale(face) ? "stale" : answer.verdict;
 }
@@ -37,7 +37,7 @@ export function markOf(state, face) {
  * @param {PageState} state @param {Face} face
  */
 export function nameOf(state, face) {
-  const answer = state.answer(face.id)?.face;
+  const answer = state.answer(face)?.face;
   return answer?.verdict === "known" && !state.isStale(face) ? answer.answers[0].name : "";
 }
 
@@ -99,7 +99,7 @@ export class Cards {
   /** @param {HTMLElement} card @param {PageState} state @param {Face} face @param {number} number */
   #renderCard(card, state, face, number) {
     const mark = markOf(state, face);
-    const answer = state.answer(face.id);
+    const answer = state.answer(face);
     card.dataset.mark = mark;
     part(card, ".card-number").textContent = String(number);
     if (state.picture) drawCrop(card, state.picture, face, number);
@@ -139,7 +139,7 @@ function createAnswer({ name, work, confidence }) {
 
 /** @param {PageState} state @param {Face} face @returns {{verdict: string, work: string}} */
 function describe(state, face) {
-  const answer = state.answer(face.id);
+  const answer = state.answer(face);
   if (answer?.face?.verdict === "known") {
     const [best] = answer.face.answers;
     return { verdict: best.name, work: best.work };

@@ -62,13 +62,14 @@ export class Editor {
     this.canvas = /** @type {Canvas} */ (document.createElement("cropper-canvas"));
     this.draft = /** @type {Selection} */ (document.createElement("cropper-selection"));
     this.draft.className = "draft-box";
-    this.draft.hidden = true;
     for (const name of ["multiple", "movable", "resizable", "precise"]) this.draft.setAttribute(name, "");
     const ground = document.createElement("cropper-handle");
     ground.setAttribute("action", "select");
     ground.setAttribute("plain", "");
     this.canvas.append(this.image, ground, this.draft);
     stage.append(this.canvas);
+    // Cropper shows and activates every new selection a moment after it was put in.
+    queueMicrotask(() => this.#hideDraft());
     this.#listen();
   }
 
@@ -81,26 +82,39 @@ export class Editor {
   /** @param {readonly ShownBox[]} boxes */
   render(boxes) {
     this.#boxes = boxes;
-    const ids = new Set(boxes.map((box) => box.id));
-    for (const [id, selection] of this.#selections) {
-      if (ids.has(id)) continue;
-      selection.remove();
-      this.#selections.delete(id);
-    }
+    const focused = boxes.find(({ id }) => this.#selections.get(id) === document.activeElement);
+    this.#removeUnordered(boxes.map((box) => box.id));
     for (const shown of boxes) this.#renderBox(shown);
-    // Cropper activates a new selection a moment after it was put in: what has the focus decides.
+    if (focused) this.focus(focused.id);
+    // Cropper has just activated the newest: what has the focus decides.
     queueMicrotask(() => this.#activateFocused());
   }
 
   /** @param {number} id */
   focus(id) {
-    this.#selections.get(id)?.focus();
+    const selection = this.#selections.get(id);
+    if (selection !== document.activeElement) selection?.focus({ preventScroll: true });
   }
 
   /** Make a box stand out while its card is pointed at. @param {number | null} id */
   highlight(id) {
     for (const [each, selection] of this.#selections) {
       selection.classList.toggle("is-pointed", each === id);
+    }
+  }
+
+  /**
+   * Remove the boxes that are gone, and all if those that stay would not stand in the order of their
+   * numbers, which is the order in which Tab goes through them.
+   * @param {number[]} ids
+   */
+  #removeUnordered(ids) {
+    const kept = [...this.#selections.keys()].filter((id) => ids.includes(id));
+    const ordered = kept.every((id, index) => ids[index] === id);
+    for (const [id, selection] of this.#selections) {
+      if (ordered && ids.includes(id)) continue;
+      this.#selections.delete(id);
+      selection.remove();
     }
   }
 
@@ -133,6 +147,11 @@ export class Editor {
     selection.addEventListener("blur", () => this.actions.point(null));
     selection.addEventListener("keydown", (event) => this.#handleKey(event, id));
     return selection;
+  }
+
+  #hideDraft() {
+    this.draft.$clear();
+    this.draft.active = false;
   }
 
   #activateFocused() {
@@ -175,8 +194,7 @@ export class Editor {
     const cancelled = detail.relatedEvent.type === "pointercancel";
     if (!this.draft.hidden) {
       const view = viewOf(this.draft);
-      this.draft.$clear();
-      this.draft.active = false;
+      this.#hideDraft();
       const long = view.width >= MIN_DRAFT_CSS_PX && view.height >= MIN_DRAFT_CSS_PX;
       if (long && !cancelled) this.actions.add(this.#boxOf(view));
       return;

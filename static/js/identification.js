@@ -76,7 +76,7 @@ export class Identification {
   /** Say how many of the faces were recognized. */
   sayDone() {
     const { faces } = this.state;
-    const known = faces.filter((face) => this.state.answer(face.id)?.face?.verdict === "known").length;
+    const known = faces.filter((face) => this.state.answer(face)?.face?.verdict === "known").length;
     const tooMany = faces.length > MAX_FACES ? ` ${say("too_many", { limit: MAX_FACES })}` : "";
     this.status.show({ kind: "done", text: say("done", { count: faces.length, known }) + tooMany });
   }

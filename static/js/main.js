@@ -187,7 +187,7 @@ function travel(way) {
 /** @param {number} id */
 function openReport(id) {
   const face = state.face(id);
-  const answer = face && state.answer(id)?.face;
+  const answer = face && state.answer(face)?.face;
   const { picture, model } = state;
   if (!answer || !picture || !model) return;
   const verdict = nameOf(state, face) || say("unknown");

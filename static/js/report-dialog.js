@@ -69,7 +69,9 @@ export class ReportDialog {
     const crop = cutCrop(bitmap, face.box, 160);
     crop.setAttribute("aria-hidden", "true");
     byId("report-crop", HTMLElement).replaceChildren(crop);
-    part(this.dialog, "#report-answer").textContent = subject.verdict;
+    const words = part(this.dialog, "#report-answer");
+    words.textContent = subject.verdict;
+    words.classList.toggle("is-name", answer.verdict === "known");
     this.dialog.showModal();
     byId("kind-character", HTMLInputElement).focus();
   }

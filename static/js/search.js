@@ -12,10 +12,6 @@ import { say } from "./messages.js";
 
 /** Emits `change` when it starts, ends, or knows how many levels there are. */
 export class FaceSearch extends EventTarget {
-  /** @type {Detector | null} */
-  #detector = null;
-  /** @type {Promise<void> | null} */
-  #loading = null;
   #progress = 0;
   #run = 0;
   /** @type {number | null} how many faces the reader wants: null is the detector's own default */
@@ -28,7 +24,7 @@ export class FaceSearch extends EventTarget {
    */
   constructor(urls, state, status, identification) {
     super();
-    this.urls = urls;
+    this.detector = new Detector(urls);
     this.state = state;
     this.status = status;
     this.identification = identification;
@@ -36,15 +32,17 @@ export class FaceSearch extends EventTarget {
 
   /** How many steps the more-or-fewer-faces control has, and which one is chosen; null until loaded. */
   get levels() {
-    const detector = this.#detector;
-    if (!detector?.levels) return null;
-    return { count: detector.levels, chosen: this.level ?? detector.defaultLevel };
+    const { levels, defaultLevel } = this.detector;
+    return levels > 0 ? { count: levels, chosen: this.level ?? defaultLevel } : null;
   }
 
   /** Load the face finder, once; a failed load can be tried again. @returns {Promise<void>} */
-  load() {
-    this.#loading ??= this.#startLoading();
-    return this.#loading;
+  async load() {
+    await this.detector.load((fraction) => {
+      this.#progress = fraction;
+      if (this.running) this.#showProgress();
+    });
+    this.dispatchEvent(new Event("change"));
   }
 
   /** Look for faces in the picture as it is now; an earlier search is given up. */
@@ -59,7 +57,7 @@ export class FaceSearch extends EventTarget {
       if (run !== this.#run) return;
       this.status.show({ kind: "busy", text: say("finding") });
       const copy = await createImageBitmap(picture.bitmap);
-      const boxes = (await this.#detector?.detect(copy, this.levels?.chosen)) ?? [];
+      const boxes = await this.detector.detect(copy, this.levels?.chosen);
       if (run !== this.#run) return;
       this.#setRunning(false);
       this.state.takeDetected(boxes);
@@ -77,23 +75,6 @@ export class FaceSearch extends EventTarget {
     this.#setRunning(false);
     this.#run += 1;
     return this.#run;
-  }
-
-  async #startLoading() {
-    const detector = new Detector(this.urls);
-    this.#progress = 0;
-    try {
-      await detector.load((fraction) => {
-        this.#progress = fraction;
-        if (this.running) this.#showProgress();
-      });
-      this.#detector = detector;
-      this.dispatchEvent(new Event("change"));
-    } catch (error) {
-      detector.close();
-      this.#loading = null;
-      throw error;
-    }
   }
 
   #showProgress() {

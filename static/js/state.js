@@ -1,8 +1,8 @@
 /**
  * What the page knows: the picture, the faces in it, the answers, and how to go back a step.
  *
- * Answers remember the box they were given for. A face whose box has moved since is *stale*, and is
- * fresh again when the move is undone: nothing has to be kept in step by hand.
+ * Answers are kept with the box they were given for. A face whose box has none is *stale* and shows its
+ * last; it is fresh again when the move is undone: nothing has to be kept in step by hand.
  */
 
 import { inReadingOrder, overlap, sameBox } from "./geometry.js";
@@ -32,7 +32,7 @@ export class PageState extends EventTarget {
   /** @type {Set<number>} ids of the faces whose answer was reported as wrong */
   reported = new Set();
 
-  /** @type {Map<number, Answer>} */
+  /** @type {Map<number, Answer[]>} the answers to each face, the latest last */
   #answers = new Map();
   /** @type {(readonly Face[])[]} */
   #past = [];
@@ -130,23 +130,21 @@ export class PageState extends EventTarget {
     return this.faces.find((face) => face.id === id);
   }
 
-  /** @param {number} id */
-  answer(id) {
-    return this.#answers.get(id);
+  /** The answer for the face's box as it is now, or else its last one. @param {Face} face */
+  answer(face) {
+    const answers = this.#answers.get(face.id);
+    return answers?.find((answer) => sameBox(answer.box, face.box)) ?? answers?.at(-1);
   }
 
-  /** True if the face has an answer that was given for another box. @param {Face} face */
+  /** True if the face has answers, but none for its box as it is now. @param {Face} face */
   isStale(face) {
-    const answer = this.#answers.get(face.id);
+    const answer = this.answer(face);
     return answer !== undefined && !sameBox(answer.box, face.box);
   }
 
   /** Faces without an answer for the box as it is now. */
   waiting() {
-    return this.faces.filter((face) => {
-      const answer = this.#answers.get(face.id);
-      return !answer?.face || !sameBox(answer.box, face.box);
-    });
+    return this.faces.filter((face) => !this.answer(face)?.face || this.isStale(face));
   }
 
   /** @param {readonly Face[]} faces */
@@ -164,7 +162,7 @@ export class PageState extends EventTarget {
   takeAnswers(model, faces, answers) {
     this.model = model;
     faces.forEach((face, index) => {
-      this.#answers.set(face.id, { box: face.box, face: answers[index] });
+      this.#keep(face, { box: face.box, face: answers[index] });
       this.reported.delete(face.id);
     });
     this.stopAsking();
@@ -172,7 +170,7 @@ export class PageState extends EventTarget {
 
   /** @param {Face} face @param {string} error the sentence to show on its card */
   refuse(face, error) {
-    this.#answers.set(face.id, { box: face.box, error });
+    this.#keep(face, { box: face.box, error });
     this.#changed();
   }
 
@@ -181,6 +179,12 @@ export class PageState extends EventTarget {
     if (reported) this.reported.add(id);
     else this.reported.delete(id);
     this.#changed();
+  }
+
+  /** @param {Face} face @param {Answer} answer */
+  #keep(face, answer) {
+    const others = this.#answers.get(face.id)?.filter((other) => !sameBox(other.box, answer.box));
+    this.#answers.set(face.id, [...(others ?? []), answer]);
   }
 
   /** @param {readonly Face[]} faces @param {string} [tag] */

@@ -1,0 +1,186 @@
+"""The server's answers on the page: names, stale ones, a busy server, no server, no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Request, expect
+from servers import Server, start_server
+from steps import (
+    OpenPage,
+    boxes,
+    cards,
+    choose,
+    draw_box,
+    draw_plain,
+    encode,
+    open_example,
+    open_plain,
+    wait_for_answers,
+)
+
+StartServer = Callable[..., Server]
+
+
+@pytest.mark.parametrize(
+    ("language", "unknown", "wrong"),
+    [
+        ("en", "Not someone I know", "Wrong?"),
+        ("zh", "我不认识这个角色", "不对？"),
+        ("ja", "知らないキャラクターです", "ちがう？"),
+    ],
+)
+def test_answers_come_without_a_click_in_the_readers_language(
+    open_page: OpenPage, language: str, unknown: str, wrong: str
+) -> None:
+    page = open_page(language)
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request) if "/api/identify" in request.url else None)
+    faces = open_example(page)
+    assert len(asked) == 1, "all faces are asked about at once"
+    sent = json.loads(asked[0].post_data or "")
+    assert sent["language"] == language
+    assert len(sent["crops"]) == faces
+    for card in cards(page).all():
+        mark = card.get_attribute("data-mark")
+        verdict = card.locator(".card-verdict")
+        assert mark in ("known", "unknown")
+        if mark == "unknown":
+            expect(verdict).to_have_text(unknown)
+        else:
+            expect(verdict).to_have_text(card.locator(".answer-name").first.inner_text())
+        percents = card.locator(".answer-percent").all_inner_texts()
+        assert all("%" in percent for percent in percents)
+        expect(card.locator(".card-wrong")).to_have_text(wrong)
+
+
+def test_names_and_works_are_in_the_readers_language(open_page: OpenPage) -> None:
+    seen = {}
+    for language, name, work in (
+        ("en", "Aka Ribbon", "The Drawn Four"),
+        ("zh", "红丝带", "四个画中人"),
+        ("ja", "赤リボン", "描かれた四人"),
+    ):
+        page = open_page(language)
+        open_plain(page)
+        draw_box(page, 0.2, 0.2, 0.6, 0.7)
+        row = cards(page).locator(".answer", has_text=name)
+        expect(row.locator(".answer-work")).to_have_text(work)
+        seen[language] = row.locator(".answer-percent").inner_text()
+    assert len(set(seen.values())) == 1
+
+
+def test_a_moved_box_is_stale_until_asked_again(open_page: OpenPage) -> None:
+    page = open_page()
+    open_example(page)
+    button = page.locator("#identify-button")
+    expect(button).to_have_text("All identified")
+    expect(button).to_be_disabled()
+    for number in (0, 2):
+        boxes(page).nth(number).press("ArrowUp")
+    expect(page.locator(".card-stale:visible")).to_have_count(2)
+    expect(boxes(page).first).to_have_attribute("data-mark", "stale")
+    expect(cards(page).nth(1)).not_to_have_attribute("data-mark", "stale")
+    expect(button).to_have_text("Identify 2 faces")
+    with page.expect_request("**/api/identify") as request:
+        button.click()
+    assert len(json.loads(request.value.post_data or "")["crops"]) == 2
+    expect(page.locator(".card-stale:visible")).to_have_count(0)
+    wait_for_answers(page)
+
+
+def test_a_picture_without_faces_invites_to_draw(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    expect(page.locator("#status-text")).to_contain_text("No face found. Draw a box")
+    expect(page.locator("#no-cards")).to_be_visible()
+    draw_box(page, 0.2, 0.2, 0.6, 0.7)
+    expect(page.locator("#no-cards")).to_be_hidden()
+    wait_for_answers(page)
+    expect(cards(page).first.locator(".answer")).not_to_have_count(0)
+
+
+def test_crops_are_cut_from_source_pixels_and_at_most_512_px(open_page: OpenPage) -> None:
+    image = Image.new("RGB", (3000, 2000), "#3060c0")
+    image.paste("#f0d020", (0, 0, 1500, 2000))
+    page = open_page()
+    open_plain(page, image)
+    with page.expect_request("**/api/identify") as request:
+        draw_box(page, 0.25, 0.25, 0.75, 0.75)
+    (crop,) = json.loads(request.value.post_data or "")["crops"]
+    size, left, right = page.evaluate(
+        """async (url) => {
+            const image = new Image();
+            image.src = url;
+            await image.decode();
+            const canvas = new OffscreenCanvas(image.width, image.height);
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            const at = (x) => [...context.getImageData(x, 20, 1, 1).data].slice(0, 3);
+            return [[image.width, image.height], at(10), at(image.width - 10)];
+        }""",
+        crop,
+    )
+    assert size == [512, pytest.approx(341, abs=4)]
+    assert left == [0xF0, 0xD0, 0x20]
+    assert right == [0x30, 0x60, 0xC0]
+    wait_for_answers(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "very busy"), ("zh", "非常忙"), ("ja", "混み合って")]
+)
+def test_a_busy_server_is_asked_again_and_then_explained(
+    open_page: OpenPage, own_server: StartServer, language: str, text: str
+) -> None:
+    busy = own_server(MAX_QUEUED=0)
+    page = open_page(language, at=busy, failures_expected=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "identify" in request.url else None)
+    page.clock.install()
+    choose(page, encode(draw_plain(), "PNG"))
+    expect(page.locator("#status")).to_have_attribute("data-kind", "info")
+    draw_box(page, 0.2, 0.2, 0.6, 0.7)
+    for _ in range(3):
+        expect(page.locator("#status")).to_have_attribute("data-kind", "busy")
+        with page.expect_response("**/api/identify") as response:
+            page.clock.run_for(10_000)
+        assert response.value.status == 503
+    expect(page.locator("#status")).to_have_attribute("data-kind", "error")
+    expect(page.locator("#status-text")).to_contain_text(text)
+    expect(page.locator("#status-action")).to_be_visible()
+    assert len(asked) == 4
+
+
+def test_a_stopped_server_is_explained_and_can_be_asked_again(
+    open_page: OpenPage, own_server: StartServer, tiny_model_folder: Path
+) -> None:
+    first = own_server()
+    page = open_page(at=first, failures_expected=True)
+    open_plain(page)
+    first.stop()
+    draw_box(page, 0.2, 0.2, 0.6, 0.7)
+    expect(page.locator("#status-text")).to_have_text("Kyara cannot be reached.")
+    expect(cards(page).first.locator(".card-verdict")).to_have_text("Not identified yet")
+    port = int(first.url.rpartition(":")[2])
+    again = start_server(tiny_model_folder, first.reports, port)
+    try:
+        page.locator("#status-action").click()
+        wait_for_answers(page)
+    finally:
+        again.stop()
+
+
+def test_offline_the_page_waits_and_asks_when_it_is_back(open_page: OpenPage) -> None:
+    page = open_page(failures_expected=True)
+    open_plain(page)
+    page.context.set_offline(True)
+    draw_box(page, 0.2, 0.2, 0.6, 0.7)
+    expect(page.locator("#status-text")).to_contain_text("You are offline")
+    page.context.set_offline(False)
+    wait_for_answers(page)
+    expect(cards(page).first.locator(".answer")).not_to_have_count(0)

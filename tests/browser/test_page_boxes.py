@@ -1,0 +1,186 @@
+"""Boxes over the picture: moved, resized, drawn, removed, undone; by mouse, touch and keyboard."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from steps import (
+    OpenPage,
+    boxes,
+    cards,
+    drag,
+    draw_box,
+    open_example,
+    open_plain,
+    place,
+)
+
+CLOSE = 1.5
+"""Boxes are rounded to source pixels."""
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "ja"])
+def test_boxes_are_moved_drawn_removed_and_undone_with_the_mouse(
+    open_page: OpenPage, language: str
+) -> None:
+    page = open_page(language)
+    faces = open_example(page)
+    first = boxes(page).first
+
+    x, y, width, height = place(first)
+    drag(page, (x + width / 2, y + height / 2), (x + width / 2 - 30, y + height / 2 + 40))
+    assert place(first) == pytest.approx((x - 30, y + 40, width, height), abs=CLOSE)
+    expect(cards(page).first).to_have_attribute("data-mark", "stale")
+    expect(cards(page).first.locator(".card-stale")).to_be_visible()
+
+    draw_box(page, 0.1, 0.72, 0.3, 0.95)
+    expect(boxes(page)).to_have_count(faces + 1)
+    expect(cards(page)).to_have_count(faces + 1)
+    expect(cards(page).last.locator(".answer")).not_to_have_count(0)
+
+    cards(page).nth(1).locator(".card-remove").click()
+    expect(boxes(page)).to_have_count(faces)
+    expect(boxes(page).last.locator(".box-tag b")).to_have_text(str(faces))
+
+    undo = page.locator("#undo-button")
+    undo.click()
+    expect(boxes(page)).to_have_count(faces + 1)
+    undo.click()
+    expect(boxes(page)).to_have_count(faces)
+    undo.click()
+    expect(undo).to_be_disabled()
+    assert place(first) == pytest.approx((x, y, width, height), abs=CLOSE)
+    expect(cards(page).first).not_to_have_attribute("data-mark", "stale")
+
+    page.locator("#redo-button").click()
+    assert place(first) == pytest.approx((x - 30, y + 40, width, height), abs=CLOSE)
+
+
+def test_an_edge_and_a_corner_resize_a_box(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    draw_box(page, 0.3, 0.3, 0.6, 0.6)
+    box = boxes(page).first
+    expect(box).to_be_focused()
+    x, y, width, height = place(box)
+    drag(page, (x + width, y + height / 2), (x + width + 25, y + height / 2))
+    assert place(box) == pytest.approx((x, y, width + 25, height), abs=CLOSE)
+    drag(page, (x, y), (x - 20, y - 15))
+    assert place(box) == pytest.approx((x - 20, y - 15, width + 45, height + 15), abs=CLOSE)
+
+
+def test_a_box_cannot_leave_the_picture(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    draw_box(page, 0.4, 0.4, 0.7, 0.7)
+    box = boxes(page).first
+    x, y, width, height = place(box)
+    left, top, _, _ = place(page.locator("cropper-canvas"))
+    drag(page, (x + 20, y + height / 2), (left - 200, top - 200))
+    assert place(box) == pytest.approx((left, top, width, height), abs=CLOSE)
+
+
+def test_a_slip_of_the_mouse_draws_nothing(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    draw_box(page, 0.5, 0.5, 0.505, 0.505)
+    expect(boxes(page)).to_have_count(0)
+    expect(page.locator("#undo-button")).to_be_disabled()
+
+
+def test_everything_works_by_keyboard(open_page: OpenPage) -> None:
+    page = open_page()
+    faces = open_example(page)
+    boxes(page).first.focus()
+    x, y, width, height = place(boxes(page).first)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    moved_x, moved_y, *_ = place(boxes(page).first)
+    assert moved_x > x
+    assert moved_y > y
+    assert moved_x - x == pytest.approx(2 * (moved_y - y), abs=CLOSE)
+    page.keyboard.press("Shift+ArrowLeft")
+    assert place(boxes(page).first)[2] < width
+    assert place(boxes(page).first)[3] == pytest.approx(height, abs=CLOSE)
+
+    page.keyboard.press("Tab")
+    expect(boxes(page).nth(1)).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(boxes(page)).to_have_count(faces - 1)
+    expect(boxes(page).nth(1)).to_be_focused()
+    expect(page.locator("#announcer")).to_have_text("Face 2 removed.")
+
+    page.keyboard.press("Control+z")
+    expect(boxes(page)).to_have_count(faces)
+    page.keyboard.press("Control+Shift+z")
+    expect(boxes(page)).to_have_count(faces - 1)
+
+    page.get_by_role("button", name="Add box").press("Enter")
+    expect(boxes(page)).to_have_count(faces)
+    expect(boxes(page).last).to_be_focused()
+    expect(boxes(page).last).to_have_attribute("aria-label", f"Face {faces}")
+    page.locator("#identify-button").press("Enter")
+    expect(cards(page).last.locator(".answer")).not_to_have_count(0)
+
+
+def test_presses_of_one_key_are_one_step_of_undo(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    page.locator("#add-button").click()
+    box = boxes(page).first
+    before = place(box)
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    assert place(box)[0] < before[0]
+    page.keyboard.press("Control+z")
+    assert place(box) == pytest.approx(before, abs=CLOSE)
+    expect(boxes(page)).to_have_count(1)
+
+
+def touch_drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag with a finger, through the browser's own input."""
+    session = page.context.new_cdp_session(page)
+
+    def send(kind: str, *points: tuple[float, float]) -> None:
+        session.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]},
+        )
+
+    send("touchStart", start)
+    for step in range(1, 11):
+        share = step / 10
+        send("touchMove", tuple(a + (b - a) * share for a, b in zip(start, end, strict=True)))  # type: ignore[arg-type]
+    send("touchEnd")
+
+
+def test_a_finger_moves_and_draws_boxes(open_page: OpenPage) -> None:
+    page = open_page(width=390, height=844, has_touch=True, is_mobile=True)
+    open_plain(page)
+    left, top, wide, high = place(page.locator("cropper-canvas"))
+    touch_drag(page, (left + 0.2 * wide, top + 0.3 * high), (left + 0.6 * wide, top + 0.5 * high))
+    expect(boxes(page)).to_have_count(1)
+    box = boxes(page).first
+    x, y, width, height = place(box)
+    touch_drag(page, (x + width / 2, y + height / 2), (x + width / 2 + 30, y + height / 2 + 40))
+    assert place(box) == pytest.approx((x + 30, y + 40, width, height), abs=3)
+
+
+def test_fewer_and_more_faces_changes_what_is_found(open_page: OpenPage) -> None:
+    page = open_page()
+    faces = open_example(page)
+    slider = page.get_by_role("slider", name="Fewer or more faces")
+    expect(slider).to_be_enabled()
+    draw_box(page, 0.1, 0.72, 0.3, 0.95)
+    expect(boxes(page)).to_have_count(faces + 1)
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("^Level 1 of"))
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    assert 1 <= boxes(page).count() <= faces + 1
+    # The box that was drawn by hand stays, whatever the finder finds.
+    expect(boxes(page).last.locator(".box-tag b")).to_have_text(str(boxes(page).count()))
+    page.keyboard.press("Control+z")
+    expect(boxes(page)).to_have_count(faces + 1)
