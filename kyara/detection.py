@@ -27,11 +27,13 @@ class Level:
 
     Attributes:
         longest_sides_px: sizes in which the picture is looked at.
+        min_window_px: smallest window, in pixels of the view.
         neighbours: the cascade's own grouping keeps groups of more windows than this.
         votes: fewest windows, of all views together, that make a box.
     """
 
     longest_sides_px: tuple[int, ...]
+    min_window_px: int
     neighbours: int
     votes: int
 
@@ -46,7 +48,6 @@ class DetectorSettings:
         equalise: whether the histogram of the padded picture is equalised.
         angles_deg: turns of the picture, counter-clockwise.
         scale_factor: step between the cascade's window sizes.
-        min_window_px: smallest window, in pixels of the view.
         min_box_px: smallest side of a box, in source pixels.
         merge_overlap: intersection over union above which two candidates are one face.
         merge_inside: intersection over the smaller area above which two candidates are one face.
@@ -60,7 +61,6 @@ class DetectorSettings:
     equalise: bool
     angles_deg: tuple[float, ...]
     scale_factor: float
-    min_window_px: int
     min_box_px: int
     merge_overlap: float
     merge_inside: float
@@ -109,7 +109,7 @@ def load_settings() -> DetectorSettings:
     data = json.loads(SETTINGS_PATH.read_text(encoding="utf-8"))
     padding, merge = data.pop("padding"), data.pop("merge")
     levels = tuple(
-        Level(tuple(level["longest_sides_px"]), level["neighbours"], level["votes"])
+        Level(**level | {"longest_sides_px": tuple(level["longest_sides_px"])})
         for level in data.pop("levels")
     )
     return DetectorSettings(
@@ -178,7 +178,7 @@ def turning_matrix(view: View) -> np.ndarray:
     )
 
 
-def map_back(window: tuple[int, int, int], view: View, votes: int, rank: int) -> Candidate:
+def map_back(window: tuple[float, float, float], view: View, votes: int, rank: int) -> Candidate:
     """Bring a window `(left, top, size)` of a view back into the source picture."""
     left, top, size = window
     x, y = left + size / 2 - view.turned_width / 2, top + size / 2 - view.turned_height / 2

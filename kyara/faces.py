@@ -79,17 +79,17 @@ def _search_view(
     grey: np.ndarray, view: View, rank: int, settings: DetectorSettings, level: Level
 ) -> Iterator[Candidate]:
     with _cascade_lock:
-        windows, votes = _load_cascade().detectMultiScale2(
-            _draw_view(grey, view, settings),
+        windows, votes = load_cascade().detectMultiScale2(
+            draw_view(grey, view, settings),
             scaleFactor=settings.scale_factor,
             minNeighbors=level.neighbours,
-            minSize=(settings.min_window_px, settings.min_window_px),
+            minSize=(level.min_window_px, level.min_window_px),
         )
     for (left, top, size, _), count in zip(windows, votes, strict=True):
         yield map_back((int(left), int(top), int(size)), view, int(count), rank)
 
 
-def _draw_view(grey: np.ndarray, view: View, settings: DetectorSettings) -> np.ndarray:
+def draw_view(grey: np.ndarray, view: View, settings: DetectorSettings) -> np.ndarray:
     """Scale, pad, equalise, turn: `uint8 (H, W)` → `uint8 (turned_height, turned_width)`."""
     import cv2
 
@@ -112,7 +112,12 @@ def _draw_view(grey: np.ndarray, view: View, settings: DetectorSettings) -> np.n
 
 
 @cache
-def _load_cascade() -> Any:
+def load_cascade() -> Any:
+    """Load OpenCV's classifier, once.
+
+    Raises:
+        KyaraError: the cascade is not installed, or not readable.
+    """
     import cv2
 
     if not CASCADE_PATH.is_file():
@@ -121,6 +126,11 @@ def _load_cascade() -> Any:
             "Run `make run`, or scripts/install_browser_libraries.py alone, to install it."
         )
     cascade = cv2.CascadeClassifier()
-    if not cascade.load(str(CASCADE_PATH)):
-        raise KyaraError(f"OpenCV cannot read the face cascade {CASCADE_PATH}; install it again.")
+    unreadable = f"OpenCV cannot read the face cascade {CASCADE_PATH}; install it again."
+    try:
+        loaded = cascade.load(str(CASCADE_PATH))
+    except cv2.error as error:  # of XML that OpenCV cannot parse
+        raise KyaraError(unreadable) from error
+    if not loaded:
+        raise KyaraError(unreadable)
     return cascade

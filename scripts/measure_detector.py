@@ -30,9 +30,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from kyara.errors import BadInputError, KyaraError
-from kyara.faces import propose_faces
-from kyara.images import Box, read_image
+from kyara.errors import BadInputError, KyaraError  # noqa: E402
+from kyara.faces import propose_faces  # noqa: E402
+from kyara.images import Box, read_image  # noqa: E402
 
 CENTRE_SHARE = 0.35
 SCREENSHOT_PX = (1280, 720)

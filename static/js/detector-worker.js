@@ -1,0 +1,237 @@
+/**
+ * The web worker that finds faces: loads OpenCV.js and the cascade once, then answers one picture
+ * after another. All heavy work is here, so that the page stays responsive.
+ *
+ * In:  {type: "load", opencv, cascade, settings} (addresses) · {type: "detect", id, bitmap, level}
+ * Out: {type: "progress", fraction} · {type: "loaded", levels, defaultLevel}
+ *      {type: "boxes", id, boxes, heapBytes} · {type: "failed", id, message}; `id` is null while loading
+ */
+
+/** @typedef {import("./detection.js").Settings} Settings */
+/** @typedef {import("./detection.js").Level} Level */
+/** @typedef {import("./detection.js").View} View */
+/** @typedef {import("./detection.js").Candidate} Candidate */
+/** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {{opencv: string, cascade: string, settings: string}} Addresses */
+/** @typedef {{geometry: typeof import("./detection.js"), settings: Settings, cascade: CvCascadeClassifier}} Finder */
+
+const CASCADE_PATH = "/cascade.xml";
+/** Size of opencv.js, for the progress of a compressed answer, whose length says nothing. */
+const TYPICAL_OPENCV_BYTES = 10_900_000;
+/** Share of the progress that downloading takes; the rest is starting. */
+const DOWNLOAD_SHARE = 0.9;
+/** Rows that are copied into OpenCV at a time, so that a big picture needs little memory. */
+const STRIP_ROWS = 256;
+
+const workerScope = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+
+/** @type {Finder | null} */
+let finder = null;
+
+workerScope.addEventListener("message", async ({ data }) => {
+  try {
+    if (data.type === "load") {
+      finder = await loadFinder(data);
+      const { levels, default_level: defaultLevel } = finder.settings;
+      post({ type: "loaded", levels: levels.length, defaultLevel });
+    } else {
+      const boxes = findFaces(data.bitmap, data.level);
+      post({ type: "boxes", id: data.id, boxes, heapBytes: cv.HEAPU8.length });
+    }
+  } catch (error) {
+    post({ type: "failed", id: data.id ?? null, message: describe(error) });
+  }
+});
+
+/** @param {object} message */
+function post(message) {
+  workerScope.postMessage(message);
+}
+
+/** C++ exceptions arrive as bare numbers. @param {unknown} error */
+function describe(error) {
+  if (error instanceof Error) return error.message;
+  return `OpenCV stopped with ${String(error)}.`;
+}
+
+/** @param {Addresses} addresses @returns {Promise<Finder>} */
+async function loadFinder({ opencv, cascade, settings }) {
+  const geometry = await import("./detection.js");
+  const parsed = /** @type {Settings} */ (await (await request(settings)).json());
+  const xml = new Uint8Array(await (await request(cascade)).arrayBuffer());
+  await download(opencv, (fraction) => post({ type: "progress", fraction: DOWNLOAD_SHARE * fraction }));
+  await startOpenCv(opencv);
+  cv.FS_createDataFile("/", CASCADE_PATH.slice(1), xml, true, false, false);
+  const classifier = new cv.CascadeClassifier();
+  if (!classifier.load(CASCADE_PATH)) throw new Error(`${cascade} is not a cascade that OpenCV reads.`);
+  post({ type: "progress", fraction: 1 });
+  return { geometry, settings: parsed, cascade: classifier };
+}
+
+/** @param {string} url @returns {Promise<Response>} */
+async function request(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} answered ${response.status}.`);
+  return response;
+}
+
+/**
+ * Bring a file into the browser's cache, from where importScripts takes it, and tell how far it is.
+ * @param {string} url @param {(fraction: number) => void} onProgress
+ */
+async function download(url, onProgress) {
+  const response = await request(url);
+  const declared = response.headers.has("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length"));
+  const total = declared || TYPICAL_OPENCV_BYTES;
+  const reader = response.body?.getReader();
+  let received = 0;
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+    received += part.value.length;
+    onProgress(Math.min(1, received / total));
+  }
+}
+
+/**
+ * Run OpenCV.js under the site's policy. Two of its habits would be refused: it fetches its own
+ * WebAssembly from a data: address (without `fetch` it decodes the text itself), and it compiles
+ * its glue from text.
+ * @param {string} url
+ */
+async function startOpenCv(url) {
+  const { replaceFunctionConstructor } = await import("./embind-without-eval.js");
+  const restoreFunction = replaceFunctionConstructor(workerScope);
+  const { fetch } = workerScope;
+  Reflect.set(workerScope, "fetch", undefined);
+  try {
+    importScripts(url);
+  } finally {
+    workerScope.fetch = fetch;
+  }
+  delete cv.then; // `await` would take the module for a promise that never settles
+  try {
+    await new Promise((resolve, reject) => {
+      cv.onAbort = (reason) => reject(new Error(`OpenCV.js did not start: ${String(reason)}`));
+      if (cv.calledRun) resolve(undefined);
+      else cv.onRuntimeInitialized = () => resolve(undefined);
+    });
+  } finally {
+    restoreFunction();
+  }
+}
+
+/** @param {ImageBitmap} bitmap @param {number | undefined} index of the level @returns {Box[]} */
+function findFaces(bitmap, index) {
+  try {
+    if (!finder) throw new Error("The face finder is not loaded yet.");
+    if (!(bitmap instanceof ImageBitmap) || !bitmap.width) throw new TypeError("This is not a picture.");
+    const { settings, geometry } = finder;
+    const level = settings.levels[index ?? settings.default_level];
+    if (!level) throw new RangeError(`There is no level ${index}; there are ${settings.levels.length}.`);
+    const { width, height } = bitmap;
+    const grey = readGrey(bitmap);
+    try {
+      const views = geometry.planViews(width, height, settings, level);
+      const found = views.flatMap((view, rank) => searchView(grey, view, rank, level));
+      return geometry.chooseBoxes(found, width, height, settings, level);
+    } finally {
+      grey.delete();
+    }
+  } finally {
+    if (bitmap instanceof ImageBitmap) bitmap.close();
+  }
+}
+
+/** Brightness of a picture on white, at its own size. @param {ImageBitmap} bitmap @returns {CvMat} */
+function readGrey(bitmap) {
+  const { width, height } = bitmap;
+  const rows = Math.min(STRIP_ROWS, height);
+  const canvas = new OffscreenCanvas(width, rows);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) throw new Error("The browser gives the worker no canvas.");
+  const grey = new cv.Mat(height, width, cv.CV_8UC1);
+  try {
+    for (let top = 0; top < height; top += rows) {
+      const count = Math.min(rows, height - top);
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, width, count);
+      context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+      copyStrip(context.getImageData(0, 0, width, count), grey, top);
+    }
+    return grey;
+  } catch (error) {
+    grey.delete();
+    throw error;
+  }
+}
+
+/** @param {ImageData} strip @param {CvMat} grey @param {number} top row of `grey` to begin at */
+function copyStrip({ data, width, height }, grey, top) {
+  withObjects((own) => {
+    const colour = own(new cv.Mat(height, width, cv.CV_8UC4));
+    colour.data.set(data);
+    const rows = own(grey.roi(new cv.Rect(0, top, width, height)));
+    cv.cvtColor(colour, rows, cv.COLOR_RGBA2GRAY);
+  });
+}
+
+/** @param {CvMat} grey @param {View} view @param {number} rank @param {Level} level @returns {Candidate[]} */
+function searchView(grey, view, rank, level) {
+  if (!finder) return [];
+  const { settings, geometry, cascade } = finder;
+  return withObjects((own) => {
+    const picture = drawView(grey, view, own);
+    const windows = own(new cv.RectVector());
+    const votes = own(new cv.IntVector());
+    const smallest = new cv.Size(level.min_window_px, level.min_window_px);
+    const largest = new cv.Size(0, 0); // no limit
+    cascade.detectMultiScale2(
+      picture, windows, votes, settings.scale_factor, level.neighbours, 0, smallest, largest,
+    );
+    return Array.from({ length: windows.size() }, (_, index) => {
+      const { x, y, width: size } = windows.get(index);
+      return geometry.mapBack({ x, y, size }, view, votes.get(index), rank);
+    });
+  });
+}
+
+/**
+ * Scale, pad, equalise, turn.
+ * @param {CvMat} grey @param {View} view @param {<T extends CvObject>(object: T) => T} own
+ * @returns {CvMat}
+ */
+function drawView(grey, view, own) {
+  if (!finder) throw new Error("The face finder is not loaded yet.");
+  const { padding, equalise } = finder.settings;
+  const ground = new cv.Scalar(padding.value, 0, 0, 0);
+  const { width, height, padX, padY } = view;
+  const scaled = own(new cv.Mat());
+  const interpolation = view.scale < 1 ? cv.INTER_AREA : cv.INTER_LINEAR_EXACT;
+  cv.resize(grey, scaled, new cv.Size(width, height), 0, 0, interpolation);
+  const padded = own(new cv.Mat());
+  cv.copyMakeBorder(scaled, padded, padY, padY, padX, padX, cv.BORDER_CONSTANT, ground);
+  if (equalise) cv.equalizeHist(padded, padded);
+  if (view.sin === 0) return padded;
+  const turned = own(new cv.Mat());
+  const matrix = own(cv.matFromArray(2, 3, cv.CV_64F, finder.geometry.turningMatrix(view)));
+  const size = new cv.Size(view.turnedWidth, view.turnedHeight);
+  cv.warpAffine(padded, turned, matrix, size, cv.INTER_LINEAR, cv.BORDER_CONSTANT, ground);
+  return turned;
+}
+
+/**
+ * Run `work` and free every OpenCV object that it owns, whatever happens.
+ * @template Result
+ * @param {(own: <T extends CvObject>(object: T) => T) => Result} work @returns {Result}
+ */
+function withObjects(work) {
+  /** @type {CvObject[]} */
+  const objects = [];
+  try {
+    return work((object) => {
+      objects.push(object);
+      return object;
+    });
+  } finally {
+    for (const object of objects) object.delete();
+  }
+}
