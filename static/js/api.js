@@ -37,6 +37,11 @@ export class ServerError extends Error {
   get mayPass() {
     return [429, 502, 503, 504].includes(this.status);
   }
+
+  /** Whether the server said when to come back. */
+  get isBusy() {
+    return this.mayPass && this.retryAfter !== null;
+  }
 }
 
 /** No answer came: no connection, or nobody at the other end. */

@@ -13,7 +13,7 @@ import { say, settings } from "./messages.js";
 /** The server takes this many crops at once. */
 export const MAX_FACES = 32;
 const BUSY_RETRIES = 3;
-const BUSY_WAIT_S = 2;
+const LONGEST_WAIT_S = 30;
 
 export class Identification {
   /** @type {AbortController | null} */
@@ -65,8 +65,8 @@ export class Identification {
       try {
         return await identify(crops, settings.language, signal);
       } catch (error) {
-        if (!(error instanceof ServerError) || !error.mayPass || retries === BUSY_RETRIES) throw error;
-        const seconds = Math.max(1, error.retryAfter ?? BUSY_WAIT_S);
+        if (!(error instanceof ServerError) || !error.isBusy || retries === BUSY_RETRIES) throw error;
+        const seconds = Math.max(1, Math.min(error.retryAfter ?? 0, LONGEST_WAIT_S));
         this.status.show({ kind: "busy", text: say("busy", { seconds }) });
         await wait(seconds * 1000, signal);
       }
@@ -89,7 +89,7 @@ export class Identification {
       if (!navigator.onLine) addEventListener("online", this.#askWhenOnline, { once: true });
       const text = say(navigator.onLine ? "unreachable" : "offline");
       this.status.show({ kind: "error", text, ...again });
-    } else if (error instanceof ServerError && error.mayPass) {
+    } else if (error instanceof ServerError && error.isBusy) {
       this.status.show({ kind: "error", text: say("busy_for_long"), ...again });
     } else if (error instanceof ServerError) {
       if (error.crop !== null && faces[error.crop]) this.state.refuse(faces[error.crop], error.message);

@@ -34,6 +34,8 @@ export async function submitReport(report, mark = () => {}) {
     const { id } = await sendPatiently(report, () => toast.say(say("report_waiting")));
     toast.say(say("report_thanks"));
     toast.offerUndo(UNDO_S, () => void withdraw(id, report.token, toast, mark));
+    // Ten seconds are short for somebody who comes by keyboard from the top of the page.
+    if (document.activeElement === document.body) toast.undoButton.focus();
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     mark(false);

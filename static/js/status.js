@@ -42,11 +42,6 @@ export class StatusLine {
     this.button.textContent = action;
     this.#act = act;
   }
-
-  hide() {
-    this.line.hidden = true;
-    this.text.textContent = "";
-  }
 }
 
 /** Say something to screen readers alone. @param {string} text */

@@ -46,8 +46,8 @@ def own_server(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Callable[...
     """Start servers that a test may stop, or set up differently."""
     servers: list[Server] = []
 
-    def start(**settings: object) -> Server:
-        servers.append(start_server(tiny_model_folder, tmp_path / "reports", **settings))  # type: ignore[arg-type]
+    def start(model: Path = tiny_model_folder, **settings: Any) -> Server:
+        servers.append(start_server(model, tmp_path / "reports", **settings))
         return servers[-1]
 
     yield start

@@ -10,7 +10,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
+from typing import Any
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
@@ -40,7 +41,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def start_server(model: Path, reports: Path, port: int = 0, **settings: object) -> Server:
+def start_server(model: Path, reports: Path, *, port: int = 0, **settings: Any) -> Server:
     """Start gunicorn as `make run` does and wait until it answers."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
@@ -59,7 +60,9 @@ def start_server(model: Path, reports: Path, port: int = 0, **settings: object) 
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(URLError, ConnectionError), urlopen(f"{url}/healthz", timeout=5):
+        with suppress(URLError, ConnectionError):
+            with suppress(HTTPError), urlopen(f"{url}/healthz", timeout=5):
+                pass  # an error, such as 503 without a model, is an answer too
             return Server(url, reports, process)
         time.sleep(0.05)
     process.kill()

@@ -167,7 +167,7 @@ def test_a_stopped_server_is_explained_and_can_be_asked_again(
     expect(page.locator("#status-text")).to_have_text("Kyara cannot be reached.")
     expect(cards(page).first.locator(".card-verdict")).to_have_text("Not identified yet")
     port = int(first.url.rpartition(":")[2])
-    again = start_server(tiny_model_folder, first.reports, port)
+    again = start_server(tiny_model_folder, first.reports, port=port)
     try:
         page.locator("#status-action").click()
         wait_for_answers(page)
@@ -184,3 +184,25 @@ def test_offline_the_page_waits_and_asks_when_it_is_back(open_page: OpenPage) ->
     page.context.set_offline(False)
     wait_for_answers(page)
     expect(cards(page).first.locator(".answer")).not_to_have_count(0)
+
+
+def test_a_server_without_a_model_says_so(
+    open_page: OpenPage, own_server: StartServer, tmp_path: Path
+) -> None:
+    page = open_page(at=own_server(tmp_path / "no-model"), failures_expected=True)
+    open_plain(page)
+    draw_box(page, 0.2, 0.2, 0.6, 0.7)
+    expect(page.locator("#status")).to_have_attribute("data-kind", "error")
+    expect(page.locator("#status-text")).to_contain_text("Kyara could not answer:")
+
+
+def test_without_the_face_finder_boxes_can_be_drawn(open_page: OpenPage) -> None:
+    page = open_page(fresh=True, failures_expected=True)
+    page.context.route("**/opencv.js", lambda route: route.abort())
+    choose(page, encode(draw_plain(), "PNG"))
+    expect(page.locator("#status-text")).to_contain_text("The face finder could not be loaded")
+    draw_box(page, 0.2, 0.2, 0.6, 0.7)
+    wait_for_answers(page)
+    page.context.unroute("**/opencv.js")
+    choose(page, encode(draw_plain(color="#e0d0ff"), "PNG"))
+    expect(page.locator("#status-text")).to_contain_text("No face found")
