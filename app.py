@@ -38,13 +38,13 @@ DEFAULTS: Mapping[str, Any] = {
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
-    "SEND_FILE_MAX_AGE_DEFAULT": 3600,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "BABEL_DEFAULT_LOCALE": "en",
     "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
+VENDOR_MAX_AGE_S = 24 * 3600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -68,6 +68,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["DESCRIPTION"] = DESCRIPTION
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
+    app.get_send_file_max_age = choose_max_age
     Bootstrap5(app)
     Babel(app, locale_selector=pages.select_locale)
     app.extensions["kyara_model"] = _load_model(app)
@@ -83,6 +84,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.after_request(_add_headers)
     _register_errors(app)
     return app
+
+
+def choose_max_age(filename: str | None) -> int | None:
+    """Let browsers keep the pinned libraries for a day and ask again (ETag) for our own files."""
+    return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
 
 
 def _load_model(app: APIFlask) -> api.ModelQueue:

@@ -9,3 +9,4 @@ threads = int(os.environ.get("THREADS", "8"))
 timeout = 60
 graceful_timeout = 20
 wsgi_app = "app:create_app()"
+control_socket_disable = True  # nothing here talks to it, and it would be written into the home folder

@@ -19,7 +19,7 @@ import numpy as np
 from classification import Classifier
 from kyara.answers import measure_familiarity
 from kyara.backbone import Backbone
-from kyara.bundle import Bundle, Calibration, Character, Preprocessing, save_bundle
+from kyara.bundle import Bundle, Calibration, Character, Preprocessing, View, save_bundle
 from kyara.dataset import Manifest
 from kyara.errors import BadInputError, BundleError
 from kyara.evaluation import Progress, extract_faces
@@ -27,6 +27,9 @@ from kyara.gallery import choose_references, scale_to_unit
 from kyara.metrics import fit_temperature
 from kyara.training import FEATURES_LAYER
 
+SERVING_VIEWS = (View(), View(mirror=True), View(0.08), View(0.12, mirror=True))
+"""Crops come tight (a hand-drawn box) and wide (the cascade's): on `val` these four views lose nothing
+on tight crops against plain and mirrored ones alone, and win where a crop has a margin around the face."""
 REFERENCES_PER_CHARACTER = 8
 KNOWN_ACCEPTED = 0.95
 """Share of unseen faces of known characters that the threshold lets pass as known."""

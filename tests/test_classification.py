@@ -64,7 +64,7 @@ def test_a_mirrored_crop_has_the_same_features(tiny_classifier, tiny_data):
     crop = read_image(tiny_data / "kiiro_star" / "007.png")
     plain, mirrored = tiny_classifier.backbone.extract([crop, crop[:, ::-1]])
     cosine = plain @ mirrored / np.linalg.norm(plain) / np.linalg.norm(mirrored)
-    assert cosine > 0.999
+    assert cosine > 0.99
 
 
 def test_prepare_crop_scales_and_shows_each_view():

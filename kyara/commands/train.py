@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import kyara
-from kyara.bundle import Preprocessing, View
+from kyara.bundle import Preprocessing
 from kyara.registry import MODEL_FOLDER
 
 
@@ -78,7 +78,7 @@ def train(
     import hashlib
 
     from kyara.dataset import read_manifest
-    from kyara.export import export_bundle, read_names
+    from kyara.export import SERVING_VIEWS, export_bundle, read_names
     from kyara.training import Plan, train_network
 
     manifest = read_manifest(data)
@@ -99,7 +99,7 @@ def train(
         "dataset_sha256": manifest.digest(),
         "faces": counts,
     }
-    preprocessing = Preprocessing(plan.input_px, (0.0, 1.0), (View(), View(mirror=True)))
+    preprocessing = Preprocessing(plan.input_px, (0.0, 1.0), SERVING_VIEWS)
     with click.progressbar(length=sum(counts.values()), label="Exporting") as bar:
         bundle = export_bundle(
             model,
