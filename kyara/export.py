@@ -28,8 +28,8 @@ from kyara.metrics import fit_temperature
 from kyara.training import FEATURES_LAYER
 
 SERVING_VIEWS = (View(), View(mirror=True), View(0.08), View(0.12, mirror=True))
-"""Crops come tight (a hand-drawn box) and wide (the cascade's): on `val` these four views lose nothing
-on tight crops against plain and mirrored ones alone, and win where a crop has a margin around the face."""
+"""Crops come tight (a hand-drawn box) and wide (the cascade's). On `val` these four views lose little on
+tight crops against the plain and the mirrored view alone, and win more where there is a margin."""
 REFERENCES_PER_CHARACTER = 8
 KNOWN_ACCEPTED = 0.95
 """Share of unseen faces of known characters that the threshold lets pass as known."""
