@@ -2,13 +2,18 @@
  * Boxes → crops, cut from the picture's own pixels.
  */
 
-import { cropSize } from "./geometry.js";
+import { MAX_CROP_PX, cropSize } from "./geometry.js";
 
 /** @typedef {import("./geometry.js").Box} Box */
 
 /** Leaves room for the rest of the request under the server's 8 MiB. */
 const MAX_CROPS_CHARACTERS = 7 * 1024 * 1024;
-const JPEG_QUALITY = 0.95;
+/** From exact to small; the last fits whatever the pixels are. The model reads at most 192 pixels. */
+const ENCODINGS = [
+  { type: "image/png", quality: 1, longest: MAX_CROP_PX },
+  { type: "image/jpeg", quality: 0.95, longest: MAX_CROP_PX },
+  { type: "image/jpeg", quality: 0.9, longest: MAX_CROP_PX / 2 },
+];
 
 /**
  * Draw what is in the box onto a new canvas; what is transparent becomes white, as on the server.
@@ -33,17 +38,11 @@ export function cutCrop(bitmap, box, longest) {
  * @param {ImageBitmap} bitmap @param {readonly Box[]} boxes @returns {string[]} data URLs
  */
 export function encodeCrops(bitmap, boxes) {
-  const canvases = boxes.map((box) => cutCrop(bitmap, box));
   /** @type {string[]} */
-  const exact = [];
-  let characters = 0;
-  for (const canvas of canvases) {
-    const url = canvas.toDataURL("image/png");
-    characters += url.length;
-    if (characters > MAX_CROPS_CHARACTERS) {
-      return canvases.map((each) => each.toDataURL("image/jpeg", JPEG_QUALITY));
-    }
-    exact.push(url);
+  let crops = [];
+  for (const { type, quality, longest } of ENCODINGS) {
+    crops = boxes.map((box) => cutCrop(bitmap, box, longest).toDataURL(type, quality));
+    if (crops.reduce((sum, crop) => sum + crop.length, 0) <= MAX_CROPS_CHARACTERS) break;
   }
-  return exact;
+  return crops;
 }

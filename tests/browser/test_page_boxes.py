@@ -30,8 +30,8 @@ def test_boxes_are_moved_drawn_removed_and_undone_with_the_mouse(
     first = boxes(page).first
 
     x, y, width, height = place(first)
-    drag(page, (x + width / 2, y + height / 2), (x + width / 2 - 30, y + height / 2 + 40))
-    assert place(first) == pytest.approx((x - 30, y + 40, width, height), abs=CLOSE)
+    drag(page, (x + width / 2, y + height / 2), (x + width / 2 - 30, y + height / 2 - 25))
+    assert place(first) == pytest.approx((x - 30, y - 25, width, height), abs=CLOSE)
     expect(cards(page).first).to_have_attribute("data-mark", "stale")
     expect(cards(page).first.locator(".card-stale")).to_be_visible()
 
@@ -55,7 +55,7 @@ def test_boxes_are_moved_drawn_removed_and_undone_with_the_mouse(
     expect(cards(page).first).not_to_have_attribute("data-mark", "stale")
 
     page.locator("#redo-button").click()
-    assert place(first) == pytest.approx((x - 30, y + 40, width, height), abs=CLOSE)
+    assert place(first) == pytest.approx((x - 30, y - 25, width, height), abs=CLOSE)
 
 
 def test_an_edge_and_a_corner_resize_a_box(open_page: OpenPage) -> None:
