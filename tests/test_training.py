@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_kyara
+from command_line import ROOT, run_kyara
 from drawings import LABELS, write_dataset
 
 from kyara.bundle import load_bundle

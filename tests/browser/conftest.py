@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
-from servers import Server, start_server
 from steps import LOCALES, OpenPage
+
+from scripts.local_site import Server
 
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that most tests share."""
-    server = start_server(tiny_model_folder, tmp_path_factory.mktemp("reports"))
+    server = Server(tmp_path_factory.mktemp("reports"), model=tiny_model_folder)
     yield server
     server.stop()
 
@@ -47,7 +48,7 @@ def own_server(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Callable[...
     servers: list[Server] = []
 
     def start(model: Path = tiny_model_folder, **settings: Any) -> Server:
-        servers.append(start_server(model, tmp_path / "reports", **settings))
+        servers.append(Server(tmp_path / "reports", model=model, **settings))
         return servers[-1]
 
     yield start

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Request, expect
-from servers import Server, start_server
 from steps import (
     OpenPage,
     boxes,
@@ -22,6 +21,8 @@ from steps import (
     open_plain,
     wait_for_answers,
 )
+
+from scripts.local_site import Server
 
 StartServer = Callable[..., Server]
 
@@ -132,6 +133,30 @@ def test_crops_are_cut_from_source_pixels_and_at_most_512_px(open_page: OpenPage
 
 
 @pytest.mark.parametrize(
+    ("side", "noisy", "kind"),
+    [(150, True, "data:image/png"), (512, False, "data:image/png"), (512, True, "data:image/jpeg")],
+)
+def test_32_crops_fit_into_one_request(open_page: OpenPage, side: int, noisy: bool, kind: str) -> None:
+    crops = open_page().evaluate(
+        """async ([side, noisy]) => {
+            const { encodeCrops } = await import("/static/js/crops.js");
+            const image = new ImageData(side, side);
+            for (let at = 0; at < image.data.length; at += 65536) {
+                const part = image.data.subarray(at, at + 65536);
+                if (noisy) crypto.getRandomValues(part);
+                else part.fill(200);
+            }
+            const box = { x: 0, y: 0, width: side, height: side };
+            return encodeCrops(await createImageBitmap(image), Array(32).fill(box));
+        }""",
+        [side, noisy],
+    )
+    assert len(crops) == 32
+    assert sum(map(len, crops)) < 8 * 1024 * 1024 - 10_000
+    assert all(crop.startswith(kind) for crop in crops)
+
+
+@pytest.mark.parametrize(
     ("language", "text"), [("en", "very busy"), ("zh", "非常忙"), ("ja", "混み合って")]
 )
 def test_a_busy_server_is_asked_again_and_then_explained(
@@ -167,7 +192,7 @@ def test_a_stopped_server_is_explained_and_can_be_asked_again(
     expect(page.locator("#status-text")).to_have_text("Kyara cannot be reached.")
     expect(cards(page).first.locator(".card-verdict")).to_have_text("Not identified yet")
     port = int(first.url.rpartition(":")[2])
-    again = start_server(tiny_model_folder, first.reports, port=port)
+    again = Server(first.reports, model=tiny_model_folder, port=port)
     try:
         page.locator("#status-action").click()
         wait_for_answers(page)

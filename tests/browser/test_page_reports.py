@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from servers import Server
 from steps import OpenPage, cards, draw_box, open_example, open_plain
+
+from scripts.local_site import Server
 
 
 def read_rows(folder: Path, label: str) -> list[sqlite3.Row]:

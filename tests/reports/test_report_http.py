@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from report_samples import draw_crop, list_files, query
-from report_server import Client, Server, data_url
+from report_server import Client, data_url
 
 from kyara.images import decode_image
 from kyara.reports import ReportState, ReportStore
+from scripts.local_site import Server
 
 REPORTS = 500
 CLIENTS = 20
@@ -50,7 +51,7 @@ def check_stored(folder: Path, answered: dict[int, str]) -> None:
 def test_five_hundred_reports_at_once_are_all_stored(report_dir: Path) -> None:
     start = threading.Barrier(CLIENTS)
 
-    with Server(report_dir) as server:
+    with Server(report_dir, model=report_dir.parent / "no_model") as server:
 
         def send_some(first: int) -> dict[int, str]:
             client, answered = Client(server.port), {}
@@ -79,7 +80,7 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_answered(report_dir: Path) 
     answered: dict[int, str] = {}
     enough = threading.Event()
 
-    with Server(report_dir) as server:
+    with Server(report_dir, model=report_dir.parent / "no_model") as server:
 
         def send_until_killed(first: int) -> None:
             client = Client(server.port)
@@ -110,7 +111,7 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_answered(report_dir: Path) 
     check_stored(report_dir, answered)
 
     # The visitors' pages send again, with the same tokens, what they do not know to be stored.
-    with Server(report_dir) as server:
+    with Server(report_dir, model=report_dir.parent / "no_model") as server:
         client = Client(server.port)
         for number in range(REPORTS):
             status, _, answer = client.send(**make_report(number))
@@ -127,7 +128,7 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_answered(report_dir: Path) 
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     """A server that takes up to 300 kB of reports."""
     folder = tmp_path_factory.mktemp("reports_over_http") / "user_report"
-    with Server(folder, KYARA_REPORT_QUOTA_BYTES="300000") as server:
+    with Server(folder, model=folder.parent / "no_model", REPORT_QUOTA_BYTES=300_000) as server:
         yield server, folder
 
 
