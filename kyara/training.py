@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from kyara.augment import augment_face
+from kyara.closeups import cut_close_ups, find_close_ups
 from kyara.dataset import Face, Manifest, count_labels, load_faces
 from kyara.errors import BadInputError
+from kyara.images import Box
 from kyara.pretrained import assign_nsfwjs_weights, read_nsfwjs_weights
 
 FEATURES_LAYER = "features"
@@ -40,6 +42,7 @@ class Plan:
         dropout: share of features dropped before the softmax layer.
         balance: 0 draws faces as they come, 1 draws every label equally often.
         norm_momentum: of batch normalisation's moving averages; lower it for runs of few steps.
+        close_ups: where a character's pictures are wide, show what the detector would cut out too.
         seed: of every random choice.
     """
 
@@ -51,6 +54,7 @@ class Plan:
     dropout: float = 0.2
     balance: float = 0.3
     norm_momentum: float = 0.99
+    close_ups: bool = True
     seed: int = 1
 
 
@@ -63,7 +67,8 @@ def train_network(
         manifest: the dataset; its `val` split is measured after every epoch.
         plan: what to do. A run that was begun with another plan or dataset is refused.
         run: folder for the checkpoint and the history.
-        start_weights: the nsfwjs package to start from; None starts from random weights.
+        start_weights: the nsfwjs package, or the `.keras` file of another run of the same characters, to
+            start from; None starts from random weights.
         quiet: no progress bar.
 
     Returns:
@@ -81,6 +86,10 @@ def train_network(
     stored_px = round(plan.input_px * STORED_SCALE)
     train_pixels = load_faces(train_faces, stored_px)
     val_pixels = load_faces(val_faces, plan.input_px).astype(np.float32) / 255.0
+    if plan.close_ups:
+        boxes = _recall_close_ups(run, train_faces, train_pixels)
+        train_pixels = np.concatenate([train_pixels, cut_close_ups(train_pixels, boxes)])
+        train_faces = train_faces + [train_faces[row] for row in boxes]
     row_of = {label: row for row, label in enumerate(manifest.labels)}
     train_rows = np.array([row_of[face.label] for face in train_faces])
     val_targets = np.eye(len(row_of), dtype=np.float32)[[row_of[f.label] for f in val_faces]]
@@ -104,6 +113,22 @@ def train_network(
     return model
 
 
+def _recall_close_ups(run: Path, faces: list[Face], pixels: np.ndarray) -> dict[int, Box]:
+    """Search once a run: the detector takes longer than reading the pictures."""
+    path = run / "close-ups.json"
+    if not path.exists():
+        boxes = find_close_ups(faces, pixels)
+        write_whole(path, json.dumps({row: box.to_json() for row, box in boxes.items()}))
+    return {int(row): Box(**box) for row, box in json.loads(path.read_text()).items()}
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file beside its place first, so that a kill leaves the old one or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
 def _claim_run(run: Path, plan: Plan, manifest: Manifest) -> None:
     claim = {"plan": asdict(plan), "data": manifest.digest(), "labels": list(manifest.labels)}
     path = run / "plan.json"
@@ -125,7 +150,10 @@ def _open_run(
         history = json.loads(history_path.read_text())
         return keras.models.load_model(run / f"epoch-{len(history)}.keras"), history
     model = build_network(plan, classes)
-    if start_weights is not None:
+    if start_weights is not None and start_weights.suffix == ".keras":
+        earlier: Any = keras.models.load_model(start_weights, compile=False)
+        model.set_weights(earlier.get_weights())
+    elif start_weights is not None:
         assign_nsfwjs_weights(model, read_nsfwjs_weights(start_weights))
     steps = -(-faces // plan.batch)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -178,9 +206,7 @@ def _save_run(run: Path, model: Any, history: list[dict[str, float]]) -> None:
     partial = run / "partial.keras"
     model.save(partial)
     os.replace(partial, run / f"epoch-{len(history)}.keras")
-    partial_history = run / "history.json.partial"
-    partial_history.write_text(json.dumps(history, indent=1))
-    os.replace(partial_history, run / "history.json")
+    write_whole(run / "history.json", json.dumps(history, indent=1))
     (run / f"epoch-{len(history) - 1}.keras").unlink(missing_ok=True)
 
 

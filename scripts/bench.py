@@ -18,12 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import kyara  # noqa: E402, F401, I001  (before NumPy, whose threads it settles)
+import numpy as np  # noqa: E402
 from classification import Classifier  # noqa: E402
 from kyara.backbone import prepare_crop  # noqa: E402
 from kyara.images import encode_png  # noqa: E402

@@ -19,7 +19,7 @@ from kyara.registry import MODEL_FOLDER
     "--start-weights",
     type=click.Path(path_type=Path),
     metavar="TGZ",
-    help="The npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`); without it: random weights.",
+    help="The npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`), or a .keras checkpoint.",
 )
 @click.option(
     "--names",
@@ -58,6 +58,12 @@ from kyara.registry import MODEL_FOLDER
     show_default=True,
     type=click.FloatRange(0, 1, max_open=True),
     help="Of batch normalisation's averages; lower it for runs of few steps.",
+)
+@click.option(
+    "--close-ups/--no-close-ups",
+    default=True,
+    show_default=True,
+    help="Where a character's pictures are wide, train on what the face detector cuts out too.",
 )
 @click.option("--seed", default=1, show_default=True, type=int)
 def train(
