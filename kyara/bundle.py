@@ -246,6 +246,13 @@ def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle
     )
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file beside its place, then rename it: a kill leaves the old one or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kyara.bundle import Bundle, load_bundle
+from kyara.bundle import Bundle, load_bundle, write_whole
 from kyara.errors import BundleError
 
 MODEL_FOLDER = Path(__file__).resolve().parent.parent / "model"
@@ -51,8 +50,5 @@ def promote_bundle(name: str, folder: Path = MODEL_FOLDER) -> Bundle:
         "version": bundle.version,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    partial = path.with_suffix(".partial")
-    text = json.dumps({"serving": name, "history": [*history, entry]}, indent=1) + "\n"
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    write_whole(path, json.dumps({"serving": name, "history": [*history, entry]}, indent=1) + "\n")
     return bundle

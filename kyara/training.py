@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kyara.augment import augment_face
+from kyara.bundle import write_whole
 from kyara.closeups import cut_close_ups, find_close_ups
 from kyara.dataset import Face, Manifest, count_labels, load_faces
 from kyara.errors import BadInputError
@@ -120,13 +121,6 @@ def _recall_close_ups(run: Path, faces: list[Face], pixels: np.ndarray) -> dict[
         boxes = find_close_ups(faces, pixels)
         write_whole(path, json.dumps({row: box.to_json() for row, box in boxes.items()}))
     return {int(row): Box(**box) for row, box in json.loads(path.read_text()).items()}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside its place first, so that a kill leaves the old one or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    os.replace(partial, path)
 
 
 def _claim_run(run: Path, plan: Plan, manifest: Manifest) -> None:

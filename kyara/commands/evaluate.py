@@ -26,7 +26,7 @@ def evaluate(
 ) -> None:
     """Measure BUNDLE (its folder) on DATA, through the same code that serves."""
     from classification import Classifier
-    from kyara.bundle import METRICS_FILE
+    from kyara.bundle import METRICS_FILE, write_whole
     from kyara.dataset import read_manifest
     from kyara.evaluation import evaluate_bundle
     from kyara.images import list_pictures
@@ -39,7 +39,7 @@ def evaluate(
     metrics["model_version"] = classifier.bundle.version
     if save:
         text = json.dumps(metrics, ensure_ascii=False, indent=1) + "\n"
-        (bundle / METRICS_FILE).write_text(text, encoding="utf-8")
+        write_whole(bundle / METRICS_FILE, text)
     if as_json:
         click.echo(json.dumps(metrics, ensure_ascii=False, indent=1))
         return
