@@ -24,16 +24,18 @@ from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
 import kyara
 from classification import Classifier
-from kyara.errors import BadInputError, BundleError, BusyError, KyaraError
-from kyara.registry import MODEL_FOLDER, find_serving
+from kyara.errors import BadInputError, BundleError, BusyError, KyaraError, UnauthorizedError
+from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, find_serving
 from kyara.reports import ReportStore
-from kyara.web import api, pages, reports
+from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.schemas import ProblemOut
 
 ROOT = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "MODEL_FOLDER": str(MODEL_FOLDER),
+    "TAUGHT_DATABASE": "",
+    "OPERATOR_TOKEN": "",
     "MAX_QUEUED": 6,
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
@@ -77,8 +79,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.config["REPORT_DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
     )
-    for module in (pages, api, reports):
+    for module in (pages, api, explanations, reports):
         app.register_blueprint(module.blueprint)
+    if operator.check_token(app.config["OPERATOR_TOKEN"]):
+        app.config["SECURITY_SCHEMES"] = operator.SECURITY_SCHEMES
+        app.register_blueprint(operator.blueprint)
     app.jinja_env.globals["csp_nonce"] = _csp_nonce
     app.before_request(_require_json)
     app.after_request(_add_headers)
@@ -93,8 +98,10 @@ def choose_max_age(filename: str | None) -> int | None:
 
 def _load_model(app: APIFlask) -> api.ModelQueue:
     places = app.config["MAX_QUEUED"]
+    folder = Path(app.config["MODEL_FOLDER"])
+    taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
     try:
-        return api.ModelQueue(Classifier(find_serving(Path(app.config["MODEL_FOLDER"]))), "", places)
+        return api.ModelQueue(Classifier(find_serving(folder), taught=taught), "", places)
     except BundleError as error:
         logger.error("%s", error)
         return api.ModelQueue(None, str(error), places)
@@ -148,7 +155,11 @@ def _add_headers(response: Response) -> Response:
 
 def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
-        headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, BusyError) else {}
+        headers = {}
+        if isinstance(error, BusyError):
+            headers["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, UnauthorizedError):
+            headers["WWW-Authenticate"] = error.challenge
         return answer_problem(error.status, error.title, str(error), headers, error.crop)
 
     def answer_http_error(error: HTTPException) -> Any:

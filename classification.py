@@ -6,42 +6,88 @@ from kyara.images import read_image
 classifier = Classifier()
 for face in classifier.identify([read_image(Path("face.png"))]):
     print(face.verdict, face.answers[0].label, face.answers[0].confidence)
+
+classifier.teach("my_character", [read_image(Path("one.png")), read_image(Path("two.png"))])
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kyara.answers import FaceAnswers, choose_answers
-from kyara.backbone import Backbone
+from kyara.backbone import load_backbone
 from kyara.bundle import Bundle, Character, load_bundle
-from kyara.gallery import compare_with_gallery
-from kyara.head import score_features
-from kyara.registry import find_serving
+from kyara.errors import BadInputError
+from kyara.registry import find_serving, find_taught
+from kyara.roster import Neighbour, Roster
+from kyara.taught import TaughtStore
+from kyara.teaching import LiveRoster
 
 
 class Classifier:
-    """A loaded model. It may be called from several threads; calls to the network take turns."""
+    """A loaded model. It may be called from several threads; calls to the network take turns.
 
-    def __init__(self, bundle: Bundle | Path | None = None, *, threads: int | None = None) -> None:
+    With a store of taught characters every call sees what any process has taught so far; each answer is
+    of one moment. `frozen`, `without`, `without_gallery` and `teaching` give views that stay as they
+    are, for calls that must agree with each other; views share the loaded network.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle | Path | None = None,
+        *,
+        threads: int | None = None,
+        taught: Path | None = None,
+    ) -> None:
         """Load a model.
 
         Args:
             bundle: a bundle or its folder; by default the one that `model/registry.json` serves.
             threads: CPU threads for the network; by default those the process may use, up to 4.
+            taught: the file of taught characters, which need not exist yet. By default the serving
+                model has the one of `registry.find_taught`, and a bundle that is given has none.
 
         Raises:
             BundleError: no such model, or it is damaged.
         """
+        if bundle is None:
+            bundle, taught = find_serving(), taught or find_taught()
         if not isinstance(bundle, Bundle):
-            bundle = load_bundle(bundle or find_serving())
+            bundle = load_bundle(bundle)
         self.bundle = bundle
-        self.backbone = Backbone(bundle.backbone, bundle.preprocessing, threads=threads)
-        self._characters = {character.label: character for character in bundle.characters}
+        self.backbone = load_backbone(bundle, threads=threads)
+        self._live = LiveRoster(bundle, self.backbone, TaughtStore(taught)) if taught else None
+        self._fixed = Roster.of_bundle(bundle)
+
+    @property
+    def _roster(self) -> Roster:
+        return self._live.now() if self._live else self._fixed
+
+    @property
+    def characters(self) -> tuple[Character, ...]:
+        """Who can be answered: the columns of the scores."""
+        return self._roster.characters
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of `characters`."""
+        return tuple(character.label for character in self.characters)
+
+    @property
+    def taught(self) -> dict[str, list[str]]:
+        """The ids of the references that were taught: label → ids."""
+        return self._roster.taught
+
+    @property
+    def forgotten(self) -> list[str]:
+        """Labels of the model's own characters that are not answered."""
+        known = self._roster.columns
+        return [label for label in self.bundle.labels if label not in known]
 
     def character(self, label: str) -> Character:
         """Return a known character.
@@ -49,14 +95,15 @@ class Classifier:
         Raises:
             KeyError: the model does not know the label.
         """
-        return self._characters[label]
+        roster = self._roster
+        return roster.characters[roster.columns[label]]
 
     def describe(self, face: FaceAnswers, language: str) -> dict[str, Any]:
         """Return a face's answers as JSON has them, with names and works in a language."""
         answers = []
         for answer in face.answers:
             similarity = None if answer.similarity is None else round(answer.similarity, 4)
-            entry = self.character(answer.label).to_json(language)
+            entry = answer.character.to_json(language)
             answers.append(
                 {**entry, "confidence": round(answer.confidence, 4), "similarity": similarity}
             )
@@ -81,14 +128,108 @@ class Classifier:
             features: `float32 (N, features)` as `backbone.extract` returns them.
             top_k: answers a face, at least 1.
         """
-        scores, similarities = self.score(features)
-        return choose_answers(scores, similarities, self.bundle.labels, self.bundle.calibration, top_k)
+        roster, bundle = self._roster, self.bundle
+        scores, similarities = roster.score(features)
+        return choose_answers(
+            scores, similarities, roster.characters, bundle.calibration, top_k, task=bundle.task
+        )
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the raw `float32 (N, classes)` scores and similarities behind the answers."""
-        bundle = self.bundle
-        scores = score_features(features, bundle.head_weight, bundle.head_bias)
-        similarities = compare_with_gallery(
-            features, bundle.gallery_features, bundle.gallery_rows, len(bundle.characters)
-        )
-        return scores, similarities
+        """Return the raw scores and similarities behind the answers.
+
+        Args:
+            features: `float32 (N, features)` as `backbone.extract` returns them.
+
+        Returns:
+            Two `float32 (N, characters)`: logits, and the highest cosine to a reference of each
+            character, NaN where it has none.
+        """
+        return self._roster.score(features)
+
+    def nearest(self, features: np.ndarray, label: str | None = None, count: int = 3) -> list[Neighbour]:
+        """Return the references that are nearest to one face, the nearest first.
+
+        Args:
+            features: `float32 (features,)`, one row of what `backbone.extract` returns.
+            label: look at this character's references only.
+            count: at most so many.
+
+        Raises:
+            KeyError: the model does not know the label.
+        """
+        return self._roster.find_neighbours(features, label, count)
+
+    def teach(
+        self,
+        label: str,
+        crops: Iterable[np.ndarray],
+        name: Mapping[str, str] | None = None,
+        work: Mapping[str, str] | None = None,
+    ) -> int:
+        """Teach a character from 1 to 20 crops; it is answered from then on, by every process.
+
+        A label that the model knows gets more references; one that was forgotten comes back.
+
+        Args:
+            label: ASCII id, such as `hatsune_miku` or `vocaloid/hatsune_miku`.
+            crops: `uint8 (H, W, 3)` sRGB each, a face and its hair.
+            name: language code → what people read; by default a new character is named after its label.
+            work: language code → the series.
+
+        Returns:
+            How many taught references the character has now.
+
+        Raises:
+            BadInputError: no such label, name or number of crops, or a classifier that keeps nothing.
+            StorageFullError: no room; nothing was changed.
+        """
+        return self._find_live().teach(label, crops, name, work)
+
+    def forget(self, label: str, reference: str | None = None) -> int:
+        """Take a character back: what was taught of it is deleted, and the model's own is not answered.
+
+        Args:
+            label: of a known character.
+            reference: only this taught reference; a taught character goes with its last one.
+
+        Returns:
+            How many taught references the character has now.
+
+        Raises:
+            NotFoundError: no such character, or no such taught reference.
+        """
+        return self._find_live().forget(label, reference)
+
+    def draw_thumbnail(self, reference: str) -> np.ndarray | None:
+        """Return a picture of a taught reference, `uint8 (H, W, 3)`, at most 160 px; None if none."""
+        return self._live.draw_thumbnail(reference) if self._live else None
+
+    def _find_live(self) -> LiveRoster:
+        if self._live is None:
+            raise BadInputError("This classifier keeps nothing: make it with Classifier(taught=FILE).")
+        return self._live
+
+    def frozen(self) -> Classifier:
+        """Return a view of this moment."""
+        return self._view(self._roster)
+
+    def without(self, labels: Collection[str]) -> Classifier:
+        """Return a view in which some characters do not exist."""
+        return self._view(self._roster.without(labels))
+
+    def without_gallery(self) -> Classifier:
+        """Return a view without references; characters that have nothing else do not exist in it."""
+        return self._view(self._roster.without_gallery())
+
+    def teaching(self, references: Mapping[str, np.ndarray]) -> Classifier:
+        """Return a view with more references; nothing is written.
+
+        Args:
+            references: label → `float (N, features)` of any length, as `backbone.extract` gives them.
+        """
+        return self._view(self._roster.add_references(references))
+
+    def _view(self, roster: Roster) -> Classifier:
+        view = copy(self)
+        view._live, view._fixed = None, roster
+        return view

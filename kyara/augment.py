@@ -1,38 +1,102 @@
 """What training does to a face crop before the network sees it.
 
-One affine warp does scale, shift, aspect, tilt and mirroring at once; then light colour changes and
-now and then a loss of resolution. Hue stays: hair and eye colours identify a character.
+Flat ground behind a drawing is replaced, one affine warp does scale, shift, aspect, tilt and mirroring
+at once, then come light colour changes and the losses of a screenshot: blur, JPEG, low resolution. Hue
+stays: hair and eye colours identify a character.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-WINDOW_SIDE = (0.65, 1.3)
+WINDOW_SIDE = (0.58, 1.3)
 """Side of the sampled window relative to the crop: below 1 zooms in, above 1 shows the crop smaller."""
 MAX_ASPECT = 1.15
-MAX_TILT_DEG = 12.0
+MAX_TILT_DEG = 15.0
 LOW_RESOLUTION_PX = (40, 96)
+JPEG_QUALITY = (30, 90)
+GROUND_TOLERANCE = 6
+"""Largest difference, of 255, between the flat ground's neighbouring pixels."""
+GROUND_SHARE = (0.06, 0.9)
+"""A ground that covers less or more of the picture is left alone."""
 
 
-def augment_face(pixels: np.ndarray, size_px: int, rng: np.random.Generator) -> np.ndarray:
+def augment_face(
+    pixels: np.ndarray,
+    size_px: int,
+    rng: np.random.Generator,
+    *,
+    ground: np.ndarray | None = None,
+    scenes: Sequence[np.ndarray] = (),
+) -> np.ndarray:
     """Return one random variation of a face crop.
 
     Args:
         pixels: `uint8 (S, S, 3)` square crop.
         size_px: side of the result.
         rng: source of randomness.
+        ground: `bool (S, S)` as `find_flat_ground` returns it: replaced half of the time.
+        scenes: `uint8 (S, S, 3)` each; what else may lie behind the drawing.
 
     Returns:
         `uint8 (size_px, size_px, 3)`.
     """
+    if ground is not None and rng.random() < 0.5:
+        pixels = _replace_ground(pixels, ground, scenes, rng)
     warped = _warp(pixels, size_px, rng)
-    if rng.random() < 0.1:
-        low = int(rng.integers(*LOW_RESOLUTION_PX))
-        small = cv2.resize(warped, (low, low), interpolation=cv2.INTER_AREA)
-        warped = cv2.resize(small, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
-    return _change_colour(warped, rng)
+    return _degrade(_change_colour(warped, rng), rng)
+
+
+def find_flat_ground(pixels: np.ndarray) -> np.ndarray | None:
+    """Find the flat ground around a drawing: what can be reached from the picture's edge.
+
+    Args:
+        pixels: `uint8 (S, S, 3)`.
+
+    Returns:
+        `bool (S, S)`, or None where there is no flat ground.
+    """
+    side = pixels.shape[0]
+    mask = np.zeros((side + 2, side + 2), np.uint8)
+    limits = (GROUND_TOLERANCE,) * 3
+    flags = 4 | cv2.FLOODFILL_MASK_ONLY | (255 << 8)
+    canvas = pixels.copy()
+    last = side - 1
+    for corner in ((0, 0), (last, 0), (0, last), (last, last)):
+        if not mask[corner[1] + 1, corner[0] + 1]:
+            cv2.floodFill(canvas, mask, corner, (0, 0, 0), limits, limits, flags)
+    ground = mask[1:-1, 1:-1] > 0
+    spread = pixels[ground].std(axis=0).max() if ground.any() else 0.0
+    if not GROUND_SHARE[0] <= ground.mean() <= GROUND_SHARE[1] or spread > 2 * GROUND_TOLERANCE:
+        return None
+    return ground
+
+
+def _replace_ground(
+    pixels: np.ndarray, ground: np.ndarray, scenes: Sequence[np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
+    share = cv2.blur(ground.astype(np.float32), (3, 3))[..., None]
+    behind = _draw_ground(pixels.shape[0], scenes, rng)
+    return (pixels * (1 - share) + behind * share).astype(np.uint8)
+
+
+def _draw_ground(side: int, scenes: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Return one colour, a gradient between two, or a blurred scene: `float32 (S, S, 3)`."""
+    kind = rng.random()
+    if kind < 0.4 and len(scenes):
+        scene = scenes[int(rng.integers(len(scenes)))]
+        blur = float(rng.uniform(0.5, 6))
+        return cv2.GaussianBlur(scene, (0, 0), blur).astype(np.float32)
+    first, second = rng.uniform(0, 255, (2, 3)).astype(np.float32)
+    if kind < 0.7:
+        second = first
+    slope = rng.normal(size=2)
+    ramp = np.add.outer(np.arange(side) * slope[0], np.arange(side) * slope[1])
+    ramp = ((ramp - ramp.min()) / (np.ptp(ramp) + 1e-9)).astype(np.float32)[..., None]
+    return first + (second - first) * ramp
 
 
 def _warp(pixels: np.ndarray, size_px: int, rng: np.random.Generator) -> np.ndarray:
@@ -66,3 +130,19 @@ def _change_colour(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     values = (values - mean) * np.float32(rng.uniform(0.8, 1.2)) + mean
     values = values * np.float32(rng.uniform(0.85, 1.15)) + rng.uniform(-8, 8, 3).astype(np.float32)
     return np.clip(values, 0, 255).astype(np.uint8)
+
+
+def _degrade(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lose resolution, sharpness or detail, one time in four."""
+    kind = rng.random()
+    if kind < 0.1:
+        low = int(rng.integers(*LOW_RESOLUTION_PX))
+        small = cv2.resize(pixels, (low, low), interpolation=cv2.INTER_AREA)
+        return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    if kind < 0.15:
+        return cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.4)))
+    if kind < 0.25:
+        quality = int(rng.integers(*JPEG_QUALITY))
+        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        return cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    return pixels

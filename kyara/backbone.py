@@ -6,14 +6,18 @@ averaged.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from kyara.bundle import Preprocessing, View
+from kyara.bundle import Bundle, Preprocessing, View
 from kyara.errors import BundleError
 from kyara.images import Box, crop_pixels, resize_pixels
 
@@ -68,15 +72,24 @@ class Backbone:
         self._turn = threading.Lock()
         count = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=count)
+            # Read, not mapped: a file that is overwritten under a running site must not change answers.
+            self._content = path.read_bytes()
+            self._interpreter = Interpreter(model_content=self._content, num_threads=count)
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise BundleError(f"{path} is not a model that LiteRT can load: {error}.") from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         expected = [1, preprocessing.input_px, preprocessing.input_px, 3]
         if list(self._input["shape"]) != expected:
             raise BundleError(f"{path} takes {list(self._input['shape'])}; the bundle says {expected}.")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short hash of the network and of how crops become its input: same hash, same features."""
+        digest = hashlib.sha256(self._content)
+        digest.update(json.dumps(asdict(self.preprocessing), sort_keys=True).encode())
+        return digest.hexdigest()[:16]
 
     @property
     def dimension(self) -> int:
@@ -111,3 +124,29 @@ class Backbone:
             self._interpreter.set_tensor(self._input["index"], view[None])
             self._interpreter.invoke()
             return self._interpreter.get_tensor(self._output["index"])[0]
+
+
+def load_backbone(bundle: Bundle, *, threads: int | None = None) -> Backbone:
+    """Load a bundle's network, and see that head and gallery are made for its features.
+
+    Args:
+        bundle: the model.
+        threads: as `Backbone` takes them.
+
+    Raises:
+        BundleError: it cannot be loaded, or gives features of another length than the head takes, or
+            features that are not finite.
+    """
+    backbone = Backbone(bundle.backbone, bundle.preprocessing, threads=threads)
+    expected = bundle.head_weight.shape[0]
+    if backbone.dimension != expected:
+        raise BundleError(
+            f"The model at {bundle.backbone.parent} does not fit together: its network gives features "
+            f"of length {backbone.dimension}, its head and gallery take {expected}."
+        )
+    side = bundle.preprocessing.input_px
+    if not np.isfinite(backbone.extract([np.full((side, side, 3), 127, np.uint8)])).all():
+        raise BundleError(
+            f"The network at {bundle.backbone} gives features that are not finite numbers."
+        )
+    return backbone

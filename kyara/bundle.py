@@ -2,10 +2,11 @@
 
     model/<name>/bundle.json      what it is: characters, preprocessing, calibration, SHA-256 of the rest
     model/<name>/backbone.tflite  pixels → features, quantised
-    model/<name>/head.npz         features → scores
-    model/<name>/gallery.npz      reference features per character (optional)
+    model/<name>/head.npz         features → scores: weight, bias, and the character of each column
+    model/<name>/gallery.npz      reference features, the character and the name of each (optional)
 
-A bundle that is damaged, or of another format, is refused when it is loaded.
+Format 1, in which every character has its column and no reference has a name, is read too. A bundle
+that is damaged, inconsistent or of another format is refused when it is loaded.
 """
 
 from __future__ import annotations
@@ -15,131 +16,43 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kyara.bundle_parts import (
+    Bundle,
+    Calibration,
+    Preprocessing,
+    Task,
+    View,
+    check_bundle,
+)
+from kyara.character import LANGUAGES, Character
 from kyara.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
+READ_FORMATS = (1, 2)
 MANIFEST_FILE = "bundle.json"
 BACKBONE_FILE = "backbone.tflite"
 HEAD_FILE = "head.npz"
 GALLERY_FILE = "gallery.npz"
 METRICS_FILE = "metrics.json"
-LANGUAGES = ("en", "zh", "ja")
-
-
-@dataclass(frozen=True)
-class Character:
-    """Somebody that the model knows.
-
-    Attributes:
-        label: stable ASCII id.
-        name: language code → what people read.
-        work: language code → the series.
-    """
-
-    label: str
-    name: Mapping[str, str]
-    work: Mapping[str, str]
-
-    def name_in(self, language: str) -> str:
-        """Return the name in a language, else in English, else the label."""
-        return self.name.get(language) or self.name.get("en") or self.label
-
-    def work_in(self, language: str) -> str:
-        """Return the work's title in a language, else in English, else nothing."""
-        return self.work.get(language) or self.work.get("en") or ""
-
-    def to_json(self, language: str) -> dict[str, str]:
-        """Return `{"label", "name", "work"}` in a language."""
-        return {"label": self.label, "name": self.name_in(language), "work": self.work_in(language)}
-
-
-@dataclass(frozen=True)
-class View:
-    """One way in which a crop is shown to the network.
-
-    Attributes:
-        inset: share of the crop's side cut off at each edge, 0 to 0.4.
-        mirror: swap left and right.
-    """
-
-    inset: float = 0.0
-    mirror: bool = False
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a crop becomes the network's input: data that travels with the weights.
-
-    Attributes:
-        input_px: side of the square input.
-        scale: values that bytes 0 and 255 become.
-        views: the crop is shown in each of these; features are averaged.
-    """
-
-    input_px: int
-    scale: tuple[float, float] = (0.0, 1.0)
-    views: tuple[View, ...] = (View(),)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
-        """Read what `dataclasses.asdict` wrote."""
-        low, high = data["scale"]
-        return cls(int(data["input_px"]), (low, high), tuple(View(**view) for view in data["views"]))
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What turns scores into honest confidence and tells known from unknown.
-
-    Attributes:
-        temperature: scores are divided by it before the softmax.
-        familiarity_threshold: below it a face is called unknown; see `answers.measure_familiarity`.
-    """
-
-    temperature: float = 1.0
-    familiarity_threshold: float = float("-inf")
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """Everything that serving needs, except the backbone's own bytes, which stay on disk.
-
-    Attributes:
-        name: folder name under `model/`.
-        version: short content hash; changes whenever any part changes.
-        characters: in the order of the head's columns.
-        preprocessing: how crops become input.
-        calibration: how scores become answers.
-        backbone: path of the LiteRT file.
-        head_weight: `float32 (features, classes)`.
-        head_bias: `float32 (classes,)`.
-        gallery_features: `float32 (R, features)`, unit length; R may be 0.
-        gallery_rows: `int64 (R,)`, the character of each reference.
-        provenance: how it was made.
-    """
-
-    name: str
-    version: str
-    characters: tuple[Character, ...]
-    preprocessing: Preprocessing
-    calibration: Calibration
-    backbone: Path
-    head_weight: np.ndarray
-    head_bias: np.ndarray
-    gallery_features: np.ndarray
-    gallery_rows: np.ndarray
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels in the order of the head's columns."""
-        return tuple(character.label for character in self.characters)
+__all__ = [
+    "LANGUAGES",
+    "Bundle",
+    "Calibration",
+    "Character",
+    "Preprocessing",
+    "Task",
+    "View",
+    "hash_file",
+    "load_bundle",
+    "save_bundle",
+    "write_whole",
+]
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
@@ -151,18 +64,26 @@ def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
 
     Returns:
         The bundle as `load_bundle` reads it back.
+
+    Raises:
+        BundleError: its parts do not fit each other; nothing is written.
     """
+    check_bundle(bundle)
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     shutil.copyfile(bundle.backbone, partial / BACKBONE_FILE)
-    np.savez(partial / HEAD_FILE, weight=bundle.head_weight, bias=bundle.head_bias)
+    np.savez(
+        partial / HEAD_FILE, weight=bundle.head_weight, bias=bundle.head_bias, rows=bundle.head_rows
+    )
     if len(bundle.gallery_rows):
         stored = bundle.gallery_features.astype(np.float16)
-        np.savez(partial / GALLERY_FILE, features=stored, rows=bundle.gallery_rows)
+        ids = np.array(bundle.gallery_ids, np.bytes_)
+        np.savez(partial / GALLERY_FILE, features=stored, rows=bundle.gallery_rows, ids=ids)
     manifest = {
         "format": FORMAT,
         "name": folder.name,
+        "task": bundle.task,
         "characters": [asdict(character) for character in bundle.characters],
         "preprocessing": asdict(bundle.preprocessing),
         "calibration": asdict(bundle.calibration),
@@ -197,14 +118,16 @@ def load_bundle(folder: Path) -> Bundle:
         manifest = json.loads(raw)
     except (OSError, ValueError) as error:
         raise BundleError(f"There is no readable model at {folder}: {error}.") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("format") not in READ_FORMATS:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise BundleError(f"{path} has the format {found!r}; this Kyara reads format {FORMAT}.")
+        raise BundleError(f"{path} has the format {found!r}; this Kyara reads {READ_FORMATS}.")
     try:
         _verify_files(folder, manifest["files"])
-        return _assemble(folder, manifest, hashlib.sha256(raw).hexdigest()[:12])
+        bundle = _assemble(folder, manifest, hashlib.sha256(raw).hexdigest()[:12])
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise BundleError(f"{path} is not a complete bundle: {error!r}.") from error
+    check_bundle(bundle)
+    return bundle
 
 
 def _verify_files(folder: Path, files: Mapping[str, str]) -> None:
@@ -220,30 +143,46 @@ def _verify_files(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle:
-    with np.load(folder / HEAD_FILE, allow_pickle=False) as head:
-        weight, bias = head["weight"].astype(np.float32), head["bias"].astype(np.float32)
-    characters = tuple(Character(**entry) for entry in manifest["characters"])
-    if weight.ndim != 2 or weight.shape[1] != len(characters) or bias.shape != (len(characters),):
-        raise BundleError(
-            f"The head of {folder} has the shape {weight.shape} for {len(characters)} characters."
-        )
-    gallery = np.zeros((0, weight.shape[0]), np.float32), np.zeros(0, np.int64)
+    characters = tuple(
+        Character(entry["label"], dict(entry["name"]), dict(entry["work"]))
+        for entry in manifest["characters"]
+    )
+    head = {"rows": np.arange(len(characters)), **_read_arrays(folder / HEAD_FILE)}
+    weight = head["weight"].astype(np.float32)
+    gallery = {"features": np.zeros((0, weight.shape[0]), np.float16), "rows": np.zeros(0, np.int64)}
     if GALLERY_FILE in manifest["files"]:
-        with np.load(folder / GALLERY_FILE, allow_pickle=False) as stored:
-            gallery = stored["features"].astype(np.float32), stored["rows"].astype(np.int64)
+        gallery = _read_arrays(folder / GALLERY_FILE)
     return Bundle(
         name=folder.name,
         version=version,
         characters=characters,
         preprocessing=Preprocessing.from_json(manifest["preprocessing"]),
-        calibration=Calibration(**manifest["calibration"]),
+        calibration=Calibration.from_json(manifest["calibration"]),
         backbone=folder / BACKBONE_FILE,
         head_weight=weight,
-        head_bias=bias,
-        gallery_features=gallery[0],
-        gallery_rows=gallery[1],
+        head_bias=head["bias"].astype(np.float32),
+        gallery_features=gallery["features"].astype(np.float32),
+        gallery_rows=gallery["rows"].astype(np.int64),
         provenance=manifest["provenance"],
+        head_rows=head["rows"].astype(np.int64),
+        gallery_ids=tuple(gallery["ids"].astype(np.str_).tolist()) if "ids" in gallery else (),
+        task=manifest.get("task", "single"),
     )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read a `.npz` whole. A pickle inside is refused, never opened.
+
+    Raises:
+        BundleError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception as error:  # zip, zlib, NumPy's header parser and the allocator raise their own each
+        raise BundleError(
+            f"{path} is not a file of plain arrays, or holds a pickle, which is never opened: {error}."
+        ) from error
 
 
 def write_whole(path: Path, text: str) -> None:

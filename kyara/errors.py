@@ -31,6 +31,15 @@ class BadInputError(KyaraError):
     title = "Bad input"
 
 
+class UnauthorizedError(KyaraError):
+    """Only an operator may do this."""
+
+    status = 401
+    title = "Unauthorized"
+    challenge = 'Bearer realm="kyara"'
+    """What to send next time (RFC 6750)."""
+
+
 class NotFoundError(KyaraError):
     """What was asked for does not exist."""
 

@@ -1,4 +1,4 @@
-"""Third stage: features → scores, by a softmax layer's weights in plain NumPy."""
+"""Third stage: features → scores, by the weights of a softmax or sigmoid layer in plain NumPy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def score_features(features: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    """Return the logits of the softmax layer.
+    """Return the logits of the layer.
 
     Args:
         features: `float32 (N, features)`.
@@ -44,3 +44,21 @@ def softmax(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     scaled = scores.astype(np.float64) / temperature
     exponents = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def sigmoid(scores: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Turn each score into a probability of its own, softened by a temperature.
+
+    Args:
+        scores: `float (N, classes)`.
+        temperature: above 0.
+
+    Returns:
+        `float64 (N, classes)`.
+
+    Raises:
+        ValueError: the temperature is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"A temperature is above 0; received {temperature}.")
+    return 0.5 * (1 + np.tanh(scores.astype(np.float64) / temperature / 2))  # never overflows

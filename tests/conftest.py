@@ -19,14 +19,22 @@ from classification import Classifier
 
 # What the tiny model is made by: when one of these changes it is trained again.
 _LEARNING_SOURCES = (
-    "augment",
-    "backbone",
-    "bundle",
-    "dataset",
-    "export",
-    "gallery",
-    "images",
-    "training",
+    "answers.py",
+    "augment.py",
+    "backbone.py",
+    "bundle*.py",
+    "calibration.py",
+    "conversion.py",
+    "dataset.py",
+    "export.py",
+    "gallery.py",
+    "images.py",
+    "training/batches.py",
+    "training/checkpoints.py",
+    "training/finetune.py",
+    "training/networks.py",
+    "training/plan.py",
+    "training/trained.py",
 )
 TINY_NAMES = {
     "aka_ribbon": {
@@ -46,7 +54,7 @@ def tiny(request: pytest.FixtureRequest) -> Path:
 
     Training takes a minute, so the result is kept in pytest's cache under a hash of what made it.
     """
-    sources = [ROOT / "kyara" / f"{name}.py" for name in _LEARNING_SOURCES]
+    sources = [path for name in _LEARNING_SOURCES for path in sorted((ROOT / "kyara").glob(name))]
     sources += [Path(__file__), Path(__file__).with_name("drawings.py")]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     assert request.config.cache is not None
@@ -78,11 +86,14 @@ def _train_tiny(folder: Path) -> None:
             folder / "run",
             "--names",
             names,
+            "--bottlenecks",
+            folder / "bottlenecks",
         ),
-        *("--input-px", "75", "--epochs", "4", "--batch", "16", "--norm-momentum", "0.7"),
+        *("--input-px", "75", "--dimension", "64", "--epochs", "3", "--batch", "16"),
+        *("--peak-rate", "1e-3", "--norm-momentum", "0.7", "--average", "0"),
     )
-    shutil.rmtree(folder / "run")
-    run_kyara("evaluate", models / "tiny", data, "--save")
+    shutil.rmtree(folder / "run")  # a checkpoint has some hundred MiB
+    run_kyara("evaluate", models / "tiny", data, "--save", "--out", folder / "evaluation")
     run_kyara("promote", "tiny", "--models", models)
 
 

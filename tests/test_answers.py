@@ -3,32 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kyara.answers import choose_answers, measure_familiarity
-from kyara.bundle import Calibration
-from kyara.gallery import choose_references, compare_with_gallery
+from kyara.answers import choose_answers, measure_familiarity, merge_scores
+from kyara.bundle import Calibration, Character
 
-LABELS = ("a", "b", "c")
+CHARACTERS = tuple(Character(label, {}, {}) for label in ("a", "b", "c"))
 NO_REFERENCES = np.full((1, 3), np.nan, np.float32)
-
-
-def test_similarity_is_the_highest_cosine_of_each_character():
-    references = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
-    cosines = compare_with_gallery(np.array([[3, 4]], np.float32), references, np.array([0, 0, 2]), 3)
-    assert cosines[0, 0] == pytest.approx(0.8)
-    assert np.isnan(cosines[0, 1])
-    assert cosines[0, 2] == pytest.approx(1.0)
-
-
-def test_references_are_those_whose_mean_is_nearest_to_the_mean_of_all():
-    angles = np.deg2rad([0, 10, 20, 90])
-    features = np.stack([np.cos(angles), np.sin(angles)], axis=1) * [[1], [2], [3], [4]]
-    assert choose_references(features, 1).tolist() == [2]
-    assert sorted(choose_references(features, 9).tolist()) == [0, 1, 2, 3]
 
 
 def test_answers_are_ranked_with_calibrated_confidence():
     scores = np.log([[1, 6, 3]]).astype(np.float32)
-    (face,) = choose_answers(scores, NO_REFERENCES, LABELS, Calibration(), top_k=2)
+    (face,) = choose_answers(scores, NO_REFERENCES, CHARACTERS, Calibration(), top_k=2)
     assert [answer.label for answer in face.answers] == ["b", "c"]
     assert [answer.confidence for answer in face.answers] == pytest.approx([0.6, 0.3])
     assert face.answers[0].similarity is None
@@ -38,7 +22,7 @@ def test_answers_are_ranked_with_calibrated_confidence():
 def test_temperature_changes_confidence_but_not_the_order():
     scores = np.array([[1.0, 3.0, 2.0]], np.float32)
     sharp, soft = (
-        choose_answers(scores, NO_REFERENCES, LABELS, Calibration(t))[0].answers for t in (0.5, 5)
+        choose_answers(scores, NO_REFERENCES, CHARACTERS, Calibration(t))[0].answers for t in (0.5, 5)
     )
     assert [a.label for a in sharp] == [a.label for a in soft] == ["b", "c", "a"]
     assert sharp[0].confidence > soft[0].confidence
@@ -47,7 +31,7 @@ def test_temperature_changes_confidence_but_not_the_order():
 def test_a_face_below_the_threshold_is_unknown_and_still_has_guesses():
     scores = np.array([[0.0, 1.0, 0.0], [0.0, 9.0, 0.0]], np.float32)
     none = np.full((2, 3), np.nan, np.float32)
-    far, near = choose_answers(scores, none, LABELS, Calibration(1.0, 5.0))
+    far, near = choose_answers(scores, none, CHARACTERS, Calibration(1.0, 5.0))
     assert (far.verdict, near.verdict) == ("unknown", "known")
     assert len(far.answers) == 3
 
@@ -61,4 +45,55 @@ def test_a_near_reference_makes_a_face_more_familiar():
 @pytest.mark.parametrize(("scores", "top_k"), [(np.zeros((1, 3)), 0), (np.zeros((1, 2)), 1)])
 def test_choose_answers_refuses(scores, top_k):
     with pytest.raises(ValueError, match=str(top_k)):
-        choose_answers(scores, NO_REFERENCES, LABELS, Calibration(), top_k)
+        choose_answers(scores, NO_REFERENCES, CHARACTERS, Calibration(), top_k)
+
+
+def test_scores_are_merged_by_the_formula():
+    nan = np.nan
+    head = np.array([[4, 4, nan, nan]])
+    nearest = np.array([[nan, 0.8, 0.8, nan]])
+    prototype = np.array([[nan, 0.6, 0.6, nan]])
+    calibration = Calibration(similarity_scale=10, gallery_weight=0.25)
+    (scores,) = merge_scores(head, nearest, prototype, calibration)
+    expected = [4, 0.75 * 4 + 0.25 * 10 * 0.8, 10 * (0.75 * 0.6 + 0.25 * 0.8)]
+    assert scores[:3] == pytest.approx(expected)
+    assert np.isnan(scores[3])
+
+
+def test_with_a_gallery_of_no_weight_the_head_decides_alone():
+    head, cosine = np.array([[4.0, -2.0]]), np.array([[0.1, 0.9]])
+    assert merge_scores(head, cosine, cosine, Calibration()).tolist() == head.tolist()
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict", "labels"),
+    [
+        ([2, -1, 0], "known", ["a", "c"]),
+        ([-9, 3, -9], "known", ["b"]),
+        ([-3, -1, -2], "unknown", ["b", "c", "a"]),
+        ([9, 9, 9], "known", ["a", "b", "c"]),
+    ],
+)
+def test_independent_labels_are_those_above_their_own_thresholds(scores, verdict, labels):
+    calibration = Calibration(label_thresholds=(0.7, 0.5, 0.4))
+    given = np.array([scores], np.float32)
+    (face,) = choose_answers(given, NO_REFERENCES, CHARACTERS, calibration, task="multi")
+    assert face.verdict == verdict
+    assert [answer.label for answer in face.answers] == labels
+    confidences = [answer.confidence for answer in face.answers]
+    assert confidences == pytest.approx([1 / (1 + np.exp(-max(scores))), *confidences[1:]])
+
+
+def test_equal_scores_are_answered_in_the_order_of_the_characters():
+    characters = tuple(Character(str(number), {}, {}) for number in range(500))
+    scores = np.zeros((1, 500), np.float32)
+    scores[0, 400] = 1
+    (face,) = choose_answers(scores, np.full((1, 500), np.nan), characters, Calibration(), 4)
+    assert [answer.label for answer in face.answers] == ["400", "0", "1", "2"]
+
+
+def test_a_model_that_knows_nobody_answers_unknown():
+    nobody = np.zeros((2, 0), np.float32)
+    assert [face.verdict for face in choose_answers(nobody, nobody, (), Calibration())] == [
+        "unknown"
+    ] * 2

@@ -7,20 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bundle_damage import change_manifest, make_mixed_bundle, trust_file
 
-from kyara.bundle import Character, load_bundle, save_bundle
+from kyara.bundle import Calibration, Character, load_bundle, save_bundle
 from kyara.errors import BundleError
 from kyara.registry import find_serving, promote_bundle
 
 
 @pytest.fixture
+def mixed(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return make_mixed_bundle(tiny_bundle, tmp_path / "model" / "mixed")
+
+
+@pytest.fixture
 def copied(tiny_bundle: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bundle, tmp_path / "model" / "copied"))
-
-
-def change_manifest(folder: Path, **changes: object) -> None:
-    path = folder / "bundle.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 def test_a_bundle_comes_back_as_it_was_saved(tiny_bundle, tmp_path):
@@ -64,12 +65,17 @@ def test_a_missing_file_is_refused(copied, name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format 2"),
+        ({"format": 3}, "format 3"),
         ({"files": {}}, "does not list"),
         ({"files": {"../../etc/passwd": "0"}}, "does not list"),
-        ({"characters": []}, "for 0 characters"),
+        ({"characters": []}, "0 characters"),
         ({"preprocessing": {"input_px": 75}}, "not a complete bundle"),
         ({"calibration": {"heat": 1}}, "not a complete bundle"),
+        ({"calibration": {"temperature": 0}}, "temperature is 0"),
+        ({"calibration": {"gallery_weight": 2}}, "gallery weight is 2"),
+        ({"task": "guess"}, "task is 'guess'"),
+        ({"task": "multi"}, "0 thresholds for 4 labels"),
+        ({"characters": [{"label": "x", "name": {}, "work": {}}] * 4}, "the same label"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(copied, changes, message):
@@ -85,11 +91,70 @@ def test_a_manifest_that_is_no_manifest_is_refused(copied, text):
         load_bundle(copied)
 
 
-def test_names_fall_back_to_english_and_then_to_the_label():
+def test_names_fall_back_to_english_and_then_to_any():
     character = Character("some_one", {"en": "Some One"}, {})
     assert character.name_in("ja") == "Some One"
-    assert Character("some_one", {}, {}).name_in("zh") == "some_one"
+    assert Character("some_one", {"ja": "だれか"}, {}).name_in("zh") == "だれか"
     assert character.work_in("ja") == ""
+
+
+def test_a_character_without_a_name_is_never_called_by_its_code():
+    character = Character("game/char_0117", {}, {"en": "The Game"})
+    assert character.to_json("en") == {
+        "label": "game/char_0117",
+        "name": "Unnamed character",
+        "work": "The Game",
+    }
+    assert character.name_in("ja") == "名前のわからないキャラクター"
+    assert character.name_in("zh") == "未命名角色"
+
+
+def test_a_bundle_in_which_not_everybody_has_a_column_comes_back(mixed):
+    bundle = load_bundle(mixed)
+    assert json.loads((mixed / "bundle.json").read_text())["format"] == 2
+    assert bundle.head_rows.tolist() == [1, 2, 3]
+    assert bundle.gallery_ids[0] == "drawn/0.png"
+    assert bundle.calibration == Calibration(0.5, 1.5, similarity_scale=12, gallery_weight=0.4)
+    again = save_bundle(bundle, mixed.parent / "again")
+    assert again.gallery_ids == bundle.gallery_ids
+
+
+def test_a_bundle_of_independent_labels_comes_back(tiny_bundle, tmp_path):
+    bundle = load_bundle(tiny_bundle)
+    thresholds = Calibration(label_thresholds=(0.5, 0.25, 0.5, 0.75))
+    saved = save_bundle(replace(bundle, task="multi", calibration=thresholds), tmp_path / "multi")
+    assert saved.task == "multi"
+    assert saved.calibration == thresholds
+
+
+def test_a_bundle_of_format_1_is_read(copied):
+    bundle = load_bundle(copied)
+    with np.load(copied / "head.npz") as head:
+        np.savez(copied / "head.npz", weight=head["weight"], bias=head["bias"])
+    with np.load(copied / "gallery.npz") as gallery:
+        np.savez(copied / "gallery.npz", features=gallery["features"], rows=gallery["rows"])
+    for name in ("head.npz", "gallery.npz"):
+        trust_file(copied, name)
+    change_manifest(copied, format=1, calibration={"temperature": 0.5, "familiarity_threshold": 2.5})
+    old = load_bundle(copied)
+    assert old.task == "single"
+    assert old.head_rows.tolist() == bundle.head_rows.tolist()
+    assert set(old.gallery_ids) == {""}
+    assert old.calibration.gallery_weight == 0
+
+
+def test_a_bundle_that_does_not_fit_together_is_not_even_saved(mixed):
+    bundle = load_bundle(mixed)
+    before = (mixed / "bundle.json").read_bytes()
+    with pytest.raises(BundleError, match="does not fit together"):
+        save_bundle(replace(bundle, head_bias=bundle.head_bias[1:]), mixed)
+    assert (mixed / "bundle.json").read_bytes() == before
+
+
+def test_a_damaged_registry_is_told_by_promote(mixed):
+    (mixed.parent / "registry.json").write_text("{")
+    with pytest.raises(BundleError, match="cannot be read"):
+        promote_bundle("mixed", mixed.parent)
 
 
 def test_promotion_changes_what_serves_and_remembers(tiny_bundle, tmp_path):

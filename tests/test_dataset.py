@@ -6,11 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawings import LABELS, write_dataset
+from PIL import Image
 
-from kyara.augment import augment_face
-from kyara.dataset import Face, load_faces, read_manifest
+from kyara.dataset import (
+    Face,
+    Manifest,
+    hold_out_val,
+    list_faces,
+    load_faces,
+    read_manifest,
+    read_manifests,
+    write_index,
+)
 from kyara.errors import BadInputError
-from kyara.training import draw_epoch
+from kyara.training.plan import draw_epoch, group_by_work
 
 
 @pytest.fixture
@@ -50,6 +59,10 @@ def test_an_index_decides_over_folders(data):
         ("path,label,split\nnobody.png,a,train\n", r"nobody\.png"),
         ("path,label\nao_glasses/001.png,a\n", "split"),
         ("path,label,split\n", "neither"),
+        ("path,label,split\nao_glasses/001.png,,train\n", "line 2, lacks 'label'"),
+        ("path,label,split\nao_glasses/001.png\n", "lacks 'label' and 'split'"),
+        ("path,label,split\n../secret.png,a,train\n", "outside"),
+        ("path,label,split\n/etc/hosts,a,train\n", "outside"),
         (
             "path,label,split,group\nao_glasses/001.png,a,train,g\nao_glasses/002.png,a,test,g\n",
             "'g' lies",
@@ -60,6 +73,103 @@ def test_a_wrong_index_is_refused(data, index, message):
     (data / "index.csv").write_text(index)
     with pytest.raises(BadInputError, match=message):
         read_manifest(data)
+
+
+def test_an_index_that_is_no_text_is_refused(data):
+    (data / "index.csv").write_bytes(b"path,label,split\n\xff\xfe,a,train\n")
+    with pytest.raises(BadInputError, match="UTF-8"):
+        read_manifest(data)
+
+
+def test_an_index_from_a_spreadsheet_is_read(data):
+    text = "path,label,split\r\nao_glasses/001.png,a,train\r\n"
+    (data / "index.csv").write_bytes(text.encode("utf-8-sig"))
+    assert read_manifest(data).labels == ("a",)
+
+
+def test_listing_needs_neither_files_nor_whole_groups(data):
+    rows = ["path,label,split,group", "gone.png,a,train,g", "ao_glasses/001.png,a,test,g"]
+    (data / "index.csv").write_text("\n".join(rows))
+    assert [face.path.name for face in list_faces(data)] == ["gone.png", "001.png"]
+
+
+def test_a_file_that_cannot_be_opened_is_listed(data):
+    (data / "ao_glasses" / "link.png").symlink_to(data / "nowhere.png")
+    assert data / "ao_glasses" / "link.png" in [face.path for face in list_faces(data)]
+
+
+WORKS = """path,label,work,split,group,kind,role
+one/rin/a.png,rin,Work One,train,g1,art,reference
+two/rin/b.png,rin,Work Two,train,g2,chibi-sticker,
+two/rin/c.png,rin,Work Two,test,g3,,other
+"""
+
+
+@pytest.fixture
+def works(tmp_path: Path) -> Path:
+    folder = tmp_path / "works"
+    for name in ("one/rin/a.png", "two/rin/b.png", "two/rin/c.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(folder / name)
+    (folder / "index.csv").write_text(WORKS)
+    return folder
+
+
+def test_the_work_tells_characters_of_one_name_apart(works):
+    manifest = read_manifest(works)
+    assert manifest.labels == ("one/rin", "two/rin")
+    assert [(face.work, face.kind, face.role) for face in manifest.faces] == [
+        ("one", "art", "reference"),
+        ("two", "chibi-sticker", ""),
+        ("two", "", "other"),
+    ]
+
+
+def test_a_written_index_is_read_as_the_same_faces(works, data):
+    for folder in (works, data):
+        faces = read_manifest(folder).faces
+        write_index(folder, faces)
+        assert read_manifest(folder).faces == faces
+
+
+def test_an_index_that_cannot_be_written_is_told(works, tmp_path):
+    with pytest.raises(BadInputError, match="Cannot write"):
+        write_index(works, [], tmp_path / "nowhere" / "index.csv")
+
+
+def test_several_folders_are_one_dataset_and_one_character_has_one_label(works, data):
+    manifest = read_manifests([data, works], {"one/rin": "aka_ribbon"})
+    assert manifest.roots == (data, works)
+    assert len(manifest.faces) == 48 + 3
+    assert manifest.labels == tuple(sorted([*LABELS, "two/rin"]))
+    face = next(face for face in manifest.faces if face.work == "one")
+    assert face.label == "aka_ribbon"
+    assert manifest.locate(face) == Path("one/rin/a.png")
+    assert manifest.digest() != read_manifests([data, works]).digest()
+
+
+def test_having_keeps_what_passes(works):
+    kept = read_manifest(works).having(lambda face: face.kind != "chibi-sticker")
+    assert [face.path.name for face in kept.faces] == ["a.png", "c.png"]
+
+
+def test_val_takes_one_face_of_each_label_that_has_none_and_enough():
+    def make(label: str, count: int, split: str = "train", role: str = "") -> list[Face]:
+        return [
+            Face(Path(f"d/{label}{split}{n}.png"), label, split, f"{label}{n}", role=role)
+            for n in range(count)
+        ]
+
+    faces = [*make("many", 5), *make("few", 4), *make("covered", 9), *make("covered", 1, "val")]
+    faces += make("references", 6, role="reference")
+    manifest = Manifest((Path("d"),), tuple(faces))
+    held = hold_out_val(manifest)
+    assert Counter(face.label for face in held.of_split("val")) == {"many": 1, "covered": 1}
+    assert [face.path for face in held.faces] == [face.path for face in faces]
+
+    (chosen,) = [face for face in held.of_split("val") if face.label == "many"]
+    other = Manifest((Path("d"),), (*make("new", 7), *faces))
+    assert chosen in hold_out_val(other).of_split("val")
 
 
 def test_a_missing_or_empty_folder_is_refused(tmp_path):
@@ -87,26 +197,6 @@ def test_load_faces_gives_squares(data):
     assert pixels.dtype == np.uint8
 
 
-def test_augmentation_keeps_shape_varies_and_repeats_with_its_seed():
-    pixels = np.random.default_rng(1).integers(0, 256, (80, 80, 3), np.uint8)
-    rng = np.random.default_rng(2)
-    variations = [augment_face(pixels, 64, rng) for _ in range(20)]
-    assert all(v.shape == (64, 64, 3) and v.dtype == np.uint8 for v in variations)
-    assert len({v.tobytes() for v in variations}) == 20
-    assert np.array_equal(variations[0], augment_face(pixels, 64, np.random.default_rng(2)))
-
-
-def test_augmentation_shows_the_face_and_not_only_its_ground():
-    pixels = np.zeros((80, 80, 3), np.uint8)
-    pixels[20:60, 20:60, 1] = 255
-    rng = np.random.default_rng(0)
-    shown = 0
-    for _ in range(200):
-        middle = augment_face(pixels, 64, rng)[20:44, 20:44].astype(int)
-        shown += (middle[..., 1] > middle[..., 0] + 40).mean() > 0.5
-    assert shown > 180  # now and then a face loses its colours
-
-
 def _faces(counts: dict[str, int]) -> list[Face]:
     return [
         Face(Path(f"{a}{n}"), a, "train", f"{a}{n}") for a, count in counts.items() for n in range(count)
@@ -127,3 +217,12 @@ def test_an_epoch_shows_rare_characters_more_often(balance, rare):
 def test_a_balance_of_zero_shows_every_face_once():
     order = draw_epoch(_faces({"a": 7, "b": 3}), 0.0, np.random.default_rng(4))
     assert sorted(order) == list(range(10))
+
+
+def test_some_batches_hold_one_work_only():
+    works = ["a"] * 40 + ["b"] * 24 + [""] * 36
+    order = group_by_work(works, 10, 0.4, np.random.default_rng(0))
+    assert sorted(order) == list(range(100))
+    batches = [{works[place] for place in order[start : start + 10]} for start in range(0, 100, 10)]
+    assert sum(len(batch) == 1 for batch in batches) >= 4
+    assert any(len(batch) > 1 for batch in batches)

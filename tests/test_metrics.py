@@ -4,21 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, roc_auc_score, top_k_accuracy_score
+from scipy.stats import binomtest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_curve,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+    top_k_accuracy_score,
+)
 
 from kyara.head import score_features, softmax
 from kyara.metrics import (
+    SEPARATORS,
+    count_confusions,
     fit_temperature,
     measure_auroc,
+    measure_average_precision,
     measure_calibration,
-    measure_f1,
+    measure_classes,
+    measure_fpr_at_tpr,
+    measure_interval,
+    measure_labels,
     measure_macro_f1,
+    measure_micro_f1,
+    measure_separators,
     measure_top_k,
+    trace_roc,
+    trace_thresholds,
 )
 
 RNG = np.random.default_rng(5)
 TARGETS = RNG.integers(0, 6, 300)
 SCORES = RNG.normal(size=(300, 6)) + 1.5 * np.eye(6)[TARGETS]
+PREDICTED = SCORES.argmax(axis=1)
+# with ties: one decimal place
+KNOWN, STRANGERS = RNG.normal(1.5, 1, 80).round(1), RNG.normal(0, 1, 50).round(1)
+TRUTH = RNG.random((120, 7)) < np.linspace(0.05, 0.6, 7)
+SAID = TRUTH ^ (RNG.random((120, 7)) < 0.2)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
@@ -26,13 +52,48 @@ def test_top_k_agrees_with_scikit_learn(k):
     assert measure_top_k(SCORES, TARGETS, k) == pytest.approx(top_k_accuracy_score(TARGETS, SCORES, k=k))
 
 
-def test_f1_agrees_with_scikit_learn():
-    predicted = SCORES.argmax(axis=1)
-    oracle = f1_score(TARGETS, predicted, average=None)  # pyright: ignore[reportArgumentType]
-    assert measure_f1(predicted, TARGETS, 6) == pytest.approx(oracle)
-    assert measure_macro_f1(predicted, TARGETS, 6) == pytest.approx(
-        f1_score(TARGETS, predicted, average="macro")
+def test_precision_recall_f1_and_support_agree_with_scikit_learn():
+    ours = measure_classes(PREDICTED, TARGETS, 6)
+    oracle = precision_recall_fscore_support(TARGETS, PREDICTED)
+    for mine, theirs in zip((ours.precision, ours.recall, ours.f1, ours.support), oracle, strict=True):
+        assert mine == pytest.approx(theirs)
+    assert measure_macro_f1(PREDICTED, TARGETS, 6) == pytest.approx(
+        f1_score(TARGETS, PREDICTED, average="macro")
     )
+
+
+def test_precision_recall_and_f1_of_a_case_worked_by_hand():
+    # class 0: said 3 times, right twice, occurs twice; class 1: said once, wrong; class 2: never said
+    ours = measure_classes(np.array([0, 0, 0, 1]), np.array([0, 0, 2, 2]), 3)
+    assert ours.precision == pytest.approx([2 / 3, 0, 0])
+    assert ours.recall == pytest.approx([1, 0, 0])
+    assert ours.f1 == pytest.approx([4 / 5, 0, 0])
+    assert ours.support.tolist() == [2, 0, 2]
+    assert measure_macro_f1(np.array([0, 0, 0, 1]), np.array([0, 0, 2, 2]), 3) == pytest.approx(2 / 5)
+
+
+def test_the_confusion_matrix_agrees_with_scikit_learn():
+    oracle = confusion_matrix(TARGETS, PREDICTED, labels=range(6))
+    assert (count_confusions(PREDICTED, TARGETS, 6) == oracle).all()
+
+
+def test_the_confusion_matrix_has_targets_in_rows():
+    matrix = count_confusions(np.array([1, 1, 0]), np.array([0, 1, 0]), 3)
+    assert matrix.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_measures_of_several_labels_agree_with_scikit_learn():
+    ours = measure_labels(SAID, TRUTH)
+    oracle = precision_recall_fscore_support(TRUTH, SAID)
+    for mine, theirs in zip((ours.precision, ours.recall, ours.f1, ours.support), oracle, strict=True):
+        assert mine == pytest.approx(theirs)
+    assert measure_micro_f1(SAID, TRUTH) == pytest.approx(f1_score(TRUTH, SAID, average="micro"))
+
+
+def test_micro_f1_of_a_case_worked_by_hand():
+    said, truth = np.array([[1, 1], [0, 1]], bool), np.array([[1, 0], [0, 1]], bool)
+    assert measure_micro_f1(said, truth) == pytest.approx(2 * 2 / (3 + 2))
+    assert measure_micro_f1(np.zeros((2, 2), bool), np.zeros((2, 2), bool)) == 0
 
 
 def test_macro_f1_leaves_out_classes_without_faces():
@@ -46,9 +107,50 @@ def test_auroc_agrees_with_scikit_learn_with_ties():
     assert measure_auroc(positives, negatives) == pytest.approx(oracle)
 
 
+def test_the_roc_agrees_with_scikit_learn_with_ties():
+    truth = np.repeat([1, 0], [80, 50])
+    oracle = roc_curve(truth, np.concatenate([KNOWN, STRANGERS]), drop_intermediate=False)
+    for mine, theirs in zip(trace_roc(KNOWN, STRANGERS), oracle, strict=True):
+        assert mine == pytest.approx(theirs)
+    assert np.trapezoid(oracle[1], oracle[0]) == pytest.approx(measure_auroc(KNOWN, STRANGERS))
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.9, 0.95, 1])
+def test_false_positives_at_a_true_positive_rate_agree_with_scikit_learn(rate):
+    truth = np.repeat([1, 0], [80, 50])
+    values = np.concatenate([KNOWN, STRANGERS])
+    false_rate, true_rate, _ = roc_curve(truth, values, drop_intermediate=False)
+    oracle = false_rate[true_rate >= rate].min()
+    assert measure_fpr_at_tpr(KNOWN, STRANGERS, rate) == pytest.approx(oracle)
+
+
+def test_false_positives_of_a_case_worked_by_hand():
+    # 2 of 4 positives lie above every negative; to let 3 pass, one of two negatives passes too
+    positives, negatives = np.array([9.0, 8, 4, 1]), np.array([5.0, 3])
+    assert measure_fpr_at_tpr(positives, negatives, 0.5) == 0
+    assert measure_fpr_at_tpr(positives, negatives, 0.75) == 0.5
+    assert measure_fpr_at_tpr(positives, negatives, 0.95) == 1
+
+
 def test_auroc_refuses_one_kind_alone():
     with pytest.raises(ValueError, match="received 3 and 0"):
         measure_auroc(np.ones(3), np.ones(0))
+
+
+def test_an_roc_refuses_one_kind_alone():
+    with pytest.raises(ValueError, match="received 0 and 3"):
+        trace_roc(np.ones(0), np.ones(3))
+
+
+def test_calibration_bins_agree_with_scikit_learn():
+    confidences = RNG.random(400)
+    correct = RNG.random(400) < confidences
+    accuracy, confidence = calibration_curve(correct, confidences, n_bins=15)
+    error, bins = measure_calibration(confidences, correct)
+    assert [entry["accuracy"] for entry in bins] == pytest.approx(accuracy)
+    assert [entry["confidence"] for entry in bins] == pytest.approx(confidence)
+    counts = np.histogram(confidences, np.linspace(0, 1, 16))[0]
+    assert error == pytest.approx((np.abs(accuracy - confidence) * counts).sum() / 400)
 
 
 def test_calibration_error_of_a_case_worked_by_hand():
@@ -58,6 +160,68 @@ def test_calibration_error_of_a_case_worked_by_hand():
     error, bins = measure_calibration(confidences, correct, bins=10)
     assert error == pytest.approx(0.5 * 0.45 + 0.5 * 0.45)
     assert [entry["count"] for entry in bins] == [2, 2]
+
+
+def test_threshold_curves_of_one_label_agree_with_scikit_learn():
+    values, truth = RNG.random(200).round(2), RNG.random(200) < 0.3
+    curve = trace_thresholds(values, truth, int(truth.sum()))
+    precision, recall, thresholds = precision_recall_curve(truth, values)
+    assert curve.thresholds == pytest.approx(thresholds)
+    assert curve.precision == pytest.approx(precision[:-1])
+    assert curve.recall == pytest.approx(recall[:-1])
+    assert measure_average_precision(values, truth) == pytest.approx(
+        average_precision_score(truth, values)
+    )
+    for place in (0, 30, len(thresholds) - 1):
+        oracle = f1_score(truth, values >= thresholds[place])
+        assert curve.f1[place] == pytest.approx(oracle)
+    assert curve.f1[curve.best] == curve.f1.max()
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_threshold_curves_of_recognition_agree_with_scikit_learn(separator):
+    """Answers below the threshold are taken back; the oracle gets them as a class of their own."""
+    values = measure_separators(softmax(SCORES))[separator]
+    whole = trace_thresholds(values, PREDICTED == TARGETS, len(TARGETS))
+    one = trace_thresholds(
+        values[PREDICTED == 2], TARGETS[PREDICTED == 2] == 2, int((TARGETS == 2).sum())
+    )
+    for threshold in np.quantile(values, [0, 0.25, 0.5, 0.9]):
+        kept = np.where(values >= threshold, PREDICTED, -1)
+        for curve, options in (
+            (whole, {"labels": range(6), "average": "micro"}),
+            (one, {"labels": [2], "average": "micro"}),
+        ):
+            place = int(np.searchsorted(curve.thresholds, threshold))
+            oracle = precision_recall_fscore_support(TARGETS, kept, **options)
+            ours = curve.precision[place], curve.recall[place], curve.f1[place]
+            assert ours == pytest.approx(oracle[:3])
+
+
+def test_a_threshold_curve_worked_by_hand():
+    curve = trace_thresholds(np.array([0.9, 0.6, 0.6, 0.2]), np.array([True, True, False, False]), 4)
+    assert curve.thresholds.tolist() == [0.2, 0.6, 0.9]
+    assert curve.precision == pytest.approx([2 / 4, 2 / 3, 1])
+    assert curve.recall == pytest.approx([2 / 4, 2 / 4, 1 / 4])
+    assert curve.f1 == pytest.approx([1 / 2, 4 / 7, 2 / 5])
+    assert curve.best == 1
+    with pytest.raises(ValueError, match="received none"):
+        trace_thresholds(np.ones(0), np.ones(0, bool), 0)
+
+
+def test_the_separators_of_a_case_worked_by_hand():
+    separators = measure_separators(np.array([[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]]))
+    assert tuple(separators) == SEPARATORS
+    assert separators["top"] == pytest.approx([0.5, 1])
+    assert separators["gap"] == pytest.approx([0.2, 1])
+    assert separators["spread"] == pytest.approx([np.sqrt(0.14 / 9), np.sqrt(2 / 9)])
+    assert measure_separators(np.ones((1, 1)))["gap"] == pytest.approx([1])
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 10), (10, 10), (42, 101), (970, 1000)])
+def test_the_interval_of_a_rate_agrees_with_scipy(hits, count):
+    oracle = binomtest(hits, count).proportion_ci(method="wilson")
+    assert measure_interval(hits, count) == pytest.approx((oracle.low, oracle.high), abs=1e-4)
 
 
 def test_the_fitted_temperature_recovers_the_one_that_made_the_scores():

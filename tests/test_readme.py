@@ -60,6 +60,7 @@ def test_the_readme_names_every_configuration_key():
     from app import DEFAULTS
 
     ours = {"MODEL_FOLDER", "MAX_QUEUED", "REPORT_FOLDER", "REPORT_DATABASE_URL", "REPORT_QUOTA_BYTES"}
+    ours |= {"TAUGHT_DATABASE", "OPERATOR_TOKEN"}
     assert ours <= set(DEFAULTS)
     for name in ours:
         assert f"KYARA_{name}" in README

@@ -1,28 +1,21 @@
-"""Training for real, on drawn faces: what it learns, and that a kill loses no finished epoch."""
+"""Learning: start weights, checkpoints, a layer on frozen features, and the tiny model that was made."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ROOT, run_kyara
-from drawings import LABELS, write_dataset
+from drawings import write_dataset
 
 from kyara.bundle import load_bundle
 from kyara.dataset import read_manifest
 from kyara.errors import BadInputError
-from kyara.evaluation import evaluate_bundle
-from kyara.export import name_from_label, read_names
+from kyara.head import score_features
 from kyara.pretrained import FOLDER, read_nsfwjs_weights
 
 
@@ -69,79 +62,69 @@ def test_a_file_that_is_no_package_is_refused(tmp_path):
         read_nsfwjs_weights(path)
 
 
-def test_the_tiny_bundle_carries_its_provenance_and_measures_itself(
+def test_the_tiny_bundle_carries_its_provenance_and_recognises_drawings(
     tiny_bundle, tiny_classifier, tiny_data
 ):
-    provenance = load_bundle(tiny_bundle).provenance
-    assert provenance["plan"]["epochs"] == 4
-    assert provenance["dataset_sha256"] == read_manifest(tiny_data).digest()
+    bundle, manifest = load_bundle(tiny_bundle), read_manifest(tiny_data)
+    provenance = bundle.provenance
+    assert provenance["recipe"] == "finetune"
+    assert provenance["plan"]["epochs"] == 3
+    assert provenance["dataset_sha256"] == manifest.digest()
+    assert provenance["faces"]["train"] == len(manifest.of_split("train"))
+    assert provenance["calibration"]["stated_false_accept"] == 0.1
     measured = json.loads((tiny_bundle / "metrics.json").read_text())
-    again = evaluate_bundle(tiny_classifier, read_manifest(tiny_data), "test")
-    assert again == {name: value for name, value in measured.items() if name != "model_version"}
     assert measured["top1"] >= 0.9
-    assert measured["queries"] == len(read_manifest(tiny_data).of_split("test"))
+    assert measured["queries"] == len(manifest.of_split("test"))
 
 
-def test_strangers_are_measured_apart(tiny_classifier, tiny_data, tmp_path):
-    from PIL import Image
-
-    noise = np.random.default_rng(0).integers(0, 256, (6, 90, 90, 3), np.uint8)
-    for number, pixels in enumerate(noise):
-        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-    metrics = evaluate_bundle(tiny_classifier, read_manifest(tiny_data), "val", unknown=tmp_path)
-    assert metrics["unknown_queries"] == 6
-    assert 0 <= metrics["unknown_rejected"] <= 1
-    assert 0 <= metrics["auroc"] <= 1
+def test_features_of_the_fine_tuned_network_have_unit_length(tiny_classifier, tiny_data):
+    classifier = tiny_classifier
+    view = np.random.default_rng(0).random((75, 75, 3)).astype(np.float32)
+    assert np.linalg.norm(classifier.backbone.extract_view(view)) == pytest.approx(1, abs=1e-3)
+    # the head is scaled proxies without a bias: its logits are scaled cosines
+    lengths = np.linalg.norm(classifier.bundle.head_weight, axis=0)
+    assert lengths == pytest.approx(classifier.bundle.provenance["plan"]["scale"], rel=1e-4)
+    assert not classifier.bundle.head_bias.any()
 
 
-def test_evaluation_refuses_characters_that_the_model_does_not_know(tiny_classifier, tmp_path):
-    data = write_dataset(tmp_path / "data", 12)
-    (data / LABELS[0]).rename(data / "stranger")
-    with pytest.raises(BadInputError, match="stranger"):
-        evaluate_bundle(tiny_classifier, read_manifest(data), "train")
+def test_names_of_the_command_reach_the_bundle(tiny_classifier):
+    assert tiny_classifier.character("ao_glasses").name_in("ja") == "青めがね"
+    assert tiny_classifier.character("midori_bun").name_in("en") == "Midori Bun"
 
 
-def test_a_killed_run_goes_on_from_its_last_epoch(tmp_path):
-    data, run = write_dataset(tmp_path / "data", 12), tmp_path / "run"
-    arguments = [
-        "train",
-        str(data),
-        "--name",
-        "cut",
-        "--models",
-        str(tmp_path / "model"),
-        "--run",
-        str(run),
-    ]
-    arguments += ["--input-px", "75", "--epochs", "2", "--batch", "16", "--norm-momentum", "0.7"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "kyara", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        deadline = time.monotonic() + 240
-        while not (run / "history.json").exists() and time.monotonic() < deadline:
-            assert process.poll() is None, "training ended before its first epoch was kept"
-            time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-    first = json.loads((run / "history.json").read_text())
-    run_kyara(*arguments)
-    history = json.loads((run / "history.json").read_text())
-    assert history[: len(first)] == first
-    assert len(history) == 2
-    assert load_bundle(tmp_path / "model" / "cut").labels == tuple(sorted(LABELS))
-    refused = run_kyara(*arguments, "--seed", "9", check=False)
-    assert refused.returncode == 1
-    assert "another plan" in refused.stderr
+def test_a_layer_learns_what_can_be_told_and_goes_on_where_it_stopped(tmp_path):
+    from kyara.training.layer import fit_layer
+    from kyara.training.plan import LayerPlan
+
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 3, 300)
+    features = (np.eye(3)[rows] * 50 + 1000 + rng.normal(size=(300, 3))).astype(np.float32)
+    targets = np.eye(3, dtype=np.float32)[rows]
+    half, whole = (LayerPlan(epochs=count, batch=32, peak_rate=0.05) for count in (3, 6))
+    for task in ("single", "multi"):
+        fit_layer(features, targets, half, tmp_path / task, task=task, quiet=True)
+        weight, bias = fit_layer(features, targets, whole, tmp_path / task, task=task, quiet=True)
+        assert (score_features(features, weight, bias).argmax(axis=1) == rows).mean() > 0.99
+        history = json.loads((tmp_path / task / "history.json").read_text())
+        assert len(history) == 6
+        assert not (tmp_path / task / "epoch-3.keras").exists()
+        again = fit_layer(features, targets, whole, tmp_path / task, task=task, quiet=True)
+        np.testing.assert_array_equal(again[0], weight)
 
 
-def test_names_are_read_and_made_up_from_labels(tmp_path):
-    path = tmp_path / "names.json"
-    path.write_text('{"a": {"name": {"ja": "あ"}, "work": {}}}', encoding="utf-8")
-    assert read_names(path)["a"].name_in("ja") == "あ"
-    assert name_from_label("some_work/some_one").name_in("en") == "Some One"
-    path.write_text('{"a": 1}')
-    with pytest.raises(BadInputError, match=r"names\.json"):
-        read_names(path)
+def test_a_run_without_a_finished_epoch_is_no_start(tmp_path):
+    from kyara.training.checkpoints import find_checkpoint
+
+    with pytest.raises(BadInputError, match="finished epoch"):
+        find_checkpoint(tmp_path)
+
+
+def test_a_plan_of_another_recipe_is_refused(tmp_path):
+    from kyara.training.plan import CnnPlan, Plan, claim_run, read_plan
+
+    data = write_dataset(tmp_path / "data", 4)
+    plan = CnnPlan(epochs=3)
+    claim_run(tmp_path / "run", plan, read_manifest(data))
+    assert read_plan(tmp_path / "run", CnnPlan) == plan
+    with pytest.raises(BadInputError, match="not a run of this recipe"):
+        read_plan(tmp_path / "run", Plan)

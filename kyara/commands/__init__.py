@@ -5,9 +5,12 @@ from __future__ import annotations
 import click
 
 import kyara
+from kyara.commands.dataset import dataset
 from kyara.commands.evaluate import evaluate
+from kyara.commands.explain import explain
 from kyara.commands.identify import identify
 from kyara.commands.promote import promote
+from kyara.commands.teach import forget, teach
 from kyara.commands.train import train
 from kyara.errors import KyaraError
 
@@ -29,5 +32,5 @@ def main() -> None:
     """Who is this anime character?"""
 
 
-for command in (identify, train, evaluate, promote):
+for command in (identify, train, evaluate, promote, teach, forget, explain, dataset):
     main.add_command(command)

@@ -85,7 +85,7 @@ def identify(
             try:
                 image = identify_image(source, classifier, whole=whole, level=level, top_k=top_k)
                 if annotate is not None:
-                    _write_annotated(image, classifier, annotate)
+                    _write_annotated(image, annotate)
             except KyaraError as error:
                 click.echo(f"kyara: {source}: {error}", err=True)
                 failed = True
@@ -208,7 +208,7 @@ def _format_text(image: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write_annotated(image: IdentifiedImage, classifier: Classifier, folder: Path) -> None:
+def _write_annotated(image: IdentifiedImage, folder: Path) -> None:
     """Draw boxes and English names; Pillow's own font has no Chinese or Japanese."""
     folder.mkdir(parents=True, exist_ok=True)
     canvas = Image.fromarray(image.pixels)
@@ -216,11 +216,10 @@ def _write_annotated(image: IdentifiedImage, classifier: Classifier, folder: Pat
     size = max(12, min(canvas.size) // 40)
     font = ImageFont.load_default(size)
     for box, face in image.faces:
-        best = face.answers[0]
-        known = face.verdict == "known"
-        colour = KNOWN_COLOUR if known else UNKNOWN_COLOUR
-        name = classifier.character(best.label).name_in("en")
-        text = f"{name} {best.confidence:.0%}" if known else "unknown"
+        text, colour = "unknown", UNKNOWN_COLOUR
+        if face.verdict == "known":
+            best, colour = face.answers[0], KNOWN_COLOUR
+            text = f"{best.character.name_in('en')} {best.confidence:.0%}"
         pen.rectangle(
             (box.x, box.y, box.x + box.width, box.y + box.height), outline=colour, width=size // 5
         )

@@ -2,118 +2,297 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import hashlib
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import kyara
-from kyara.bundle import Preprocessing
+from kyara.commands.plan_options import PLANS, make_plan, plan_options
 from kyara.registry import MODEL_FOLDER
+
+if TYPE_CHECKING:
+    from kyara.bundle import Bundle
+    from kyara.dataset import Manifest
+    from kyara.training.frozen import Frozen
+    from kyara.training.plan import AnyPlan
+    from kyara.training.trained import Trained
+
+HEAD_FROM = {"finetune": 20, "head": 1, "cnn": 1}
+"""Training drawings from which a character has a column of the head."""
+_OF_RECIPES = {
+    "start_weights": ("finetune",),
+    "features": ("head", "multilabel"),
+    "export_only": ("finetune", "cnn"),
+    "names": ("finetune", "head", "cnn"),
+    "leave_out": ("finetune", "head", "cnn"),
+    "gallery_split": ("finetune", "head", "cnn"),
+    "head_from": ("finetune", "head", "cnn"),
+    "false_accept": ("finetune", "head", "cnn"),
+}
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the command line asked for."""
+
+    recipe: str
+    plan: AnyPlan
+    data: tuple[Path, ...]
+    run: Path
+    target: Path
+    bottlenecks: Path
+    quantise: bool
+    start_weights: Path | None
+    features: str | None
+    export_only: bool
+    names: Path | None
+    leave_out: tuple[str, ...]
+    gallery_split: tuple[str, ...]
+    head_from: int | None
+    false_accept: float | None
+
+
+def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
+    return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="Name of the candidate: the folder under --models.")
 @click.option(
-    "--start-weights",
-    type=click.Path(path_type=Path),
-    metavar="TGZ",
-    help="The npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`), or a .keras checkpoint.",
-)
-@click.option(
-    "--names",
-    type=click.Path(path_type=Path),
-    metavar="JSON",
-    help="Names and works per label and language.",
-)
-@click.option(
-    "--run",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Checkpoints; a killed run goes on from here.  [default: runs/NAME]",
-)
-@click.option("--models", type=click.Path(path_type=Path), default=MODEL_FOLDER, show_default="model/")
-@click.option(
     "--recipe",
-    type=click.Choice(["finetune"]),
+    type=click.Choice(list(PLANS)),
     default="finetune",
     show_default=True,
-    help="finetune: every layer of Inception-v3.",
+    help="finetune: an Inception-v3 whose features put drawings of one character together. head: a "
+    "softmax layer on frozen features. cnn: a small network from scratch, as a baseline. multilabel: "
+    "a picture has several labels, told by a table of 0 and 1.",
 )
-@click.option("--input-px", default=128, show_default=True, type=click.IntRange(75, 512))
-@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--batch", default=32, show_default=True, type=click.IntRange(2))
-@click.option("--peak-rate", default=0.015, show_default=True, type=click.FloatRange(0, min_open=True))
-@click.option(
-    "--balance",
-    default=0.3,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="0 draws faces as they come, 1 every character equally often.",
+@_path(
+    "--start-weights",
+    metavar="FILE|RUN",
+    help="finetune: the npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`), a .keras file or the folder "
+    "of another run.  [default: random weights]",
 )
 @click.option(
-    "--norm-momentum",
-    default=0.99,
-    show_default=True,
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Of batch normalisation's averages; lower it for runs of few steps.",
+    "--features",
+    metavar="BUNDLE|FILE|HANDLE",
+    help="head, multilabel: the frozen network: a bundle's folder, the package nsfwjs, a .keras file, a "
+    "SavedModel's folder or a TensorFlow Hub handle.  [default: the bundle that serves]",
+)
+@_path("--names", metavar="JSON", help="Names, works and doubles (same_as) of labels.")
+@click.option("--leave-out", multiple=True, metavar="WORK", help="Not trained on, only taught.")
+@click.option("--gallery-split", multiple=True, help="Teach this split, too, such as novel.")
+@click.option(
+    "--head-from",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Characters with fewer training drawings are answered from the gallery alone.  "
+    "[finetune: 20; head, cnn: 1]",
 )
 @click.option(
-    "--close-ups/--no-close-ups",
+    "--false-accept",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of strangers that may be taken for known.  [default: 0.1]",
+)
+@click.option(
+    "--quantise/--no-quantise",
     default=True,
     show_default=True,
-    help="Where a character's pictures are wide, train on what the face detector cuts out too.",
+    help="int8 weights; without, the bundle is larger and slower, to measure what int8 loses.",
 )
-@click.option("--seed", default=1, show_default=True, type=int)
+@_path(
+    "--run", metavar="FOLDER", help="Checkpoints; a killed run goes on from here.  [default: runs/NAME]"
+)
+@_path(
+    "--bottlenecks",
+    metavar="FOLDER",
+    help="Cache of features.",
+    default=Path("runs/bottlenecks"),
+    show_default=True,
+)
+@_path(
+    "--models",
+    metavar="FOLDER",
+    help="Where the bundle goes.",
+    default=MODEL_FOLDER,
+    show_default="model/",
+)
+@click.option(
+    "--export-only", is_flag=True, help="Do not train: export what the run has, by its own plan."
+)
+@plan_options
 def train(
-    data: Path,
+    data: tuple[Path, ...],
     name: str,
-    start_weights: Path | None,
-    names: Path | None,
+    recipe: str,
     run: Path | None,
     models: Path,
-    recipe: str,
-    **settings: float,
+    quantise: bool,
+    bottlenecks: Path,
+    **given: Any,
 ) -> None:
-    """Fine-tune Inception-v3 on DATA and write the candidate bundle NAME.
+    """Train on DATA (one dataset or several) and write the candidate bundle NAME.
 
-    DATA has one sub-folder of faces per character, or an index.csv (path,label,split,group). The
-    candidate does not serve until it is promoted.
+    DATA has one sub-folder of faces per character, or an index.csv; for the recipe multilabel it is one
+    folder of pictures with a table of labels. The candidate does not serve until it is promoted.
     """
-    import hashlib
+    from kyara.training.plan import read_plan
 
-    from kyara.dataset import read_manifest
-    from kyara.export import SERVING_VIEWS, export_bundle, read_names
-    from kyara.training import Plan, train_network
+    own = {name: given.pop(name) for name in _OF_RECIPES}
+    for option, value in own.items():
+        if value and recipe not in _OF_RECIPES[option]:
+            raise click.UsageError(f"The recipe {recipe} has no --{option.replace('_', '-')}.")
+    plan = make_plan(recipe, given)
+    run = run or Path("runs") / name
+    if own["export_only"]:
+        plan = read_plan(run, PLANS[recipe])
+    order = _Order(recipe, plan, data, run, models / name, bottlenecks, quantise, **own)
+    bundle = _make_labels(order) if recipe == "multilabel" else _make_characters(order)
+    click.echo(f"Candidate {bundle.name} (version {bundle.version}) is in {order.target}.")
 
-    manifest = read_manifest(data)
-    plan = Plan(**settings)  # type: ignore[arg-type]
-    known = read_names(names) if names else {}
-    counts = {split: len(manifest.of_split(split)) for split in ("train", "val")}
-    click.echo(
-        f"{len(manifest.labels)} characters; faces: {counts['train']} train, {counts['val']} val."
+
+def _make_characters(order: _Order) -> Bundle:
+    from kyara.dataset import hold_out_val, read_manifests
+    from kyara.errors import BadInputError
+    from kyara.export import ExportSettings, choose_faces, export_bundle
+    from kyara.names import Names, read_names
+
+    names = read_names(order.names) if order.names else Names()
+    whole = read_manifests(order.data, names.same_as)
+    manifest = hold_out_val(whole)
+    strange = set(order.leave_out) - {face.work for face in manifest.faces if face.work}
+    if strange:
+        raise BadInputError(f"The data has no work {', '.join(sorted(strange))} to leave out.")
+    shown = manifest.having(lambda face: face.work not in order.leave_out)
+    settings = ExportSettings(
+        order.head_from or HEAD_FROM[order.recipe], order.gallery_split, order.false_accept or 0.1
     )
-    model = train_network(manifest, plan, run or Path("runs") / name, start_weights=start_weights)
+    faces = choose_faces(manifest, settings)
+    counts = {split: len(shown.of_split(split)) for split in ("train", "val")}
+    characters = len({face.label for face in shown.of_split("train")})
+    click.echo(f"{characters} characters; faces: {counts['train']} train, {counts['val']} val.")
+    trained, made_from = _TRAINERS[order.recipe](order, shown)
     provenance = {
-        "kyara": kyara.__version__,
-        "recipe": recipe,
-        "plan": asdict(plan),
-        "start_weights": hashlib.sha256(start_weights.read_bytes()).hexdigest()
-        if start_weights
-        else None,
-        "dataset_sha256": manifest.digest(),
+        **_describe(order),
+        **made_from,
+        "dataset_sha256": whole.digest(),
         "faces": counts,
+        "characters_trained": len(trained.labels),
+        "leave_out": list(order.leave_out),
+        "same_as": dict(names.same_as),
     }
-    preprocessing = Preprocessing(plan.input_px, (0.0, 1.0), SERVING_VIEWS)
-    with click.progressbar(length=sum(counts.values()), label="Exporting") as bar:
-        bundle = export_bundle(
-            model,
+    with _bar(len(faces), "Exporting") as bar:
+        return export_bundle(
+            trained,
             manifest,
-            preprocessing,
-            known,
-            models / name,
+            names,
+            order.target,
+            settings=settings,
             provenance=provenance,
+            cache=order.bottlenecks,
             progress=bar.update,
         )
-    click.echo(f"Candidate {bundle.name} (version {bundle.version}) is in {models / name}.")
+
+
+def _finetune(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+    from kyara.training.checkpoints import find_checkpoint, read_history
+    from kyara.training.finetune import finish_embedding, load_embedding, train_embedding
+    from kyara.training.plan import Plan, claim_run
+
+    plan, start = order.plan, order.start_weights
+    assert isinstance(plan, Plan)
+    if start is not None and start.is_dir():
+        start = find_checkpoint(start)
+    if order.export_only:
+        claim_run(order.run, plan, manifest)
+        model = load_embedding(order.run)
+    else:
+        model = train_embedding(manifest, plan, order.run, start_weights=start)
+    labels = tuple(sorted({face.label for face in manifest.of_split("train")}))
+    digest = hashlib.sha256(start.read_bytes()).hexdigest() if start else None
+    made_from = {"start_weights": digest, "epochs_trained": len(read_history(order.run))}
+    return finish_embedding(model, plan, labels, quantise=order.quantise), made_from
+
+
+def _train_head(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+    from kyara.training.frozen_head import train_head
+    from kyara.training.plan import LayerPlan
+
+    plan, frozen = order.plan, _open_frozen(order)
+    assert isinstance(plan, LayerPlan)
+    count = len(manifest.of_split("train")) + len(manifest.of_split("val"))
+    with _bar(count, "Features") as bar:
+        trained = train_head(
+            manifest, plan, order.run, frozen, cache=order.bottlenecks, progress=bar.update
+        )
+    return trained, _describe_frozen(order, frozen)
+
+
+def _train_cnn(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+    from kyara.training.plan import CnnPlan
+    from kyara.training.small_cnn import train_small_cnn
+
+    assert isinstance(order.plan, CnnPlan)
+    return train_small_cnn(manifest, order.plan, order.run, quantise=order.quantise), {}
+
+
+_TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn}
+
+
+def _make_labels(order: _Order) -> Bundle:
+    from kyara.errors import BadInputError
+    from kyara.export import export_labels
+    from kyara.tagged import read_tagged
+    from kyara.training.multilabel import train_labels
+    from kyara.training.plan import LayerPlan
+
+    if len(order.data) != 1:
+        raise BadInputError(f"The recipe multilabel takes one dataset; received {len(order.data)}.")
+    data, frozen = read_tagged(order.data[0]), _open_frozen(order)
+    counts = {split: len(data.of_split(split).paths) for split in ("train", "val")}
+    click.echo(f"{len(data.labels)} labels; pictures: {counts['train']} train, {counts['val']} val.")
+    assert isinstance(order.plan, LayerPlan)
+    with _bar(sum(counts.values()), "Features") as bar:
+        trained, held_out = train_labels(
+            data, order.plan, order.run, frozen, cache=order.bottlenecks, progress=bar.update
+        )
+    provenance = {
+        **_describe(order),
+        **_describe_frozen(order, frozen),
+        "dataset_sha256": data.digest(),
+        "pictures": counts,
+    }
+    return export_labels(trained, held_out, data, order.target, provenance=provenance)
+
+
+def _open_frozen(order: _Order) -> Frozen:
+    from kyara.registry import find_serving
+    from kyara.training.frozen import open_frozen
+
+    source = order.features or str(find_serving())
+    return open_frozen(source, order.plan.input_px, order.run, quantise=order.quantise)
+
+
+def _describe_frozen(order: _Order, frozen: Frozen) -> dict[str, Any]:
+    source = order.features or "the bundle that served"
+    name = source if "://" in source else Path(source).name
+    return {"features": name, "features_sha256": hashlib.sha256(frozen.backbone).hexdigest()}
+
+
+def _describe(order: _Order) -> dict[str, Any]:
+    return {
+        "kyara": kyara.__version__,
+        "recipe": order.recipe,
+        "plan": asdict(order.plan),
+        "quantised": order.quantise,
+        "data": [folder.resolve().name for folder in order.data],
+    }
+
+
+def _bar(length: int, label: str) -> Any:
+    return click.progressbar(length=length, label=label, file=sys.stderr)

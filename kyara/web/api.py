@@ -77,7 +77,7 @@ def identify(request_data: dict[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     language = request_data.get("language") or select_language()
     with find_model().place() as classifier:
-        faces = classifier.identify(_decode_crops(request_data["crops"]), top_k=request_data["top_k"])
+        faces = classifier.identify(decode_crops(request_data["crops"]), top_k=request_data["top_k"])
     return {
         "model": {"name": classifier.bundle.name, "version": classifier.bundle.version},
         "faces": [classifier.describe(face, language) for face in faces],
@@ -85,8 +85,18 @@ def identify(request_data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
-    """Decode one crop at a time, so that only one is unpacked in memory."""
+def decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
+    """Decode one crop at a time, so that only one is unpacked in memory.
+
+    Args:
+        crops: data URLs.
+
+    Yields:
+        `uint8 (H, W, 3)` sRGB.
+
+    Raises:
+        KyaraError: as `decode_crop`, or the crops are too large together.
+    """
     total = 0
     for index, crop in enumerate(crops):
         pixels = decode_crop(crop, index=index)
@@ -108,7 +118,7 @@ def characters(query_data: dict[str, Any]) -> dict[str, Any]:
     language = query_data.get("language") or select_language()
     wanted = _fold(query_data["query"])
     found = []
-    for character in find_model().classifier.bundle.characters:
+    for character in find_model().classifier.characters:
         texts = [character.label.replace("_", " "), character.label]
         texts += [*character.name.values(), *character.work.values()]
         folded = [_fold(text) for text in texts]
@@ -128,8 +138,9 @@ def _fold(text: str) -> str:
 @blueprint.doc(summary="Is a model serving?", responses=[503])
 def healthz() -> dict[str, Any]:
     """Answer 200 while a model serves, else 503."""
-    bundle = find_model().classifier.bundle
-    model = {"name": bundle.name, "version": bundle.version, "characters": len(bundle.characters)}
+    classifier = find_model().classifier
+    bundle = classifier.bundle
+    model = {"name": bundle.name, "version": bundle.version, "characters": len(classifier.characters)}
     return {"status": "ok", "model": model}
 
 

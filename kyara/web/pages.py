@@ -144,6 +144,12 @@ def script_messages() -> dict[str, str]:
         "crop_of": _("Crop of face {number}"),
         "wrong_about": _("Wrong? Correct the answer for face {number}"),
         "remove_face": _("Remove face {number}"),
+        # why
+        "why_about": _("Why? What speaks for the answer to face {number}"),
+        "why_drawing": _("Hiding one part of the face after the other…"),
+        "why_faint": _("No single place decides this answer."),
+        "why_map": _("Heat map over face {number}: what speaks for {name}"),
+        "why_none": _("Kyara has no reference faces to compare with."),
         # reports
         "label_missing": _("Write a name, or choose one of the other two."),
         "characters_found_one": _("One suggestion"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import Schema
-from apiflask.fields import Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
 from kyara.bundle import LANGUAGES
+from kyara.explain import METHODS
+from kyara.teaching import MAX_TAUGHT_CROPS
 from kyara.web.crops import MAX_CROPS
 
 LANGUAGE = String(
@@ -76,6 +80,64 @@ class IdentifyOut(Schema):
     took_ms = Float(metadata={"description": "Time from decoded request to answers, milliseconds."})
 
 
+class ExplainIn(Schema):
+    """A crop, and the answer to explain."""
+
+    crop = String(
+        required=True, metadata={"description": "Data URL (base64) of a PNG, JPEG or WebP face crop."}
+    )
+    label = String(
+        validate=Length(max=200),
+        metadata={"description": "Any character that the model knows; by default the best answer."},
+    )
+    method = String(
+        load_default="occlusion",
+        validate=Length(max=40),
+        metadata={
+            "description": "How the map is made: "
+            + "; ".join(f"`{method}`: {question}" for method, question in METHODS.items()),
+            "enum": list(METHODS),
+        },
+    )
+    language = LANGUAGE
+
+
+class NeighbourOut(Schema):
+    """A reference face near to the crop."""
+
+    label = String()
+    name = String(metadata={"description": "Name in the reader's language."})
+    similarity = Float(metadata={"description": "Cosine to the crop, -1 to 1."})
+    reference = String(metadata={"description": "Id of the reference; may be empty."})
+    taught = Boolean(metadata={"description": "Whether an operator added it."})
+    thumbnail = String(metadata={"description": "Data URL of a picture, of taught references only."})
+
+
+class ExplainOut(Schema):
+    """What speaks for one answer."""
+
+    heatmap = String(
+        metadata={
+            "description": "Data URL of a PNG in the crop's shape, to be laid over it: black where "
+            "nothing speaks for the answer, over violet and orange to pale yellow where most does."
+        }
+    )
+    method = String(validate=OneOf(list(METHODS)))
+    label = String()
+    score = Float(metadata={"description": "The crop's score for the label, as answers are ranked by."})
+    strength = Float(
+        metadata={
+            "description": "How much the strongest place changes the score, in units of the calibration "
+            "temperature; below 1 no single place decides, and the map stays dark."
+        }
+    )
+    nearest = List(
+        Nested(NeighbourOut),
+        metadata={"description": "The nearest references: of the label, and of other characters."},
+    )
+    took_ms = Float(metadata={"description": "Time from decoded request to explanation, milliseconds."})
+
+
 class CharactersIn(Schema):
     """What to complete."""
 
@@ -105,6 +167,66 @@ class HealthOut(Schema):
 
     status = String()
     model = Nested(ServingModelOut)
+
+
+class Texts(Field):
+    """A name or a work: text (taken as English), or an object from language to text."""
+
+    default_error_messages = {  # noqa: RUF012  (as marshmallow declares it)
+        "invalid": "Give text, or an object with texts under en, zh and ja."
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
+        texts = {"en": value} if isinstance(value, str) else value
+        if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+            raise self.make_error("invalid")
+        return texts
+
+
+class LessonIn(Schema):
+    """A character to teach."""
+
+    label = String(
+        required=True,
+        metadata={"description": "ASCII id of a new or a known character.", "example": "hatsune_miku"},
+    )
+    name = Texts(metadata={"description": "What people read: text, or one per language (en, zh, ja)."})
+    work = Texts(metadata={"description": "The series, likewise."})
+    crops = List(
+        String(),
+        required=True,
+        validate=Length(min=1, max=MAX_TAUGHT_CROPS),
+        metadata={"description": "Data URLs (base64) of PNG, JPEG or WebP face crops."},
+    )
+
+
+class ForgetIn(Schema):
+    """What to forget."""
+
+    reference = String(metadata={"description": "Only this taught reference."})
+
+
+class LessonOut(Schema):
+    """What is kept of a character now."""
+
+    label = String()
+    references = Integer(metadata={"description": "How many taught references it has."})
+
+
+class TaughtOut(CharacterOut):
+    """A character with taught references."""
+
+    references = Integer(metadata={"description": "How many taught references it has."})
+    ids = List(String(), metadata={"description": "The id of each."})
+
+
+class GalleryOut(Schema):
+    """What operators taught."""
+
+    characters = List(Nested(TaughtOut))
+    forgotten = List(
+        String(), metadata={"description": "Labels of the model itself that are not to be answered."}
+    )
 
 
 class ProblemOut(Schema):

@@ -1,5 +1,5 @@
 /**
- * The four questions that the page asks the server, and the two ways in which they can fail.
+ * The five questions that the page asks the server, and the two ways in which they can fail.
  */
 
 /** @typedef {{label: string, name: string, work: string, confidence: number, similarity: number | null}} RankedAnswer */
@@ -8,6 +8,8 @@
 /** @typedef {{model: Model, faces: IdentifiedFace[], took_ms: number}} Identification */
 /** @typedef {{label: string, name: string, work: string}} Character */
 /** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {{label: string, name: string, similarity: number, thumbnail?: string}} Neighbour a reference face */
+/** @typedef {{heatmap: string, label: string, strength: number, nearest: Neighbour[]}} Explanation */
 /**
  * @typedef {object} Report
  * @property {string} crop data URL
@@ -92,6 +94,15 @@ function post(path, body, signal) {
  */
 export function identify(crops, language, signal) {
   return post("/api/identify", { crops, top_k: 5, language }, signal);
+}
+
+/**
+ * @param {{crop: string, label: string, method: string, language: string}} question
+ * @param {AbortSignal} signal
+ * @returns {Promise<Explanation>}
+ */
+export function explain(question, signal) {
+  return post("/api/explain", question, signal);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * One card for each face: the crop, the verdict, five answers, *Wrong?* and *Remove*.
+ * One card for each face: the crop, the verdict, five answers, *Why?*, *Wrong?* and *Remove*.
  */
 
 import { cutCrop } from "./crops.js";
@@ -12,6 +12,7 @@ import { say, sayPercent } from "./messages.js";
 /** @typedef {import("./api.js").RankedAnswer} RankedAnswer */
 /**
  * @typedef {object} CardActions
+ * @property {(id: number) => void} why
  * @property {(id: number) => void} wrong
  * @property {(id: number) => void} remove
  * @property {() => void} again
@@ -86,6 +87,7 @@ export class Cards {
   #createCard(id) {
     const card = copyTemplate("card-template");
     const { actions } = this;
+    part(card, ".card-why").addEventListener("click", () => actions.why(id));
     part(card, ".card-wrong").addEventListener("click", () => actions.wrong(id));
     part(card, ".card-remove").addEventListener("click", () => actions.remove(id));
     part(card, ".card-again").addEventListener("click", () => actions.again());
@@ -111,8 +113,12 @@ export class Cards {
     renderAnswers(part(card, ".answers"), answer?.face ?? null);
     const reported = state.reported.has(face.id);
     part(card, ".card-reported").hidden = !reported;
+    const answered = Boolean(answer?.face) && mark !== "stale";
+    const why = part(card, ".card-why");
+    why.hidden = !answered;
+    why.setAttribute("aria-label", say("why_about", { number }));
     const wrong = part(card, ".card-wrong");
-    wrong.hidden = reported || !answer?.face || mark === "stale";
+    wrong.hidden = reported || !answered;
     wrong.setAttribute("aria-label", say("wrong_about", { number }));
     part(card, ".card-remove").setAttribute("aria-label", say("remove_face", { number }));
   }

@@ -18,6 +18,7 @@ import { PageState } from "./state.js";
 import { keepPictureOverLanguages, takeStash } from "./stash.js";
 import { StatusLine, announce } from "./status.js";
 import { Tools } from "./tools.js";
+import { WhyDialog } from "./why-dialog.js";
 
 /** @typedef {import("./stash.js").Stash} Stash */
 /** @typedef {import("./geometry.js").Box} Box */
@@ -30,6 +31,7 @@ const status = new StatusLine();
 const identification = new Identification(state, status);
 const search = new FaceSearch(settings.urls, state, status, identification);
 const cards = new Cards(byId("cards", HTMLOListElement), {
+  why: openWhy,
   wrong: openReport,
   remove: removeFace,
   again: askAgain,
@@ -52,6 +54,7 @@ const tools = new Tools({
 const reportDialog = new ReportDialog((report, face) => {
   void submitReport(report, (reported) => state.markReported(face.id, reported));
 });
+const whyDialog = new WhyDialog();
 let openings = 0;
 
 state.addEventListener("change", render);
@@ -182,6 +185,15 @@ function travel(way) {
   if (way === "undo" ? !state.canUndo : !state.canRedo) return;
   state[way]();
   announce(say(way === "undo" ? "undone" : "redone"));
+}
+
+/** @param {number} id */
+function openWhy(id) {
+  const face = state.face(id);
+  const answer = face && state.answer(face)?.face;
+  if (!answer || !state.picture) return;
+  const number = state.faces.indexOf(face) + 1;
+  whyDialog.open({ bitmap: state.picture.bitmap, box: face.box, number, answers: answer.answers });
 }
 
 /** @param {number} id */

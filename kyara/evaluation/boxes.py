@@ -1,0 +1,75 @@
+"""The faces that were asked, once more as the face detector cuts them out of their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from classification import Classifier
+from kyara.dataset import Face
+from kyara.evaluation.asking import Answered, Progress, ask
+from kyara.evaluation.measuring import round_rate
+from kyara.faces import propose_faces
+from kyara.images import Box, crop_pixels, read_image
+from kyara.metrics import measure_top_k
+
+
+@dataclass(frozen=True)
+class CutFaces:
+    """Faces as the detector cut them out.
+
+    Attributes:
+        answered: what the model says of them.
+        boxes: of each, in its picture.
+    """
+
+    answered: Answered
+    boxes: tuple[Box, ...]
+
+
+def propose_boxes(faces: Sequence[Face], progress: Progress = lambda done: None) -> list[list[Box]]:
+    """Return what the detector finds in each face's picture."""
+    found = []
+    for face in faces:
+        found.append(propose_faces(read_image(face.path)))
+        progress(1)
+    return found
+
+
+def measure_boxes(
+    classifier: Classifier, answered: Answered, found: Sequence[Sequence[Box]]
+) -> tuple[dict[str, Any], CutFaces | None]:
+    """Measure on the pictures in which the detector finds exactly one face.
+
+    Args:
+        classifier: the model that answered.
+        answered: its answers to the whole pictures.
+        found: boxes of each picture.
+
+    Returns:
+        What `metrics.json` holds (`whole_top1` is of the same pictures uncut), and the cut faces; None
+        where the detector never finds exactly one.
+    """
+    places = np.array([place for place, boxes in enumerate(found) if len(boxes) == 1], np.int64)
+    counts = {
+        "pictures": len(found),
+        "without_a_box": sum(not boxes for boxes in found),
+        "with_several": sum(len(boxes) > 1 for boxes in found),
+        "queries": len(places),
+    }
+    if not len(places):
+        return counts, None
+    faces = [answered.faces[place] for place in places]
+    boxes = tuple(found[place][0] for place in places)
+    crops = (crop_pixels(read_image(face.path), box) for face, box in zip(faces, boxes, strict=True))
+    cut = ask(classifier, faces, classifier.backbone.extract(crops))
+    return counts | {
+        "top1": round_rate(measure_top_k(cut.scores, cut.targets, 1)),
+        "top5": round_rate(measure_top_k(cut.scores, cut.targets, 5)),
+        "known_accepted": round_rate(cut.accepted.mean()),
+        "whole_top1": round_rate(answered.correct[places].mean()),
+        "whole_known_accepted": round_rate(answered.accepted[places].mean()),
+    }, CutFaces(cut, boxes)

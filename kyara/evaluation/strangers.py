@@ -1,0 +1,109 @@
+"""Known against unknown: faces that were asked against faces of people whom the model does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from classification import Classifier
+from kyara.answers import measure_familiarity
+from kyara.evaluation.measuring import CURVE_POINTS, round_rate
+from kyara.evaluation.protocols import Strangers
+from kyara.head import softmax
+from kyara.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How much faces of known characters and of strangers look known to one model.
+
+    Attributes:
+        name: of where the strangers come from.
+        gallery: whether the model had its references.
+        threshold: the bundle's; what lies below is called unknown.
+        known: `float64 (N,)`, familiarity of the faces that were asked.
+        unknown: `float64 (M,)`, of the strangers.
+        paths: the strangers' M pictures.
+        taken_for: the label that each stranger looks most like.
+        separators: name → AUROC of telling the two apart by it instead.
+    """
+
+    name: str
+    gallery: bool
+    threshold: float
+    known: np.ndarray
+    unknown: np.ndarray
+    paths: tuple[Path, ...]
+    taken_for: tuple[str, ...]
+    separators: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `metrics.json` holds of it."""
+        false_rate, true_rate, _ = trace_roc(self.known, self.unknown)
+        places = np.unique(np.linspace(0, len(false_rate) - 1, CURVE_POINTS).round().astype(int))
+        return {
+            "strangers": self.name,
+            "gallery": self.gallery,
+            "unknown_queries": len(self.unknown),
+            "auroc": round_rate(measure_auroc(self.known, self.unknown)),
+            "fpr_at_95_tpr": round_rate(measure_fpr_at_tpr(self.known, self.unknown)),
+            "unknown_rejected": round_rate((self.unknown < self.threshold).mean()),
+            "known_accepted": round_rate((self.known >= self.threshold).mean()),
+            "auroc_of_separators": self.separators,
+            "roc": {
+                "false_positive_rate": [round_rate(rate) for rate in false_rate[places]],
+                "true_positive_rate": [round_rate(rate) for rate in true_rate[places]],
+            },
+        }
+
+
+def separate(
+    classifier: Classifier, known: np.ndarray, strangers: Strangers, unknown: np.ndarray, gallery: bool
+) -> Separation:
+    """Ask a model about known faces and strangers, whom it is made to forget first.
+
+    Args:
+        classifier: the model, or a view of it.
+        known: `float32 (N, features)`.
+        strangers: who they are.
+        unknown: `float32 (M, features)`, theirs.
+        gallery: whether this model has its references.
+    """
+    view = classifier.without(sorted(strangers.labels & set(classifier.labels)))
+    known_scores, known_similarities = view.score(known)
+    scores, similarities = view.score(unknown)
+    temperature = view.bundle.calibration.temperature
+    ours = measure_separators(softmax(known_scores, temperature))
+    theirs = measure_separators(softmax(scores, temperature))
+    return Separation(
+        strangers.name,
+        gallery,
+        view.bundle.calibration.familiarity_threshold,
+        measure_familiarity(known_scores, known_similarities),
+        measure_familiarity(scores, similarities),
+        strangers.paths,
+        tuple(view.labels[column] for column in scores.argmax(axis=1)),
+        {name: round_rate(measure_auroc(ours[name], theirs[name])) for name in ours},
+    )
+
+
+def pool_separations(separations: Sequence[Separation]) -> dict[str, Any]:
+    """Return the top-level numbers over all strangers together, as the model served them.
+
+    Args:
+        separations: of one model and several groups of strangers, at least one.
+    """
+    unknown = np.concatenate([separation.unknown for separation in separations])
+    # groups may make the model forget different people: a known face counts once a group
+    known = np.concatenate([separation.known for separation in separations])
+    threshold = separations[0].threshold
+    return {
+        "auroc": round_rate(measure_auroc(known, unknown)),
+        "fpr_at_95_tpr": round_rate(measure_fpr_at_tpr(known, unknown)),
+        "unknown_queries": len(unknown),
+        "unknown_rejected": round_rate((unknown < threshold).mean()),
+    }

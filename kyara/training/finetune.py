@@ -1,0 +1,248 @@
+"""The recipe `finetune`: Inception-v3 whose features put drawings of one character together.
+
+After every epoch the whole state (weights, their moving average, optimizer, history) is written next to
+the old one and renamed into place, so a killed run goes on from its last finished epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kyara.augment import find_flat_ground
+from kyara.bundle import Preprocessing, write_whole
+from kyara.closeups import cut_close_ups, find_close_ups
+from kyara.conversion import convert_keras
+from kyara.dataset import Face, Manifest, load_faces
+from kyara.errors import BadInputError
+from kyara.gallery import scale_to_unit
+from kyara.images import Box, resize_pixels
+from kyara.pretrained import assign_nsfwjs_weights, read_nsfwjs_weights
+from kyara.training.checkpoints import (
+    History,
+    apply_average,
+    keep_epochs,
+    load_checkpoint,
+)
+from kyara.training.plan import Plan, claim_run, draw_epoch
+from kyara.training.trained import SERVING_VIEWS, Trained
+
+STORED_SCALE = 1.25
+"""Faces wait in memory at this multiple of the input size, so that zooming in stays sharp."""
+WEIGHT_DECAY = 0.02
+
+
+def train_embedding(
+    manifest: Manifest, plan: Plan, run: Path, *, start_weights: Path | None = None, quiet: bool = False
+) -> Any:
+    """Fine-tune on the training split, going on from the last finished epoch if there is one.
+
+    Args:
+        manifest: the dataset; its `val` split is measured after every epoch.
+        plan: what to do. A run that was begun with another plan or dataset is refused.
+        run: folder for the checkpoint, the history and TensorBoard's logs.
+        start_weights: the nsfwjs package, or a `.keras` file of any run: its Inception-v3 is the start;
+            None starts from random weights.
+        quiet: no progress bar.
+
+    Returns:
+        The trained Keras model; see `networks.build_embedding_network`.
+
+    Raises:
+        BadInputError: the run folder belongs to another plan or dataset, or a split is empty.
+    """
+    claim_run(run, plan, manifest)
+    import keras
+
+    from kyara.training.batches import FaceBatches
+
+    keras.utils.set_random_seed(plan.seed)
+    faces, pixels = _gather_faces(manifest.of_split("train"), plan, run)
+    row_of = {label: row for row, label in enumerate(sorted({face.label for face in faces}))}
+    rows = np.array([row_of[face.label] for face in faces])
+    val_faces = [face for face in manifest.of_split("val") if face.label in row_of]
+    val_rows = np.array([row_of[face.label] for face in val_faces])
+    val_pixels = load_faces(val_faces, plan.input_px).astype(np.float32) / 255.0
+    grounds = [find_flat_ground(picture) for picture in pixels] if plan.new_grounds else None
+    model, history = _open_run(run, plan, pixels, faces, rows, start_weights)
+    model.fit(
+        FaceBatches(pixels, rows, faces, plan, len(history), grounds),
+        validation_data=(val_pixels, val_rows),
+        initial_epoch=len(history),
+        epochs=plan.epochs,
+        shuffle=False,
+        verbose=0 if quiet else "auto",
+        callbacks=[
+            keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
+            keep_epochs(run, history),
+        ],
+    )
+    return model
+
+
+def _gather_faces(faces: list[Face], plan: Plan, run: Path) -> tuple[list[Face], np.ndarray]:
+    """Read the faces and, behind them, the close-ups that the detector would cut out of wide ones."""
+    pixels = load_faces(faces, round(plan.input_px * STORED_SCALE))
+    if not plan.close_ups:
+        return faces, pixels
+    boxes = _recall_close_ups(run, faces, pixels)
+    return faces + [faces[row] for row in boxes], np.concatenate([pixels, cut_close_ups(pixels, boxes)])
+
+
+def _recall_close_ups(run: Path, faces: list[Face], pixels: np.ndarray) -> dict[int, Box]:
+    """Search once a run: the detector takes longer than reading the pictures."""
+    path = run / "close-ups.json"
+    if not path.exists():
+        boxes = find_close_ups(faces, pixels)
+        write_whole(path, json.dumps({row: box.to_json() for row, box in boxes.items()}))
+    return {int(row): Box(**box) for row, box in json.loads(path.read_text()).items()}
+
+
+def _open_run(
+    run: Path, plan: Plan, pixels: np.ndarray, faces: list[Face], rows: np.ndarray, start: Path | None
+) -> tuple[Any, History]:
+    import keras
+
+    from kyara.training import networks
+
+    kept = load_checkpoint(run)
+    if kept is not None:
+        return kept
+    keras.mixed_precision.set_dtype_policy(plan.precision)
+    classes = int(rows.max()) + 1
+    model = networks.build_embedding_network(
+        plan.input_px, plan.dimension, classes, norm_momentum=plan.norm_momentum
+    )
+    if start is not None:
+        load_start(model, start)
+        _start_head(model, plan, pixels, faces, rows)
+    networks.freeze_until(model, plan.frozen_until)
+    _compile(model, plan, len(faces))
+    return model, []
+
+
+def _compile(model: Any, plan: Plan, faces: int) -> None:
+    import keras
+
+    from kyara.training.networks import build_loss
+
+    steps = -(-(plan.faces_per_epoch or faces) // plan.batch) * plan.epochs
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=plan.peak_rate / 50,
+        warmup_target=plan.peak_rate,
+        warmup_steps=max(steps // 50, 1),
+        decay_steps=max(steps - steps // 50, 1),
+    )
+    model.compile(
+        keras.optimizers.AdamW(
+            rate,  # type: ignore[arg-type]
+            weight_decay=WEIGHT_DECAY,
+            use_ema=plan.average > 0,
+            ema_momentum=plan.average or 0.99,
+        ),
+        build_loss(plan.loss, plan.scale, plan.margin),
+        metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="top1"),
+            keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
+        ],
+    )
+
+
+def load_start(model: Any, start: Path) -> None:
+    """Copy the Inception-v3 of an earlier model into this one, layer by layer in order.
+
+    Args:
+        model: a Keras model built on `networks.build_inception`.
+        start: the nsfwjs package, or a `.keras` file of any run.
+
+    Raises:
+        BadInputError: it is neither.
+    """
+    import keras
+
+    if start.suffix != ".keras":
+        assign_nsfwjs_weights(model, read_nsfwjs_weights(start))
+        return
+    from kyara.training import networks  # noqa: F401  registers the layers that the file may name
+
+    earlier: Any = keras.models.load_model(start, compile=False)
+
+    def learned(network: Any) -> list[Any]:
+        kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+        return [layer for layer in network.layers if isinstance(layer, kinds)]
+
+    for layer, source in zip(learned(model), learned(earlier), strict=True):
+        layer.set_weights(source.get_weights())
+
+
+def _start_head(model: Any, plan: Plan, pixels: np.ndarray, faces: list[Face], rows: np.ndarray) -> None:
+    """Begin with whitened features and with each class' mean as its proxy."""
+    import keras
+
+    from kyara.training import networks
+
+    pooled = keras.Model(model.input, model.get_layer(networks.POOLED_LAYER).output)
+    values = np.concatenate(
+        [
+            pooled.predict_on_batch(_shrink(pixels[first : first + plan.batch], plan.input_px))
+            for first in range(0, len(pixels), plan.batch)
+        ]
+    )
+    picks = draw_epoch(faces, plan.balance, np.random.default_rng(plan.seed))
+    weight, bias = networks.fit_whitening(values[picks], plan.dimension)
+    model.get_layer("projection").set_weights([weight, bias])
+    features = scale_to_unit(values @ weight + bias)
+    proxies = np.zeros((int(rows.max()) + 1, plan.dimension), np.float32)
+    np.add.at(proxies, rows, features)
+    model.get_layer(networks.HEAD_LAYER).set_weights([scale_to_unit(proxies)])
+
+
+def _shrink(pixels: np.ndarray, size_px: int) -> np.ndarray:
+    small = np.stack([resize_pixels(picture, size_px) for picture in pixels])
+    return small.astype(np.float32) / np.float32(255)
+
+
+def finish_embedding(
+    model: Any, plan: Plan, labels: tuple[str, ...], *, quantise: bool = True
+) -> Trained:
+    """Turn a trained network into what serves: unit features and a head of scaled cosines.
+
+    Args:
+        model: as `train_embedding` returns it.
+        plan: of its run.
+        labels: of its proxies.
+        quantise: int8 weights in the LiteRT file.
+    """
+    import keras
+
+    from kyara.training import networks
+
+    # training may have been in half precision, which LiteRT does not want
+    keras.mixed_precision.set_dtype_policy("float32")
+    plain = networks.build_embedding_network(plan.input_px, plan.dimension, len(labels))
+    plain.set_weights(model.get_weights())
+    network = keras.Model(plain.input, plain.get_layer(networks.FEATURES_LAYER).output)
+    (proxies,) = plain.get_layer(networks.HEAD_LAYER).get_weights()
+    return Trained(
+        convert_keras(network, quantise=quantise),
+        Preprocessing(plan.input_px, (0.0, 1.0), SERVING_VIEWS),
+        labels,
+        (plan.scale * scale_to_unit(proxies).T).astype(np.float32),
+        np.zeros(len(labels), np.float32),
+    )
+
+
+def load_embedding(run: Path) -> Any:
+    """Load the network after a run's last finished epoch, as `train_embedding` would return it then.
+
+    Raises:
+        BadInputError: no epoch of it has finished.
+    """
+    kept = load_checkpoint(run)
+    if kept is None:
+        raise BadInputError(f"{run} has no finished epoch to export.")
+    apply_average(kept[0])
+    return kept[0]

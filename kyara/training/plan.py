@@ -1,0 +1,206 @@
+"""What a training run does, and which faces each of its epochs shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kyara.bundle import write_whole
+from kyara.dataset import Face, Manifest, count_labels
+from kyara.errors import BadInputError
+from kyara.tagged import TaggedPictures
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training run does; written into its folder and into the bundle's provenance.
+
+    Attributes:
+        input_px: side of the network's square input, 75 at least (Inception-v3's minimum).
+        dimension: of the features.
+        epochs: how many.
+        faces_per_epoch: faces that an epoch shows; 0 for as many as the training split has.
+        batch: faces a step.
+        peak_rate: highest learning rate of AdamW; it is reached after 2% of the run and then falls to
+            zero along a cosine.
+        loss: `cosface`, `arcface` or `proxy-anchor`; see `networks`.
+        scale: the loss's inverse temperature.
+        margin: the loss's margin.
+        frozen_until: name of the last layer that is kept as it was at the start; empty trains all.
+        average: momentum of the moving average over the weights, which is the result; 0 for none.
+        balance: 0 draws faces as they come, 1 draws every label equally often.
+        within_work: share of the batches that hold characters of one work only.
+        norm_momentum: of batch normalisation's moving averages; lower it for runs of few steps.
+        new_grounds: replace the flat ground behind drawings half of the time.
+        close_ups: where a character's pictures are wide, show what the detector would cut out too.
+        precision: Keras' name of the arithmetic, `float32` or `mixed_bfloat16`.
+        seed: of every random choice.
+    """
+
+    input_px: int = 128
+    dimension: int = 512
+    epochs: int = 20
+    faces_per_epoch: int = 0
+    batch: int = 64
+    peak_rate: float = 5e-4
+    loss: str = "cosface"
+    scale: float = 24.0
+    margin: float = 0.15
+    frozen_until: str = ""
+    average: float = 0.998
+    balance: float = 0.35
+    within_work: float = 0.3
+    norm_momentum: float = 0.99
+    new_grounds: bool = True
+    close_ups: bool = True
+    precision: str = "float32"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What training one layer on frozen features does.
+
+    Attributes:
+        input_px: side of the network's square input, where the network takes any.
+        epochs: passes over the training split.
+        batch: pictures a step.
+        peak_rate: learning rate of Adam at the start; it falls to zero along a cosine.
+        shrinkage: weight of the squared weights in the loss (L2).
+        seed: of every random choice.
+    """
+
+    input_px: int = 224
+    epochs: int = 60
+    batch: int = 64
+    peak_rate: float = 1e-3
+    shrinkage: float = 1e-4
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class CnnPlan:
+    """What training the small network does.
+
+    Attributes:
+        input_px: side of the network's square input.
+        epochs: passes over the training split.
+        batch: pictures a step.
+        peak_rate: learning rate of RMSprop.
+        decay: by how much of itself the rate falls a step, as 1 / (1 + decay · step).
+        seed: of every random choice.
+
+    Source: train.py of https://github.com/alexattia/SimpsonRecognition
+    """
+
+    input_px: int = 64
+    epochs: int = 100
+    batch: int = 32
+    peak_rate: float = 1e-4
+    decay: float = 1e-6
+    seed: int = 1
+
+
+AnyPlan = Plan | LayerPlan | CnnPlan
+
+
+def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_from: str) -> None:
+    """Say in a run's folder whose it is.
+
+    Args:
+        run: the folder; it is made.
+        plan: what the run does.
+        data: what it is trained on.
+        made_from: what else makes it what it is, such as the frozen network.
+
+    Raises:
+        BadInputError: the run was begun with another plan or dataset.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    claim = {"plan": asdict(plan), "data": data.digest(), "labels": list(data.labels), **made_from}
+    path = run / PLAN_FILE
+    if not path.exists():
+        write_whole(path, json.dumps(claim, indent=1))
+    elif json.loads(path.read_text(encoding="utf-8")) != claim:
+        raise BadInputError(
+            f"{run} was begun with another plan or dataset; give another --run folder or delete it."
+        )
+
+
+def read_plan(run: Path, kind: type[AnyPlan]) -> AnyPlan:
+    """Return the plan with which a run was begun.
+
+    Args:
+        run: its folder.
+        kind: the recipe's plan.
+
+    Raises:
+        BadInputError: there is no such run, or it is of another recipe.
+    """
+    path = run / PLAN_FILE
+    try:
+        return kind(**json.loads(path.read_text(encoding="utf-8"))["plan"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(f"{run} is not a run of this recipe: {error}.") from error
+
+
+def draw_epoch(
+    faces: Sequence[Face], balance: float, rng: np.random.Generator, count: int | None = None
+) -> np.ndarray:
+    """Choose which faces one epoch shows, and in which order.
+
+    A face of a label with n faces is drawn in proportion to n^-balance, by systematic resampling:
+    each face appears its expected number of times, rounded down or up.
+
+    Args:
+        faces: the training split.
+        balance: 0 (as they come) to 1 (every label equally often).
+        rng: source of randomness.
+        count: faces to draw; by default as many as there are.
+
+    Returns:
+        `int64 (count,)` positions in `faces`.
+    """
+    count = len(faces) if count is None else count
+    counts = count_labels(faces)
+    weights = np.array([counts[face.label] ** -balance for face in faces])
+    edges = np.cumsum(weights / weights.sum() * count)
+    picks = np.searchsorted(edges, rng.random() + np.arange(count))
+    return rng.permutation(np.minimum(picks, len(faces) - 1))
+
+
+def group_by_work(
+    works: Sequence[str], batch: int, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Reorder an epoch so that a share of its batches hold one work only.
+
+    Telling apart the characters of one work keeps the features from learning its style instead.
+
+    Args:
+        works: of the faces, in the epoch's order.
+        batch: faces a batch.
+        share: of the batches, 0 to 1; as many as the works can fill.
+        rng: source of randomness.
+
+    Returns:
+        `int64 (len(works),)` positions.
+    """
+    names = np.asarray(works)
+    uniform: list[np.ndarray] = []
+    for work in np.unique(names):
+        own = np.flatnonzero(names == work)
+        uniform += list(own[: len(own) // batch * batch].reshape(-1, batch))
+    wanted = round(share * (len(names) // batch))
+    chosen = [uniform[place] for place in rng.permutation(len(uniform))[:wanted]]
+    rest = np.setdiff1d(np.arange(len(names)), np.concatenate(chosen) if chosen else [])
+    rest = rng.permutation(rest)
+    full = len(rest) // batch * batch
+    blocks = chosen + list(rest[:full].reshape(-1, batch))
+    mixed = [blocks[place] for place in rng.permutation(len(blocks))]
+    return np.concatenate([*mixed, rest[full:]]).astype(np.int64)

@@ -1,0 +1,119 @@
+"""Measure the exact search of the gallery: one face against every reference, at growing sizes.
+
+The references are random unit vectors in clusters, one cluster a character. The figures of
+`docs/scale.md` come from here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import kyara  # noqa: F401, I001  (before NumPy, whose threads it settles)
+import numpy as np
+from kyara.gallery import BLOCK_REFERENCES, Gallery, scale_to_unit
+
+REFERENCES_PER_CHARACTER = 8
+SPREAD = 0.7
+"""Length of the noise around a character's centre of length 1: cosines of 0.67 within a character."""
+NEW_REFERENCES = 20
+
+
+def draw_clusters(references: int, dimension: int, rng: np.random.Generator) -> Gallery:
+    """Make a gallery of random characters.
+
+    Args:
+        references: how many.
+        dimension: of the features.
+        rng: source of chance.
+    """
+    classes = -(-references // REFERENCES_PER_CHARACTER)
+    centres = scale_to_unit(rng.standard_normal((classes, dimension), np.float32))
+    gallery = Gallery.empty(classes)
+    for start in range(0, references, BLOCK_REFERENCES):
+        rows = np.arange(start, min(references, start + BLOCK_REFERENCES)) // REFERENCES_PER_CHARACTER
+        features = draw_around(centres[rows], rng)
+        gallery = gallery.add(features, rows, [""] * len(rows), taught=True)
+    return gallery
+
+
+def draw_around(centres: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw one unit vector near each centre: `float32 (N, dimension)`."""
+    noise = scale_to_unit(rng.standard_normal(centres.shape, np.float32))
+    return scale_to_unit(centres + np.float32(SPREAD) * noise)
+
+
+def measure_ms(call: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Return the median time of a call and of the processor in it, after one that warms up.
+
+    On a machine that is busy with something else the first is longer.
+    """
+    call()
+    times, processor = [], []
+    for _ in range(repeats):
+        started, worked = time.perf_counter(), time.process_time()
+        call()
+        processor.append((time.process_time() - worked) * 1000)
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times), statistics.median(processor)
+
+
+def measure_size(references: int, dimension: int, repeats: int) -> dict[str, float]:
+    """Measure one size: searching for 1 and for 32 faces, adding and removing a character."""
+    rng = np.random.default_rng(references)
+    gallery = draw_clusters(references, dimension, rng)
+    faces = draw_around(gallery.take(rng.integers(0, references, 32)), rng)
+    row = np.full(NEW_REFERENCES, gallery.classes)
+    new = draw_around(np.repeat(faces[:1], NEW_REFERENCES, axis=0), rng)
+    names = [""] * NEW_REFERENCES
+
+    def add() -> Gallery:
+        return gallery.add(new, row, names, taught=True, classes=gallery.classes + 1)
+
+    def remove() -> Gallery:
+        return gallery.remove(gallery.rows == 0)
+
+    one = measure_ms(lambda: gallery.compare(faces[:1]), repeats)
+    return {
+        "references": references,
+        "dimension": dimension,
+        "one_face_ms": round(one[0], 2),
+        "one_face_processor_ms": round(one[1], 2),
+        "of_32_faces_each_processor_ms": round(
+            measure_ms(lambda: gallery.compare(faces), 3)[1] / len(faces), 2
+        ),
+        "add_20_references_processor_ms": round(measure_ms(add, 5)[1], 2),
+        "remove_a_character_processor_ms": round(measure_ms(remove, 5)[1], 2),
+        "memory_mb": round(sum(block.nbytes for block in gallery.blocks) / 1e6, 1),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--references", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--dimension", type=int, nargs="+", default=[512])
+    parser.add_argument("--repeats", type=int, default=30, help="timed searches (default 30)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    rows = [
+        measure_size(references, dimension, options.repeats)
+        for dimension in options.dimension
+        for references in options.references
+    ]
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        print(" · ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from paper_bundle import make_paper_bundle
+
+from kyara.answers import measure_familiarity
+from kyara.bundle import Calibration
+from kyara.calibration import (
+    Evidence,
+    calibrate,
+    choose_label_thresholds,
+    choose_merging,
+    choose_threshold,
+    gather_evidence,
+    match_scale,
+    measure_balanced_top1,
+    measure_strangers,
+)
+from kyara.head import softmax
+from kyara.roster import Roster
+
+
+def make_evidence(head_noise: float, gallery_noise: float, seed: int = 0, faces: int = 400) -> Evidence:
+    """Return faces of 20 characters whose head and gallery are right up to noise."""
+    rng = np.random.default_rng(seed)
+    targets = rng.integers(0, 20, faces)
+    truth = np.eye(20)[targets]
+    head = 10 * (truth + head_noise * rng.normal(size=truth.shape))
+    nearest = 0.3 * (truth + gallery_noise * rng.normal(size=truth.shape))
+    return Evidence(
+        head.astype(np.float32), nearest.astype(np.float32), nearest.astype(np.float32), targets
+    )
+
+
+def test_the_parts_of_a_bundle_are_asked_apart():
+    evidence = gather_evidence(
+        make_paper_bundle(), np.array([[1, 0, 0]], np.float32), np.array([0], np.int64)
+    )
+    np.testing.assert_array_equal(evidence.head, [[4, 0, np.nan]])
+    np.testing.assert_allclose(evidence.nearest, [[np.nan, 0, 0.5**0.5]], rtol=1e-6)
+
+
+def test_merged_evidence_is_what_serving_scores():
+    bundle = make_paper_bundle()
+    features = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
+    evidence = gather_evidence(bundle, features, np.zeros(5, np.int64))
+    scores, similarities = Roster.of_bundle(bundle).score(features)
+    np.testing.assert_array_equal(evidence.merge(bundle.calibration), scores)
+    np.testing.assert_array_equal(evidence.nearest, similarities)
+
+
+def test_strangers_are_faces_whose_character_is_left_out():
+    bundle = make_paper_bundle()
+    features = np.random.default_rng(2).normal(size=(12, 3)).astype(np.float32)
+    targets = np.arange(12) % 3
+    measured = measure_strangers(gather_evidence(bundle, features, targets), bundle.calibration)
+    for row, target in enumerate(targets):
+        rest = Roster.of_bundle(bundle).without([bundle.labels[target]])
+        familiarity = measure_familiarity(*rest.score(features[row : row + 1]))[0]
+        assert measured[row] == pytest.approx(familiarity, rel=1e-5)
+
+
+def test_the_loudness_of_the_gallery_is_matched_to_the_head():
+    assert match_scale(make_evidence(0, 0)) == pytest.approx(10 / 0.3, rel=1e-5)
+
+
+def test_a_model_without_a_head_has_a_scale():
+    evidence = make_evidence(0, 0)
+    headless = Evidence(
+        np.full_like(evidence.head, np.nan), evidence.nearest, evidence.prototype, evidence.targets
+    )
+    assert match_scale(headless) > 0
+    assert np.isfinite(headless.merge(choose_merging(headless))).all()
+
+
+def test_the_better_part_is_given_the_larger_weight():
+    assert choose_merging(make_evidence(0.05, 2.0)).gallery_weight <= 0.2
+    assert choose_merging(make_evidence(2.0, 0.05)).gallery_weight >= 0.8
+
+
+def test_two_parts_that_err_apart_are_better_together():
+    evidence = make_evidence(0.45, 0.45)
+    chosen = choose_merging(evidence)
+
+    def top1(weight: float) -> float:
+        scale = chosen.similarity_scale
+        calibration = Calibration(similarity_scale=scale, gallery_weight=weight)
+        return measure_balanced_top1(evidence.merge(calibration), evidence.targets)
+
+    assert top1(chosen.gallery_weight) > max(top1(0.0), top1(1.0))
+
+
+def test_balanced_top1_by_hand():
+    # three faces of the first character, all right; one of the second, wrong: (3/4 + (1 + 0)/2) / 2
+    scores = np.array([[1, 0], [1, 0], [1, 0], [1, 0]], np.float32)
+    assert measure_balanced_top1(scores, np.array([0, 0, 0, 1])) == pytest.approx(0.625)
+
+
+def test_the_stated_share_of_strangers_passes():
+    strangers = np.random.default_rng(0).normal(size=1001)
+    for rate in (0.05, 0.1, 0.5):
+        passed = (strangers >= choose_threshold(strangers, rate)).mean()
+        assert passed == pytest.approx(rate, abs=0.002)
+
+
+def test_calibrated_confidence_is_as_high_as_answers_are_right():
+    evidence, unseen = (make_evidence(0.5, 0.6, seed, faces=2000) for seed in (0, 5))
+    calibration = calibrate(evidence, evidence, 0.1)
+    confidences = softmax(unseen.merge(calibration), calibration.temperature)
+    right = (confidences.argmax(axis=1) == unseen.targets).mean()
+    assert confidences.max(axis=1).mean() == pytest.approx(right, abs=0.05)
+    strangers = measure_strangers(unseen, calibration) >= calibration.familiarity_threshold
+    assert strangers.mean() == pytest.approx(0.1, abs=0.03)
+
+
+def test_label_thresholds_by_hand():
+    # the first label is told apart at 0.6; the second never occurs
+    probabilities = np.array([[0.9, 0.2], [0.6, 0.1], [0.5, 0.3], [0.1, 0.1]])
+    truth = np.array([[1, 0], [1, 0], [0, 0], [0, 0]], bool)
+    assert choose_label_thresholds(probabilities, truth) == (0.6, 1.0)
+
+
+def test_a_rare_label_that_cannot_be_told_is_not_said_of_every_picture():
+    rng = np.random.default_rng(3)
+    common, rare = rng.random(500) < 0.4, rng.random(500) < 0.02
+    probabilities = np.stack([np.where(common, 0.7, 0.2), 0.02 + 0.001 * rng.random(500)], axis=1)
+    truth = np.stack([common, rare], axis=1)
+    thresholds = choose_label_thresholds(probabilities, truth)
+    assert 0.2 < thresholds[0] <= 0.7
+    assert (probabilities[:, 1] >= thresholds[1]).mean() < 0.2

@@ -1,0 +1,241 @@
+"""Every recipe of `train`, killed after its first epoch, goes on and makes a bundle that serves."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import ROOT, run_kyara
+from drawings import LABELS, write_dataset
+
+from classification import Classifier
+from kyara.bundle import load_bundle
+from kyara.commands.train import train
+from kyara.dataset import Manifest, read_manifest
+from kyara.images import read_image
+from kyara.tagged import read_tagged
+
+TINY = ("--input-px", "75", "--dimension", "32", "--epochs", "2", "--batch", "16")
+SETTINGS = {
+    # the moving average must survive the kill, too
+    "finetune": (*TINY, "--norm-momentum", "0.7", "--average", "0.5", "--head-from", "5"),
+    "cnn": ("--epochs", "6", "--batch", "16", "--peak-rate", "1e-3"),
+    "head": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
+    "multilabel": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
+}
+
+
+def read_history(run: Path) -> list:
+    path = run / "history.json"
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def kill_and_resume(recipe: str, data: Path, folder: Path, *more: str | Path) -> Path:
+    """Kill a run when its first epoch is kept, run the same command again, return the bundle."""
+    run = folder / "run"
+    arguments = ["train", data, "--recipe", recipe, "--name", recipe, "--run", run, *SETTINGS[recipe]]
+    arguments += ["--models", folder, "--bottlenecks", folder / "bottlenecks", *more]
+    with subprocess.Popen(
+        [sys.executable, "-m", "kyara", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + 1000
+        while not read_history(run) and time.monotonic() < deadline:
+            assert process.poll() is None, "training ended before its first epoch was kept"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    first = read_history(run)
+    run_kyara(*arguments)
+    history = read_history(run)
+    assert history[: len(first)] == first
+    assert len(history) == int(SETTINGS[recipe][SETTINGS[recipe].index("--epochs") + 1])
+    return folder / recipe
+
+
+def measure_test(bundle: Path, manifest: Manifest) -> float:
+    faces = manifest.of_split("test")
+    answers = Classifier(bundle).identify(read_image(face.path) for face in faces)
+    return float(
+        np.mean([face.label == said.answers[0].label for face, said in zip(faces, answers, strict=True)])
+    )
+
+
+@pytest.fixture(scope="module")
+def cnn(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kill_and_resume("cnn", tiny_data, tmp_path_factory.mktemp("cnn"))
+
+
+def test_a_small_network_is_trained_from_scratch(cnn, tiny_data):
+    assert measure_test(cnn, read_manifest(tiny_data)) >= 0.9
+    bundle = load_bundle(cnn)
+    assert bundle.preprocessing.input_px == 64
+    assert bundle.head_weight.shape == (512, len(LABELS))
+    assert bundle.provenance["recipe"] == "cnn"
+
+
+def test_a_finished_run_is_exported_again_without_training(cnn, tiny_data, tmp_path):
+    run = cnn.parent / "run"
+    before = (run / "history.json").stat().st_mtime_ns
+    arguments = ("train", tiny_data, "--recipe", "cnn", "--run", run, "--models", tmp_path)
+    run_kyara(
+        *(*arguments, "--name", "again", "--export-only", "--no-quantise", "--false-accept", "0.3"),
+        *("--bottlenecks", tmp_path / "bottlenecks"),
+    )
+    assert (run / "history.json").stat().st_mtime_ns == before
+    quantised, plain = load_bundle(cnn), load_bundle(tmp_path / "again")
+    np.testing.assert_array_equal(quantised.head_weight, plain.head_weight)
+    assert plain.backbone.stat().st_size > 3 * quantised.backbone.stat().st_size
+    assert plain.provenance["plan"] == quantised.provenance["plan"]
+    assert plain.provenance["calibration"]["stated_false_accept"] == 0.3
+    crop = [read_image(tiny_data / LABELS[0] / "000.png")]
+    first, second = (Classifier(bundle).backbone.extract(crop) for bundle in (quantised, plain))
+    cosine = (first * second).sum() / np.linalg.norm(first) / np.linalg.norm(second)
+    assert 0.99 < cosine < 1 - 1e-9
+
+
+def test_a_softmax_layer_is_trained_on_the_features_of_a_bundle(tiny_bundle, tiny_data, tmp_path):
+    made = kill_and_resume("head", tiny_data, tmp_path, "--features", tiny_bundle)
+    assert measure_test(made, read_manifest(tiny_data)) >= 0.9
+    source, bundle = load_bundle(tiny_bundle), load_bundle(made)
+    assert bundle.backbone.read_bytes() == source.backbone.read_bytes()
+    assert bundle.preprocessing == source.preprocessing
+    assert bundle.provenance["features"] == tiny_bundle.name
+
+
+MAKE_SAVED_MODEL = """
+import sys
+import tensorflow as tf
+
+class Colours(tf.Module):
+    "Averages colours over a grid of 4 × 4, through a layer with weights."
+
+    def __init__(self):
+        self.mixing = tf.Variable(tf.random.stateless_normal((1, 1, 3, 16), seed=(1, 2)))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 32, 32, 3), tf.float32)])
+    def __call__(self, inputs):
+        mixed = tf.nn.conv2d(inputs, self.mixing, 1, "SAME")
+        return {"feature_vector": tf.nn.avg_pool2d(mixed, 8, 8, "SAME")}
+
+module = Colours()
+tf.saved_model.save(module, sys.argv[1], signatures={"serving_default": module.__call__})
+"""
+
+
+def test_a_softmax_layer_is_trained_on_a_saved_model(tiny_data, tmp_path):
+    folder = tmp_path / "saved"
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-c", MAKE_SAVED_MODEL, folder], env=environment, check=True)
+    run_kyara(
+        *("train", tiny_data, "--recipe", "head", "--name", "saved", "--models", tmp_path / "model"),
+        *("--features", folder, "--run", tmp_path / "run", "--bottlenecks", tmp_path / "b"),
+        *SETTINGS["head"],
+    )
+    bundle = load_bundle(tmp_path / "model" / "saved")
+    assert bundle.preprocessing.input_px == 32
+    assert len(bundle.head_weight) == 16  # a feature map is averaged
+    again = ("train", tiny_data, "--recipe", "head", "--name", "other", "--run", tmp_path / "run")
+    refused = run_kyara(*again, "--features", tmp_path / "other", check=False)
+    assert refused.returncode == 1
+    assert "begun with other features" in refused.stderr
+    assert measure_test(tmp_path / "model" / "saved", read_manifest(tiny_data)) >= 0.9
+
+
+@pytest.fixture
+def posters(tmp_path: Path) -> Path:
+    """Drawn faces with a table of what they have: red hair, blue hair, glasses."""
+    root = tmp_path / "posters"
+    drawn = write_dataset(tmp_path / "drawn", 30)
+    (root / "images").mkdir(parents=True)
+    rows = [("Id", "Red", "Blue", "Glasses")]
+    for path in sorted(drawn.rglob("*.png")):
+        number = len(rows)
+        (root / "images" / f"{number}.png").write_bytes(path.read_bytes())
+        hair = LABELS.index(path.parent.name)
+        rows.append((str(number), *(str(int(has)) for has in (hair == 0, hair == 1, hair == 1))))
+    with (root / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return root
+
+
+def test_several_labels_are_told_of_a_picture(posters, tiny_bundle, tmp_path):
+    made = kill_and_resume("multilabel", posters, tmp_path, "--features", tiny_bundle)
+    asked = read_tagged(posters).of_split("test")
+    answers = Classifier(made).identify([read_image(path) for path in asked.paths], top_k=3)
+    said = np.array(
+        [
+            [face.verdict == "known" and label in {answer.label for answer in face.answers}]
+            for face in answers
+            for label in asked.labels
+        ]
+    ).reshape(asked.truth.shape)
+    assert (said == asked.truth).mean() >= 0.9
+    assert load_bundle(made).provenance["label_frequencies"]["red"] == pytest.approx(0.25, abs=0.1)
+
+
+def test_fine_tuning_goes_on_and_its_run_is_exported_again(tmp_path):
+    data = write_dataset(tmp_path / "data", 12)
+    made = kill_and_resume("finetune", data, tmp_path)
+    bundle, run = load_bundle(made), tmp_path / "run"
+    assert bundle.labels == tuple(sorted(LABELS))
+    assert list((run / "tensorboard").rglob("events*"))
+    arguments = ("train", data, "--run", run, "--models", tmp_path, "--bottlenecks", tmp_path / "b")
+    run_kyara(*arguments, "--name", "again", "--export-only", "--head-from", "100")
+    again = load_bundle(tmp_path / "again")
+    assert again.backbone.read_bytes() == bundle.backbone.read_bytes()
+    assert len(again.head_rows) == 0
+    refused = run_kyara(*arguments, "--name", "cut", *SETTINGS["finetune"], "--seed", "9", check=False)
+    assert refused.returncode == 1
+    assert "another plan" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("--recipe", "cnn", "--margin", "0.1"), 2, "no --margin"),
+        (("--recipe", "head", "--start-weights", "x"), 2, "no --start-weights"),
+        (("--recipe", "multilabel", "--leave-out", "x"), 2, "no --leave-out"),
+        (("--leave-out", "nowhere"), 1, "no work nowhere"),
+        (("--gallery-split", "nowhere"), 1, "split 'nowhere'"),
+        (("--export-only",), 1, "not a run of this recipe"),
+        (("--recipe", "multilabel"), 1, "needs one table"),
+        (("--names", "nowhere.json"), 1, "nowhere.json"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(tiny_data, tmp_path, arguments, status, message):
+    done = run_kyara(
+        *("train", tiny_data, "--name", "x", "--models", tmp_path, "--run", tmp_path / "run"),
+        *arguments,
+        check=False,
+    )
+    assert done.returncode == status
+    assert message in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_features_that_cannot_be_loaded_are_refused(tiny_data, tmp_path):
+    done = run_kyara(
+        *("train", tiny_data, "--name", "x", "--models", tmp_path, "--run", tmp_path / "run"),
+        *("--recipe", "head", "--features", tmp_path / "nothing"),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot be loaded as a SavedModel" in done.stderr
+
+
+def test_the_docs_tell_of_every_option():
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    for option in train.params:
+        for name in [*option.opts[:1], *option.secondary_opts]:
+            assert not name.startswith("--") or name in text, f"docs/commands.md lacks {name}"
