@@ -23,6 +23,9 @@ GROUND_TOLERANCE = 6
 GROUND_SHARE = (0.06, 0.9)
 """A ground that covers less or more of the picture is left alone."""
 
+Pictures = Sequence[np.ndarray] | np.ndarray
+"""Several pictures, or an array of them."""
+
 
 def augment_face(
     pixels: np.ndarray,
@@ -30,7 +33,7 @@ def augment_face(
     rng: np.random.Generator,
     *,
     ground: np.ndarray | None = None,
-    scenes: Sequence[np.ndarray] = (),
+    scenes: Pictures = (),
 ) -> np.ndarray:
     """Return one random variation of a face crop.
 
@@ -76,14 +79,17 @@ def find_flat_ground(pixels: np.ndarray) -> np.ndarray | None:
 
 
 def _replace_ground(
-    pixels: np.ndarray, ground: np.ndarray, scenes: Sequence[np.ndarray], rng: np.random.Generator
+    pixels: np.ndarray,
+    ground: np.ndarray,
+    scenes: Pictures,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     share = cv2.blur(ground.astype(np.float32), (3, 3))[..., None]
     behind = _draw_ground(pixels.shape[0], scenes, rng)
     return (pixels * (1 - share) + behind * share).astype(np.uint8)
 
 
-def _draw_ground(side: int, scenes: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _draw_ground(side: int, scenes: Pictures, rng: np.random.Generator) -> np.ndarray:
     """Return one colour, a gradient between two, or a blurred scene: `float32 (S, S, 3)`."""
     kind = rng.random()
     if kind < 0.4 and len(scenes):
@@ -144,5 +150,5 @@ def _degrade(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if kind < 0.25:
         quality = int(rng.integers(*JPEG_QUALITY))
         _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return pixels

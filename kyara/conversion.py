@@ -63,7 +63,7 @@ def convert_hub(handle: str, input_px: int, *, quantise: bool = True) -> tuple[b
     extract, side = _find_signature(module, handle)
     side = side or input_px
     picture = tf.TensorSpec((1, side, side, 3), tf.float32)  # type: ignore[arg-type]
-    wrapper = tf.Module()
+    wrapper: Any = tf.Module()
     wrapper.module = module  # keeps the variables with the function that reads them
     wrapper.extract = tf.function(extract, input_signature=[picture])
     try:

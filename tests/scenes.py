@@ -23,13 +23,13 @@ def draw_scene(seed: int, size_px: int = 96, tint: tuple[int, int, int] | None =
         )
     if tint is not None:
         grey = pixels.mean(axis=2, keepdims=True)
-        pixels = (grey * 0.4 + np.array(tint) * 0.6).astype(np.uint8)
+        pixels = (grey * 0.6 + np.array(tint) * 0.4).astype(np.uint8)
     return cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA)
 
 
-def save(pixels: np.ndarray, path: Path, **options: int) -> Path:
+def save(pixels: np.ndarray, path: Path, quality: int = 90) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
+    Image.fromarray(pixels).save(path, quality=quality)
     return path
 
 

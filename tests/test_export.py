@@ -154,7 +154,7 @@ def test_stricter_thresholds_let_fewer_strangers_through(write):
 
 
 def test_characters_left_out_of_training_are_the_strangers(trained, manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "FEWEST_STRANGERS", 8)
+    monkeypatch.setattr(export, "FEWEST_STRANGERS", 7)
     places = [place for place, label in enumerate(trained.labels) if label != FEW]
     shortened = Trained(
         trained.backbone,
@@ -193,7 +193,7 @@ def test_labels_are_exported_with_their_thresholds_and_frequencies(trained, tagg
         trained.preprocessing,
         tagged.labels,
         np.stack([trained.weight[:, 0], 0 * trained.weight[:, 0]], axis=1),
-        np.float32([0, -9]),
+        np.array([0, -9], np.float32),
     )
     scores = np.where(tagged.truth, 2, -2).astype(np.float32)
     bundle = export_labels(two, HeldOut(scores, tagged.truth), tagged, tmp_path / "m", provenance={})

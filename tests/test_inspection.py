@@ -19,7 +19,7 @@ from kyara.images import read_image
 from kyara.inspection import Inspection, Limits, inspect_dataset
 from kyara.inspection.duplicates import MIRROR, find_near_pairs, join_pairs
 from kyara.inspection.findings import find_similar_labels
-from kyara.inspection.pictures import Picture, hash_picture, read_pictures
+from kyara.inspection.pictures import LEAST_DETAIL, Picture, hash_picture, read_pictures
 from kyara.inspection.report import describe_findings, render_report
 from kyara.inspection.splitting import draw_splits, group_pictures
 from kyara.inspection.suspects import compare_with_labels
@@ -82,6 +82,22 @@ def test_an_even_surface_has_no_detail(pixels):
     bits, detail = hash_picture(pixels)
     assert detail == 0
     assert not bits.any()
+
+
+def test_a_symmetric_drawing_is_not_plain():
+    pixels = draw_scene(4, 128)
+    pixels[:, 64:] = pixels[:, 63::-1]
+    assert hash_picture(pixels)[1] > LEAST_DETAIL
+
+
+def test_a_recoloured_drawing_is_another_one(tmp_path):
+    scene = draw_scene(5)
+    for number, tint in enumerate(TINTS.values()):
+        tinted = (scene.mean(axis=2, keepdims=True) * 0.4 + np.array(tint) * 0.6).astype(np.uint8)
+        save(tinted, tmp_path / "a" / f"{number}.png")
+        save(np.ascontiguousarray(tinted[:, ::-1]), tmp_path / "a" / f"{number}m.png")
+    copies = [list_names(one.pictures) for one in inspect_dataset(tmp_path).near]
+    assert sorted(copies) == [[f"a/{number}.png", f"a/{number}m.png"] for number in range(3)]
 
 
 def test_near_pairs_are_those_of_a_plain_search():

@@ -158,7 +158,7 @@ def posters(tmp_path: Path) -> Path:
     root = tmp_path / "posters"
     drawn = write_dataset(tmp_path / "drawn", 30)
     (root / "images").mkdir(parents=True)
-    rows = [("Id", "Red", "Blue", "Glasses")]
+    rows: list[tuple[str, ...]] = [("Id", "Red", "Blue", "Glasses")]
     for path in sorted(drawn.rglob("*.png")):
         number = len(rows)
         (root / "images" / f"{number}.png").write_bytes(path.read_bytes())

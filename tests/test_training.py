@@ -70,7 +70,8 @@ def test_the_tiny_bundle_carries_its_provenance_and_recognises_drawings(
     assert provenance["recipe"] == "finetune"
     assert provenance["plan"]["epochs"] == 3
     assert provenance["dataset_sha256"] == manifest.digest()
-    assert provenance["faces"]["train"] == len(manifest.of_split("train"))
+    faces = [len(manifest.of_split(split)) for split in ("train", "val")]
+    assert sum(provenance["faces"].values()) == sum(faces)
     assert provenance["calibration"]["stated_false_accept"] == 0.1
     measured = json.loads((tiny_bundle / "metrics.json").read_text())
     assert measured["top1"] >= 0.9
@@ -92,6 +93,8 @@ def test_names_of_the_command_reach_the_bundle(tiny_classifier):
     assert tiny_classifier.character("midori_bun").name_in("en") == "Midori Bun"
 
 
+# TensorFlow and NumPy 2.4 do not yet agree on how an array is copied
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_layer_learns_what_can_be_told_and_goes_on_where_it_stopped(tmp_path):
     from kyara.training.layer import fit_layer
     from kyara.training.plan import LayerPlan

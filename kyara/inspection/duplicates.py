@@ -12,6 +12,8 @@ from kyara.inspection.pictures import HASH_BITS, HASH_SIDE, Picture, Progress
 
 MIRROR = np.packbits(np.tile(np.arange(HASH_SIDE) % 2, HASH_SIDE)).view(np.uint64)
 """`hash ^ MIRROR` is the hash of the mirror image: the odd horizontal frequencies change sign."""
+MOST_COLOUR_CHANGE = 16.0
+"""Of 255. Of 716 pairs of one drawing 98% lay below 8, and the greatest at 15.7."""
 _BLOCK_ROWS = 64
 """Small enough for a processor's cache: blocks of 256 rows take nearly twice as long."""
 
@@ -124,7 +126,9 @@ def join_pairs(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
 def find_copies(
     pictures: Sequence[Picture], near_bits: int, progress: Progress = lambda done: None
 ) -> np.ndarray:
-    """Find the pairs of pictures that show the same drawing: the same file, or hashes that are near.
+    """Find the pairs of pictures that show the same drawing: the same file, or near hashes and colours.
+
+    The hash is blind to colour; two characters drawn over one template differ in their colours.
 
     Args:
         pictures: of a dataset.
@@ -138,11 +142,19 @@ def find_copies(
     hashes = np.array([pictures[n].bits for n in shown], np.uint64).reshape(-1, 4)
     pairs = find_near_pairs(hashes, near_bits, progress)
     pairs[:, :2] = shown[pairs[:, :2]] if len(pairs) else pairs[:, :2]
+    alike = [_compare_colours(pictures[a], pictures[b], bool(m)) for a, b, _, m in pairs.tolist()]
+    pairs = pairs[np.array(alike, bool)]
     first: dict[str, int] = {}
     same = [(first.setdefault(picture.digest, n), n, 0, 0) for n, picture in enumerate(pictures)]
     repeated = [row for row in same if row[0] != row[1]]
     progress(len(pictures) - len(shown))
     return np.concatenate([pairs, np.array(repeated, np.int64).reshape(-1, 4)])
+
+
+def _compare_colours(first: Picture, second: Picture, mirrored: bool) -> bool:
+    """Return whether two pictures have the same colours in the same places."""
+    other = second.colours[:, ::-1] if mirrored else second.colours
+    return float(np.abs(first.colours - other).mean()) <= MOST_COLOUR_CHANGE
 
 
 def join_copies(pictures: Sequence[Picture], pairs: np.ndarray) -> Iterator[Copies]:
