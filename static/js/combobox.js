@@ -98,11 +98,12 @@ export class CharacterField {
     }
   }
 
-  /** @param {Character[]} options */
+  /** A new list keeps the mark on the character that had it. @param {Character[]} options */
   #show(options) {
+    const marked = this.#options[this.#active]?.label;
     this.#options = options;
     this.list.replaceChildren(...options.map(createOption));
-    this.#activate(-1);
+    this.#activate(options.findIndex((option) => option.label === marked));
     this.list.hidden = options.length === 0;
     this.input.setAttribute("aria-expanded", String(options.length > 0));
     announce(say("characters_found", { count: options.length }));
