@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-WINDOW_SIDE = (0.58, 1.3)
+STORED_SCALE = 1.25
+"""A crop is varied at this multiple of the network's input, so that zooming in stays sharp."""
+WINDOW_SIDE = (0.52, 1.3)
 """Side of the sampled window relative to the crop: below 1 zooms in, above 1 shows the crop smaller."""
 MAX_ASPECT = 1.15
 MAX_TILT_DEG = 15.0

@@ -14,7 +14,7 @@ from kyara.dataset import Face
 from kyara.faces import propose_faces
 from kyara.images import Box, crop_pixels, resize_pixels
 
-DETECTOR_LEVEL = 1
+DETECTOR_LEVEL = 0
 PROBES = 5
 """Faces of each character that decide whether the rest are searched."""
 CLOSE_SIDE = 0.85

@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kyara.augment import augment_face, find_flat_ground
+from kyara.augment import STORED_SCALE, augment_face, find_flat_ground
 from kyara.dataset import INDEX_FILE, Face, Manifest, load_faces, write_index
 from kyara.errors import BadInputError
 from kyara.images import encode_png, resize_pixels
 
-STORED_SCALE = 1.25
-"""A crop is varied at this multiple of the network's input, as training does."""
 MOST_SCENES = 256
 """Other training pictures that may lie behind a drawing; training itself takes any."""
 GAP_PX = 4

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import psutil
 
@@ -26,7 +27,8 @@ sys.path.insert(0, str(ROOT))
 import kyara  # noqa: E402, F401, I001  (before NumPy, whose threads it settles)
 import numpy as np  # noqa: E402
 from classification import Classifier  # noqa: E402
-from kyara.backbone import prepare_crop  # noqa: E402
+from kyara.backbone import Backbone, prepare_crop  # noqa: E402
+from kyara.bundle import Bundle  # noqa: E402
 from kyara.images import encode_png  # noqa: E402
 from scripts.local_site import Server  # noqa: E402
 
@@ -61,6 +63,34 @@ def measure_server(server: Server, url: str, repeats: int, rows: dict[str, float
     rows["HTTP, five crops"] = measure_ms(lambda: post_crops(server.url, [url] * 5), repeats)
     for _ in range(max(0, ANSWERS_BEFORE_MEMORY - 2 * repeats)):
         post_crops(server.url, [url])
+
+
+def measure_rivals(bundle: Bundle, view: np.ndarray, repeats: int) -> dict[str, float]:
+    """Time the same weights elsewhere: `keras.Model.predict`, and LiteRT with float32 weights.
+
+    Args:
+        bundle: made by the recipe `finetune`.
+        view: `float32 (1, S, S, 3)`, one crop in one view.
+        repeats: timed calls of each.
+    """
+    import keras
+
+    from kyara.conversion import convert_keras
+    from kyara.pretrained import assign_folded_weights, read_folded_weights
+    from kyara.training import networks
+
+    size, dimension = bundle.preprocessing.input_px, len(bundle.head_weight)
+    network = networks.build_embedding_network(size, dimension, classes=1)
+    assign_folded_weights(network, read_folded_weights(bundle.backbone), view)
+    features: Any = keras.Model(network.input, network.get_layer(networks.FEATURES_LAYER).output)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "float32.tflite"
+        path.write_bytes(convert_keras(features, quantise=False))
+        unquantised = Backbone(path, bundle.preprocessing)
+    return {
+        "the same, float32": measure_ms(lambda: unquantised.extract_view(view[0]), repeats),
+        "the same, keras predict": measure_ms(lambda: features.predict(view, verbose=0), repeats),
+    }
 
 
 def measure_resident_mb(process: subprocess.Popen[str]) -> float:
@@ -103,6 +133,7 @@ def main() -> None:
             measure_server(server, url, options.repeats, rows)
             resident_mb = measure_resident_mb(server.process)
             tensorflow = maps_tensorflow(server.process)
+    rows |= measure_rivals(classifier.bundle, view, options.repeats)
     unit = rows["network, one view"]
     result = {
         "ratio": {name: round(value / unit, 2) for name, value in rows.items()},

@@ -13,10 +13,15 @@ import pytest
 from drawings import write_dataset
 
 from kyara.bundle import load_bundle
-from kyara.dataset import read_manifest
+from kyara.dataset import load_faces, read_manifest
 from kyara.errors import BadInputError
 from kyara.head import score_features
-from kyara.pretrained import FOLDER, read_nsfwjs_weights
+from kyara.pretrained import (
+    FOLDER,
+    assign_folded_weights,
+    read_folded_weights,
+    read_nsfwjs_weights,
+)
 
 
 def write_package(path: Path, manifest: str, shards: list[bytes]) -> Path:
@@ -60,6 +65,45 @@ def test_a_file_that_is_no_package_is_refused(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(BadInputError, match="nsfwjs"):
         read_nsfwjs_weights(path)
+
+
+# TensorFlow and NumPy 2.4 do not yet agree on how an array is copied
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_network_built_from_a_bundle_gives_the_bundles_features(tiny_classifier, tiny_data):
+    import keras
+
+    from kyara.training import networks
+
+    weights = read_folded_weights(tiny_classifier.bundle.backbone)
+    assert len(weights.convolutions) == 94
+    faces = read_manifest(tiny_data).of_split("val")
+    pictures = load_faces(faces, 75).astype(np.float32) / 255
+    network = networks.build_embedding_network(75, 64, 3)
+    assign_folded_weights(network, weights, pictures)
+    features = keras.Model(network.input, network.get_layer(networks.FEATURES_LAYER).output)
+    served = np.stack([tiny_classifier.backbone.extract_view(picture) for picture in pictures])
+    rebuilt = features.predict_on_batch(pictures)
+    assert (rebuilt * served).sum(axis=1).min() > 0.99
+    first = next(one for one in network.layers if isinstance(one, keras.layers.BatchNormalization))
+    _, mean, _ = first.get_weights()
+    convolution = next(one for one in network.layers if isinstance(one, keras.layers.Conv2D))
+    seen = keras.Model(network.input, convolution.output).predict_on_batch(pictures)
+    np.testing.assert_allclose(mean, seen.mean(axis=(0, 1, 2)), rtol=1e-3, atol=1e-3)
+
+
+# as above
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_start_weights_of_another_network_are_refused(tiny_classifier, tmp_path):
+    from kyara.training import networks
+
+    weights = read_folded_weights(tiny_classifier.bundle.backbone)
+    network = networks.build_embedding_network(75, 32, 3)
+    with pytest.raises(BadInputError, match="another network"):
+        assign_folded_weights(network, weights, np.zeros((1, 75, 75, 3), np.float32))
+    path = tmp_path / "backbone.tflite"
+    path.write_bytes(b"nothing")
+    with pytest.raises(BadInputError, match="LiteRT"):
+        read_folded_weights(path)
 
 
 def test_the_tiny_bundle_carries_its_provenance_and_recognises_drawings(

@@ -74,9 +74,9 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
 )
 @_path(
     "--start-weights",
-    metavar="FILE|RUN",
-    help="finetune: the npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`), a .keras file or the folder "
-    "of another run.  [default: random weights]",
+    metavar="FILE|RUN|BUNDLE",
+    help="finetune: the npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`), a .keras file, the folder "
+    "of another run, or of a bundle to go on from.  [default: random weights]",
 )
 @click.option(
     "--features",
@@ -200,6 +200,7 @@ def _make_characters(order: _Order) -> Bundle:
 
 
 def _finetune(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+    from kyara.bundle import BACKBONE_FILE
     from kyara.training.checkpoints import find_checkpoint, read_history
     from kyara.training.finetune import finish_embedding, load_embedding, train_embedding
     from kyara.training.plan import Plan, claim_run
@@ -207,7 +208,8 @@ def _finetune(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any
     plan, start = order.plan, order.start_weights
     assert isinstance(plan, Plan)
     if start is not None and start.is_dir():
-        start = find_checkpoint(start)
+        bundle = start / BACKBONE_FILE
+        start = bundle if bundle.exists() else find_checkpoint(start)
     if order.export_only:
         claim_run(order.run, plan, manifest)
         model = load_embedding(order.run)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.augment import find_flat_ground
+from kyara.augment import STORED_SCALE, find_flat_ground
 from kyara.bundle import Preprocessing, write_whole
 from kyara.closeups import cut_close_ups, find_close_ups
 from kyara.conversion import convert_keras
@@ -20,7 +20,12 @@ from kyara.dataset import Face, Manifest, load_faces
 from kyara.errors import BadInputError
 from kyara.gallery import scale_to_unit
 from kyara.images import Box, resize_pixels
-from kyara.pretrained import assign_nsfwjs_weights, read_nsfwjs_weights
+from kyara.pretrained import (
+    assign_folded_weights,
+    assign_nsfwjs_weights,
+    read_folded_weights,
+    read_nsfwjs_weights,
+)
 from kyara.training.checkpoints import (
     History,
     apply_average,
@@ -30,9 +35,9 @@ from kyara.training.checkpoints import (
 from kyara.training.plan import Plan, claim_run, draw_epoch
 from kyara.training.trained import SERVING_VIEWS, Trained
 
-STORED_SCALE = 1.25
-"""Faces wait in memory at this multiple of the input size, so that zooming in stays sharp."""
 WEIGHT_DECAY = 0.02
+NORM_PICTURES = 512
+"""Batch normalisation that was folded away is measured again on so many training pictures."""
 
 
 def train_embedding(
@@ -45,7 +50,8 @@ def train_embedding(
         plan: what to do. A run that was begun with another plan or dataset is refused.
         run: folder for the checkpoint, the history and TensorBoard's logs.
         start_weights: the nsfwjs package, or a `.keras` file of any run: its Inception-v3 is the start;
-            None starts from random weights.
+            of a bundle's `backbone.tflite` the projection to features is, too; None starts from random
+            weights.
         quiet: no progress bar.
 
     Returns:
@@ -116,9 +122,15 @@ def _open_run(
     model = networks.build_embedding_network(
         plan.input_px, plan.dimension, classes, norm_momentum=plan.norm_momentum
     )
-    if start is not None:
+    if start is not None and start.suffix == ".tflite":
+        probes = np.random.default_rng(plan.seed).permutation(len(pixels))[:NORM_PICTURES]
+        shrunk = _shrink(pixels[probes], plan.input_px)
+        assign_folded_weights(model, read_folded_weights(start), shrunk)
+        _start_proxies(model, plan, pixels, rows)
+    elif start is not None:
         load_start(model, start)
-        _start_head(model, plan, pixels, faces, rows)
+        _start_projection(model, plan, pixels, faces)
+        _start_proxies(model, plan, pixels, rows)
     networks.freeze_until(model, plan.frozen_until)
     _compile(model, plan, len(faces))
     return model, []
@@ -178,26 +190,35 @@ def load_start(model: Any, start: Path) -> None:
         layer.set_weights(source.get_weights())
 
 
-def _start_head(model: Any, plan: Plan, pixels: np.ndarray, faces: list[Face], rows: np.ndarray) -> None:
-    """Begin with whitened features and with each class' mean as its proxy."""
-    import keras
-
+def _start_projection(model: Any, plan: Plan, pixels: np.ndarray, faces: list[Face]) -> None:
+    """Begin with whitened features."""
     from kyara.training import networks
 
-    pooled = keras.Model(model.input, model.get_layer(networks.POOLED_LAYER).output)
-    values = np.concatenate(
+    values = _run_layer(model, networks.POOLED_LAYER, pixels, plan)
+    picks = draw_epoch(faces, plan.balance, np.random.default_rng(plan.seed))
+    whitening = networks.fit_whitening(values[picks], plan.dimension)
+    model.get_layer("projection").set_weights(list(whitening))
+
+
+def _start_proxies(model: Any, plan: Plan, pixels: np.ndarray, rows: np.ndarray) -> None:
+    """Begin with each class' mean as its proxy."""
+    from kyara.training import networks
+
+    proxies = np.zeros((int(rows.max()) + 1, plan.dimension), np.float32)
+    np.add.at(proxies, rows, _run_layer(model, networks.FEATURES_LAYER, pixels, plan))
+    model.get_layer(networks.HEAD_LAYER).set_weights([scale_to_unit(proxies)])
+
+
+def _run_layer(model: Any, layer: str, pixels: np.ndarray, plan: Plan) -> np.ndarray:
+    import keras
+
+    part = keras.Model(model.input, model.get_layer(layer).output)
+    return np.concatenate(
         [
-            pooled.predict_on_batch(_shrink(pixels[first : first + plan.batch], plan.input_px))
+            part.predict_on_batch(_shrink(pixels[first : first + plan.batch], plan.input_px))
             for first in range(0, len(pixels), plan.batch)
         ]
     )
-    picks = draw_epoch(faces, plan.balance, np.random.default_rng(plan.seed))
-    weight, bias = networks.fit_whitening(values[picks], plan.dimension)
-    model.get_layer("projection").set_weights([weight, bias])
-    features = scale_to_unit(values @ weight + bias)
-    proxies = np.zeros((int(rows.max()) + 1, plan.dimension), np.float32)
-    np.add.at(proxies, rows, features)
-    model.get_layer(networks.HEAD_LAYER).set_weights([scale_to_unit(proxies)])
 
 
 def _shrink(pixels: np.ndarray, size_px: int) -> np.ndarray:
