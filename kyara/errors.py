@@ -47,6 +47,13 @@ class NotFoundError(KyaraError):
     title = "Not found"
 
 
+class ConflictError(KyaraError):
+    """Somebody else has changed what this is about meanwhile."""
+
+    status = 409
+    title = "Conflict"
+
+
 class TooLateError(KyaraError):
     """What was asked for can no longer be done."""
 

@@ -1,0 +1,103 @@
+"""Files that are whole and on disk when a function returns: written elsewhere, flushed, renamed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kyara.errors import KyaraError, StorageFullError
+
+_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Make a file's content `data`; after a crash it is the old or the new one, never a part.
+
+    Raises:
+        OSError: it cannot be written; the old content stays.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move a file to a place that is free; after a crash it is in one of the two places, whole.
+
+    Raises:
+        FileExistsError: the place is taken; nothing changed.
+        OSError: it cannot be moved; it is where it was.
+    """
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_over(source, target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
+def _copy_over(source: Path, target: Path) -> None:
+    """Move a file to another disk."""
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.copy2(source, partial)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    os.rename(partial, target)
+    sync_folder(target.parent)
+    source.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's list of names to disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold a lock file alone; waits for other threads and processes. The system lets go at their end.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def explain_os_error(error: OSError, what: str, kept: str) -> KyaraError:
+    """Return the sentence for a file that could not be written.
+
+    Args:
+        error: of the system.
+        what: the file or folder.
+        kept: what is safe all the same.
+    """
+    reason = error.strerror or str(error)
+    if error.errno in _FULL_ERRNOS:
+        return StorageFullError(f"The disk that holds {what} is full ({reason}). {kept}")
+    return KyaraError(f"{what} cannot be written ({reason}). {kept}")

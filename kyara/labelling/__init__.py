@@ -1,0 +1,10 @@
+"""Labels that people give: a journal of every decision, and the dataset folder that equals it.
+
+`LabelJournal` writes a decision down first and moves the face's file then; what a crash cuts in two, the
+next start finishes. Nothing else changes a label that a person gave.
+"""
+
+from kyara.labelling.journal import LabelJournal, Recovery
+from kyara.labelling.rules import NOT_A_FACE, Action, FaceState, LabelConflictError
+
+__all__ = ["NOT_A_FACE", "Action", "FaceState", "LabelConflictError", "LabelJournal", "Recovery"]
