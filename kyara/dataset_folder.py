@@ -14,7 +14,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,10 @@ LOCK_FILE = ".lock"
 HELD_OUT_SHARE = 0.1
 """Of a character's groups, in `test` and in `val` each."""
 _COLUMNS = ("path", "label", "split", "group")
+_written: dict[Path, tuple[bytes, tuple[IndexedFace, ...]]] = {}
+"""The indexes that this process wrote last: as long as the file's bytes are these, so are the rows."""
+_manifests: dict[Path, tuple[tuple[int, int, int], Mapping[str, Mapping[str, Any]]]] = {}
+"""The manifests that were read last, by time, size and number of their files."""
 
 
 @dataclass(frozen=True)
@@ -109,30 +114,38 @@ def refresh_index(dataset: Path) -> tuple[IndexedFace, ...]:
 
 def list_faces_below(faces: Path) -> list[str]:
     """Return the pictures below a folder: paths with slashes, sorted; hidden files are left out."""
-    found = (
-        path.relative_to(faces).as_posix()
-        for path in faces.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+    found = []
+    root = os.fspath(faces)
+    for folder, _, names in os.walk(root):
+        below = folder[len(root) + 1 :].replace(os.sep, "/")
+        for name in names:
+            if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
+                found.append(f"{below}/{name}" if below else name)
     return sorted(found)
 
 
-def read_inbox(dataset: Path) -> dict[str, dict[str, Any]]:
+def read_inbox(dataset: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return what the inbox's manifest says: file → its entry.
 
     A line that cannot be read (a collector was killed while it wrote) is passed over.
     """
-    entries: dict[str, dict[str, Any]] = {}
+    path = dataset / INBOX_FOLDER / MANIFEST_FILE
     try:
-        text = (dataset / INBOX_FOLDER / MANIFEST_FILE).read_text(encoding="utf-8", errors="replace")
+        about = path.stat()
+        seen = (about.st_mtime_ns, about.st_size, about.st_ino)
+        if (known := _manifests.get(path)) and known[0] == seen:
+            return known[1]
+        text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return entries
+        return {}
+    entries: dict[str, Mapping[str, Any]] = {}
     for line in text.splitlines():
         try:
             entry = json.loads(line)
             entries[str(entry["file"])] = entry
         except (ValueError, KeyError, TypeError):
             continue
+    _manifests[path] = (seen, entries)
     return entries
 
 
@@ -147,14 +160,15 @@ def _refresh(dataset: Path, groups: Mapping[str, str]) -> tuple[IndexedFace, ...
     try:
         known = {row.path: row for row in _read_index(faces / INDEX_FILE)}
         splits = _read_splits(faces / SPLITS_FILE)
-        splits = {row.group: row.split for row in known.values()} | splits
-        rows = _make_rows(dataset, known, splits, groups)
+        splits |= {row.group: row.split for row in known.values()}
+        rows = tuple(_make_rows(dataset, known, splits, groups))
         _write_if_new(faces / SPLITS_FILE, _format(("group", "split"), sorted(splits.items())))
-        _write_if_new(faces / INDEX_FILE, _format_index(rows))
+        data = _write_if_new(faces / INDEX_FILE, _format_index(rows))
     except OSError as error:
         kept = "The faces are safe; the index is made at the next change."
         raise explain_os_error(error, str(faces / INDEX_FILE), kept) from error
-    return tuple(rows)
+    _written[faces / INDEX_FILE] = (data, rows)
+    return rows
 
 
 def _make_rows(
@@ -195,49 +209,47 @@ def _deal(splits: list[str]) -> str:
     return next((name for name in ("test", "val") if splits.count(name) < wanted), "train")
 
 
-def _read_index(path: Path) -> list[IndexedFace]:
+def _read_index(path: Path) -> tuple[IndexedFace, ...]:
+    data = _read_bytes(path)
+    known = _written.get(path)
+    if known and known[0] == data:
+        return known[1]
+    return tuple(
+        IndexedFace(
+            row["path"],
+            row.get("label", ""),
+            row["split"],
+            row.get("group") or row["path"],
+            {name: value for name, value in row.items() if name not in _COLUMNS},
+        )
+        for row in _read_rows(path, data)
+        if row.get("path") and row.get("split")
+    )
+
+
+def _read_splits(path: Path) -> dict[str, str]:
+    rows = _read_rows(path, _read_bytes(path))
+    return {row["group"]: row["split"] for row in rows if row.get("group") and row.get("split")}
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = [
-            {name: value or "" for name, value in row.items() if name}
-            for row in csv.DictReader(io.StringIO(text, newline=""))
-        ]
-        return [
-            IndexedFace(
-                row["path"],
-                row.get("label", ""),
-                row["split"],
-                row.get("group", ""),
-                {name: value for name, value in row.items() if name not in _COLUMNS},
-            )
-            for row in rows
-            if row.get("path") and row.get("split")
-        ]
+        return path.read_bytes()
     except FileNotFoundError:
-        return []
+        return b""
+
+
+def _read_rows(path: Path, data: bytes) -> list[dict[str, str]]:
+    try:
+        text = io.StringIO(data.decode("utf-8-sig"), newline="")
+        return [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(text)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
             f"{path} is not a CSV file in UTF-8 ({error}): repair or remove it."
         ) from error
 
 
-def _read_splits(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        return {
-            row["group"]: row["split"]
-            for row in csv.DictReader(io.StringIO(text, newline=""))
-            if row.get("group") and row.get("split")
-        }
-    except FileNotFoundError:
-        return {}
-    except (UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise BadInputError(
-            f"{path} is not a CSV file in UTF-8 ({error}): repair or remove it."
-        ) from error
-
-
-def _format_index(rows: list[IndexedFace]) -> str:
+def _format_index(rows: Sequence[IndexedFace]) -> str:
     more = list(dict.fromkeys(name for row in rows for name in row.more))
     return _format(
         (*_COLUMNS, *more),
@@ -256,11 +268,8 @@ def _format(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return buffer.getvalue()
 
 
-def _write_if_new(path: Path, text: str) -> None:
+def _write_if_new(path: Path, text: str) -> bytes:
     data = text.encode()
-    try:
-        if path.read_bytes() == data:
-            return
-    except FileNotFoundError:
-        pass
-    replace_file(path, data)
+    if _read_bytes(path) != data or not path.exists():
+        replace_file(path, data)
+    return data
