@@ -1,0 +1,120 @@
+"""Asking the model about the inbox, in a process of its own: started here, followed here.
+
+`python -m kyara label --prepare` does the work. Its progress is a file and its life a lock, so a site
+that is killed and started again sees how far it is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kyara.dataset_folder import INBOX_FOLDER
+from kyara.durable import explain_os_error
+from kyara.errors import BusyError
+
+_LOCK_FILE = ".preparing.lock"
+_STATE_FILE = ".preparing.json"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """How far the model is with the inbox.
+
+    Attributes:
+        running: a process is at it.
+        done: faces that it has seen.
+        total: faces that it is to see.
+        error: why the last one ended early, or empty.
+    """
+
+    running: bool = False
+    done: int = 0
+    total: int = 0
+    error: str = ""
+
+
+@contextmanager
+def hold_preparing(dataset: Path) -> Iterator[None]:
+    """Be the one process that prepares.
+
+    Raises:
+        BusyError: another is at it.
+        KyaraError: the inbox cannot be written.
+    """
+    inbox = dataset / INBOX_FOLDER
+    try:
+        inbox.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(inbox / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise explain_os_error(error, str(inbox), "Nothing was changed.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise BusyError(f"The model is looking at {inbox} already.") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def note_progress(dataset: Path, done: int, total: int, error: str = "") -> None:
+    """Write down how far it is; that is for people to see, so a full disk does not stop the work."""
+    path = dataset / INBOX_FOLDER / _STATE_FILE
+    partial = path.with_suffix(".partial")
+    with suppress(OSError):
+        partial.write_text(json.dumps(asdict(Preparing(False, done, total, error))), encoding="utf-8")
+        os.replace(partial, path)
+
+
+def read_progress(dataset: Path) -> Preparing:
+    """Return how far it is, whoever started it."""
+    inbox = dataset / INBOX_FOLDER
+    try:
+        state = json.loads((inbox / _STATE_FILE).read_text(encoding="utf-8"))
+        last = Preparing(False, int(state["done"]), int(state["total"]), str(state["error"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        last = Preparing()
+    return Preparing(_is_held(inbox / _LOCK_FILE), last.done, last.total, last.error)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def start_preparing(dataset: Path, models: Path) -> subprocess.Popen[bytes]:
+    """Start the process that asks the model; it goes on if the site ends.
+
+    Args:
+        dataset: the dataset folder.
+        models: the model folder; what serves there is asked.
+    """
+    note_progress(dataset, 0, 0)
+    arguments = ("label", "--prepare", "--dataset", str(dataset), "--models", str(models))
+    return subprocess.Popen(
+        [sys.executable, "-m", "kyara", *arguments],
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
