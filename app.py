@@ -21,13 +21,16 @@ from flask import Response, g, render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import kyara
 from classification import Classifier
+from kyara.accounts.tables import INSTANCE_FOLDER
 from kyara.errors import BadInputError, BundleError, BusyError, KyaraError, UnauthorizedError
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, find_serving
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
+from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.schemas import ProblemOut
 
 ROOT = Path(__file__).resolve().parent
@@ -36,7 +39,13 @@ DEFAULTS: Mapping[str, Any] = {
     "MODEL_FOLDER": str(MODEL_FOLDER),
     "TAUGHT_DATABASE": "",
     "OPERATOR_TOKEN": "",
+    "OPERATOR_DATABASE_URL": "",
+    "INSTANCE_FOLDER": str(INSTANCE_FOLDER),
+    "SECRET_KEY": "",
+    "SESSION_COOKIE_SECURE": False,
+    "TRUSTED_PROXIES": 0,
     "MAX_QUEUED": 6,
+    "DATASET_FOLDER": str(ROOT / "dataset"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
@@ -84,6 +93,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     if operator.check_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = operator.SECURITY_SCHEMES
         app.register_blueprint(operator.blueprint)
+    set_up_operator_pages(app)
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.jinja_env.globals["csp_nonce"] = _csp_nonce
     app.before_request(_require_json)
     app.after_request(_add_headers)

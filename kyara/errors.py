@@ -40,6 +40,21 @@ class UnauthorizedError(KyaraError):
     """What to send next time (RFC 6750)."""
 
 
+class NoSessionError(UnauthorizedError):
+    """An operator has to log in first."""
+
+    title = "Not logged in"
+    challenge = 'Session realm="kyara operators"'
+    """No browser knows this scheme, so none opens its own dialog over the page's form."""
+
+
+class ForbiddenError(KyaraError):
+    """It may not be done in this way, or not by this operator."""
+
+    status = 403
+    title = "Forbidden"
+
+
 class NotFoundError(KyaraError):
     """What was asked for does not exist."""
 
@@ -47,18 +62,18 @@ class NotFoundError(KyaraError):
     title = "Not found"
 
 
-class ConflictError(KyaraError):
-    """Somebody else has changed what this is about meanwhile."""
-
-    status = 409
-    title = "Conflict"
-
-
 class TooLateError(KyaraError):
     """What was asked for can no longer be done."""
 
     status = 409
     title = "Too late"
+
+
+class ConflictError(KyaraError):
+    """Somebody else has changed it meanwhile, or it is another operator's."""
+
+    status = 409
+    title = "Conflict"
 
 
 class TooLargeError(KyaraError):
@@ -95,6 +110,18 @@ class BusyError(KyaraError):
     status = 503
     title = "Busy"
     retry_after_s = 2
+
+
+class TooManyAttemptsError(KyaraError):
+    """Too many wrong passwords; wait."""
+
+    status = 429
+    title = "Too many attempts"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        """Take the sentence, and after how many seconds the next attempt is looked at."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class BundleError(KyaraError):

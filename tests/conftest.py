@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apiflask import APIFlask
 from command_line import ROOT, run_kyara
 from drawings import write_dataset
 from flask.testing import FlaskClient
+from operators import OperatorClient, log_in, make_operator
 
 from app import create_app
 from classification import Classifier
@@ -128,10 +130,17 @@ def report_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def app(tiny_model_folder: Path, report_dir: Path) -> Iterator:
+def app(tiny_model_folder: Path, report_dir: Path) -> Iterator[APIFlask]:
     """A fresh application with the tiny model."""
     app = create_app(
-        {"TESTING": True, "MODEL_FOLDER": str(tiny_model_folder), "REPORT_FOLDER": str(report_dir)}
+        {
+            "TESTING": True,
+            "MODEL_FOLDER": str(tiny_model_folder),
+            "REPORT_FOLDER": str(report_dir),
+            "INSTANCE_FOLDER": str(report_dir.parent / "instance"),
+            "DATASET_FOLDER": str(report_dir.parent / "dataset"),
+            "TAUGHT_DATABASE": str(report_dir.parent / "taught.db"),
+        }
     )
     yield app
     app.extensions["kyara_reports"].close()
@@ -141,3 +150,10 @@ def app(tiny_model_folder: Path, report_dir: Path) -> Iterator:
 def client(app) -> FlaskClient:
     """A client of the fresh application."""
     return app.test_client()
+
+
+@pytest.fixture
+def operator(app: APIFlask) -> OperatorClient:
+    """A client that is logged in as the operator `rin`."""
+    make_operator(app, "rin")
+    return log_in(app, "rin")

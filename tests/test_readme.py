@@ -60,7 +60,8 @@ def test_the_readme_names_every_configuration_key():
     from app import DEFAULTS
 
     ours = {"MODEL_FOLDER", "MAX_QUEUED", "REPORT_FOLDER", "REPORT_DATABASE_URL", "REPORT_QUOTA_BYTES"}
-    ours |= {"TAUGHT_DATABASE", "OPERATOR_TOKEN"}
+    ours |= {"TAUGHT_DATABASE", "OPERATOR_TOKEN", "INSTANCE_FOLDER", "OPERATOR_DATABASE_URL"}
+    ours |= {"SECRET_KEY", "SESSION_COOKIE_SECURE", "TRUSTED_PROXIES", "DATASET_FOLDER"}
     assert ours <= set(DEFAULTS)
     for name in ours:
         assert f"KYARA_{name}" in README

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
+from kyara.database import create_tables, explain_database_errors, open_database
 from kyara.errors import (
     BadInputError,
     BusyError,
@@ -27,14 +28,7 @@ from kyara.images import Box
 from kyara.reports import files, rows
 from kyara.reports.recovery import Recovery, recover
 from kyara.reports.rules import Correction, check_correction, check_token, choose_file_stem
-from kyara.reports.tables import (
-    Report,
-    ReportRow,
-    ReportState,
-    create_tables,
-    explain_database_errors,
-    open_database,
-)
+from kyara.reports.tables import REPORTS, Base, Report, ReportRow, ReportState
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
@@ -75,7 +69,7 @@ class ReportStore:
         self._quota_bytes = quota_bytes
         self._undo = timedelta(seconds=undo_s)
         default_url = URL.create("sqlite", database=str(self.folder / "reports.db"))
-        engine = open_database(database_url or default_url)
+        engine = open_database(database_url or default_url, REPORTS)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = files.FolderLock(self.folder)
@@ -158,7 +152,7 @@ class ReportStore:
         """
         check_token(token)
         now = datetime.now(UTC)
-        with explain_database_errors(), self._sessions.begin() as session:
+        with explain_database_errors(REPORTS), self._sessions.begin() as session:
             held = rows.lock_submission(session, report_id, token)
             if held is None:
                 raise NotFoundError(
@@ -179,7 +173,7 @@ class ReportStore:
         Raises:
             NotFoundError: there is none of this id.
         """
-        with explain_database_errors(), self._sessions() as session:
+        with explain_database_errors(REPORTS), self._sessions() as session:
             row = session.get(ReportRow, report_id)
             if row is None:
                 raise NotFoundError(f"There is no report {report_id[:64]!r}.")
@@ -198,26 +192,26 @@ class ReportStore:
         query = select(ReportRow).order_by(ReportRow.created_at.desc(), ReportRow.id)
         if state is not None:
             query = query.where(ReportRow.state == state)
-        with explain_database_errors(), self._sessions() as session:
+        with explain_database_errors(REPORTS), self._sessions() as session:
             return [row.to_report() for row in session.scalars(query.limit(limit).offset(offset))]
 
     def count_by_state(self) -> Mapping[ReportState, int]:
         """Return how many reports are in each state."""
         query = select(ReportRow.state, func.count()).group_by(ReportRow.state)
-        with explain_database_errors(), self._sessions() as session:
+        with explain_database_errors(REPORTS), self._sessions() as session:
             found: dict[str, int] = {state: count for state, count in session.execute(query)}
         return {state: found.get(state, 0) for state in ReportState}
 
     def count_stored_bytes(self) -> int:
         """Return how many bytes the PNG files of all reports take."""
-        with explain_database_errors(), self._sessions() as session:
+        with explain_database_errors(REPORTS), self._sessions() as session:
             return rows.count_stored_bytes(session)
 
     def _prepare(self, engine: Engine, alone: bool) -> Recovery:
         """Make the tables where there are none and repair what a crash left."""
-        create_tables(engine)
+        create_tables(engine, Base.metadata, REPORTS)
         try:
-            with explain_database_errors():
+            with explain_database_errors(REPORTS):
                 return recover(self.folder, self._sessions, alone=alone)
         except StorageFullError as error:  # the site is still good for everything else
             _log.error("Nothing was repaired in %s: %s", self.folder, error)
@@ -235,7 +229,7 @@ class ReportStore:
                             self._remove(stored.name)
                         return repeated, False
                     stored = stored or self._write(crop, correction, pixels_sha256, now)
-                    with explain_database_errors(), self._sessions.begin() as session:
+                    with explain_database_errors(REPORTS), self._sessions.begin() as session:
                         row = rows.insert_report(
                             session, stored, correction, now, quota_bytes=self._quota_bytes
                         )
@@ -253,14 +247,14 @@ class ReportStore:
 
     def _repeat(self, correction: Correction, pixels_sha256: str, now: datetime) -> Report | None:
         """Return the report that this token made, or that has these pixels and counts this one."""
-        with explain_database_errors(), self._sessions() as session:
+        with explain_database_errors(REPORTS), self._sessions() as session:
             row = rows.find_submitted(session, correction.token)
             if row is not None:
                 return row.to_report()
             twin = rows.find_twin(session, correction.label, pixels_sha256)
         if twin is None:
             return None
-        with explain_database_errors(), self._sessions.begin() as session:
+        with explain_database_errors(REPORTS), self._sessions.begin() as session:
             row = rows.count_submission(session, twin, correction, now)
             return row.to_report() if row else None
 

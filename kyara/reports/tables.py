@@ -1,42 +1,19 @@
-"""The shape of the report database, and how it is opened. Nothing here knows about files."""
+"""The shape of the report database. Nothing here knows about files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    URL,
-    BigInteger,
-    DateTime,
-    Engine,
-    ForeignKey,
-    Index,
-    String,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    create_engine,
-    event,
-    make_url,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from kyara.errors import BadInputError, BusyError, StorageFullError
+from kyara.database import DatabaseKind, UtcDateTime
 from kyara.images import Box
 from kyara.reports.rules import MAX_LABEL_CHARACTERS, MAX_MODEL_VERSION_CHARACTERS
 
-WAIT_FOR_DATABASE_S = 20
-"""Longest wait for a connection, and for another process's write."""
-_DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
-_LOCKED_CODES = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
+REPORTS = DatabaseKind("reports", "REPORT_DATABASE_URL and REPORT_FOLDER")
 
 
 class ReportState(StrEnum):
@@ -81,23 +58,6 @@ class Report:
     note: str | None
     adopted: bool
     file_missing: bool
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A time that comes back in UTC from databases that forget time zones, too."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Convert to UTC on the way in."""
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        """Say that it is UTC on the way out."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -168,78 +128,3 @@ class StorageRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-
-
-def open_database(url: str | URL) -> Engine:
-    """Return an engine for a database URL; SQLite is set up to survive power loss.
-
-    Raises:
-        BadInputError: SQLAlchemy cannot make sense of the URL, or its driver is not installed.
-    """
-    try:
-        address = make_url(url)
-        engine = create_engine(
-            address,
-            hide_parameters=True,  # notes and labels stay out of logs
-            pool_pre_ping=address.get_backend_name() != "sqlite",
-            pool_size=8,
-            max_overflow=24,
-            pool_timeout=WAIT_FOR_DATABASE_S,
-        )
-    except (ArgumentError, ImportError) as error:
-        raise BadInputError(
-            f"The report database cannot be opened ({error}): set REPORT_DATABASE_URL to a URL "
-            "that SQLAlchemy knows, and install its driver."
-        ) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def create_tables(engine: Engine) -> None:
-    """Make the tables that are not there yet.
-
-    Raises:
-        BadInputError: the database cannot be reached or read.
-    """
-    try:
-        Base.metadata.create_all(engine)
-    except DBAPIError as error:
-        raise BadInputError(
-            f"The report database {engine.url.render_as_string()} cannot be used ({error.orig}): "
-            "check REPORT_DATABASE_URL and REPORT_FOLDER."
-        ) from error
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={WAIT_FOR_DATABASE_S * 1000}",
-        "journal_mode=WAL",
-        "synchronous=FULL",  # an answered report is on disk, not only in the system's cache
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-@contextmanager
-def explain_database_errors() -> Iterator[None]:
-    """Turn a full disk and a busy database into errors that a visitor can act on.
-
-    Both are raised only where the database has undone the transaction for certain.
-    """
-    try:
-        yield
-    except PoolTimeoutError as error:
-        raise BusyError("Too many reports arrive at once. Please send it again in a moment.") from error
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
-        if code in _DISK_FULL_CODES:
-            raise StorageFullError(
-                "The disk that holds the reports is full. Nothing was stored or changed; "
-                "please try again later."
-            ) from error
-        if code in _LOCKED_CODES:
-            raise BusyError("The report database is busy. Please send it again in a moment.") from error
-        raise

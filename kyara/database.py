@@ -1,0 +1,132 @@
+"""How the databases of reports and of operators are opened, and what their errors mean to a person.
+
+SQLite is set up to survive power loss; any other database that SQLAlchemy knows may be used instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import URL, DateTime, Engine, MetaData, TypeDecorator, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from kyara.errors import BadInputError, BusyError, StorageFullError
+
+WAIT_FOR_DATABASE_S = 20
+"""Longest wait for a connection, and for another process's write."""
+_DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
+_LOCKED_CODES = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
+
+
+@dataclass(frozen=True)
+class DatabaseKind:
+    """What a database is called in errors.
+
+    Attributes:
+        holds: what is in it, as in "the disk that holds the …".
+        settings: the configuration keys that say where it is.
+    """
+
+    holds: str
+    settings: str
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that comes back in UTC from databases that forget time zones, too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Convert to UTC on the way in."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Say that it is UTC on the way out."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
+    """Return an engine for a database URL; SQLite is set up to survive power loss.
+
+    Raises:
+        BadInputError: SQLAlchemy cannot make sense of the URL, or its driver is not installed.
+    """
+    try:
+        address = make_url(url)
+        engine = create_engine(
+            address,
+            hide_parameters=True,  # notes, labels and hashes stay out of logs
+            pool_pre_ping=address.get_backend_name() != "sqlite",
+            pool_size=8,
+            max_overflow=24,
+            pool_timeout=WAIT_FOR_DATABASE_S,
+        )
+    except (ArgumentError, ImportError) as error:
+        raise BadInputError(
+            f"The database of {kind.holds} cannot be opened ({error}): set {kind.settings.split()[0]} "
+            "to a URL that SQLAlchemy knows, and install its driver."
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def create_tables(engine: Engine, tables: MetaData, kind: DatabaseKind) -> None:
+    """Make the tables that are not there yet.
+
+    Raises:
+        BadInputError: the database cannot be reached or read.
+    """
+    try:
+        tables.create_all(engine)
+    except DBAPIError as error:
+        raise BadInputError(
+            f"The database of {kind.holds} {engine.url.render_as_string()} cannot be used "
+            f"({error.orig}): check {kind.settings}."
+        ) from error
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={WAIT_FOR_DATABASE_S * 1000}",
+        "journal_mode=WAL",
+        "synchronous=FULL",  # an answered report is on disk, not only in the system's cache
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def explain_database_errors(kind: DatabaseKind) -> Iterator[None]:
+    """Turn a full disk and a busy database into errors that a person can act on.
+
+    Both are raised only where the database has undone the transaction for certain.
+    """
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise BusyError(
+            f"Too many people use the {kind.holds} at once. Please send it again in a moment."
+        ) from error
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+        if code in _DISK_FULL_CODES:
+            raise StorageFullError(
+                f"The disk that holds the {kind.holds} is full. Nothing was stored or changed; "
+                "please try again later."
+            ) from error
+        if code in _LOCKED_CODES:
+            raise BusyError(
+                f"The database of {kind.holds} is busy. Please send it again in a moment."
+            ) from error
+        raise

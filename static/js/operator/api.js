@@ -1,0 +1,53 @@
+/**
+ * What the operator's pages ask the server: JSON with the CSRF token of the page, and errors with the
+ * sentence that the server gives.
+ */
+
+import { ConnectionError, ServerError, isAbort } from "../api.js";
+
+export { ConnectionError, ServerError, isAbort };
+
+/** The CSRF token of this page. */
+export function readToken() {
+  const meta = document.querySelector('meta[name="csrf-token"]');
+  if (!(meta instanceof HTMLMetaElement)) throw new Error("The page has no CSRF token.");
+  return meta.content;
+}
+
+/**
+ * Ask, and read the JSON of the answer.
+ *
+ * @param {string} path @param {RequestInit} [options] @returns {Promise<any>}
+ */
+export async function ask(path, options = {}) {
+  const headers = new Headers(options.headers);
+  headers.set("Accept", "application/json");
+  headers.set("X-CSRFToken", readToken());
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new ConnectionError();
+  }
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    throw new ServerError(response.status, String(problem.detail ?? problem.title ?? ""), null, null);
+  }
+  return response.status === 204 ? null : response.json();
+}
+
+/** @param {string} path @param {object} body @param {AbortSignal} [signal] @returns {Promise<any>} */
+export function post(path, body, signal) {
+  const headers = { "Content-Type": "application/json" };
+  return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+}
+
+/** What an error is to a person. @param {unknown} error */
+export function describeError(error) {
+  if (error instanceof ConnectionError) return "Kyara cannot be reached.";
+  if (error instanceof ServerError && error.status === 401) {
+    return "Your session has ended. Load the page again to log in.";
+  }
+  return error instanceof Error ? error.message : String(error);
+}
