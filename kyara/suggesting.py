@@ -112,7 +112,11 @@ def find_clusters(features: np.ndarray) -> np.ndarray:
     if len(features) < 2 * SMALLEST_CLUSTER:
         return np.full(len(features), -1)
     # "leaf": the tightest clusters; the default joins nearly everything into two of them (measured)
-    clusters = HDBSCAN(min_cluster_size=SMALLEST_CLUSTER, cluster_selection_method="leaf", copy=True)
+    clusters = HDBSCAN(
+        min_cluster_size=SMALLEST_CLUSTER,
+        cluster_selection_method="leaf",
+        copy=True,  # type: ignore[arg-type]  # its stub says str
+    )
     return clusters.fit_predict(scale_to_unit(features)).astype(np.int64)
 
 

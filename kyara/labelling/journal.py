@@ -195,6 +195,11 @@ class LabelJournal:
         with self._reading():
             return rows.list_actions(self._connection, operator, most, standing=standing)
 
+    def list_labels(self, faces: Collection[str]) -> set[str]:
+        """Return every label that one of some faces ever had: whose counts a decision may change."""
+        with self._reading():
+            return {label for face in faces for label in rows.list_labels(self._connection, face)}
+
     def find_file(self, face: str) -> Path:
         """Return a face's file, wherever it lies now.
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from kyara.character import check_label
+from anyascii import anyascii
+
+from kyara.character import MAX_LABEL_CHARACTERS, check_label
 from kyara.errors import BadInputError, ConflictError
 from kyara.images import SUFFIXES
 
@@ -113,6 +115,19 @@ def check_decision(label: str | None) -> str | None:
     suffixes = {PurePosixPath(part).suffix for part in label.split("/")}
     if label in _RESERVED or suffixes & (SUFFIXES | {".csv"}):
         raise BadInputError(f"{label} is not a character's label; choose another.")
+    return label
+
+
+def make_label(name: str) -> str:
+    """Make a label of what people read: `Charles Montgomery Burns` → `charles_montgomery_burns`.
+
+    Raises:
+        BadInputError: nothing is left of the name in ASCII letters.
+    """
+    words = re.findall(r"[a-z0-9]+", anyascii(name).lower())
+    label = "_".join(words)[:MAX_LABEL_CHARACTERS].strip("_")
+    if not label:
+        raise BadInputError(f"No label can be made of the name {ascii(name)[:60]}: give one as well.")
     return label
 
 
