@@ -48,7 +48,8 @@ def suggest(
     """
     view = classifier.frozen()
     faces, rows = _extract(view, paths, cache, progress)
-    notes = [] if len(faces) == len(paths) else [f"{len(paths) - len(faces)} files cannot be read."]
+    broken = len(paths) - len(faces)
+    notes = [f"{broken} file{'s' * (broken > 1)} cannot be read."] if broken else []
     features = np.concatenate(rows) if rows else np.zeros((0, view.backbone.dimension), np.float32)
     answers = view.answer(features, top_k=TOP_K) if len(faces) else []
     kinds = [choose_kind(face) for face in answers]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
-BOTTLENECKS_FOLDER = Path("runs") / "bottlenecks"
+BOTTLENECKS_FOLDER = ".bottlenecks"
 START_S = 60
 """How long a site may take to start."""
 NOTE_EVERY_S = 0.3
@@ -59,9 +59,8 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--bottlenecks",
     type=_path,
-    default=BOTTLENECKS_FOLDER,
-    show_default=True,
-    help="Features that were computed once are kept here.",
+    metavar="FOLDER",
+    help="Features that were computed once are kept here.  [default: .bottlenecks in the dataset folder]",
 )
 def label(
     dataset: Path,
@@ -70,7 +69,7 @@ def label(
     no_browser: bool,
     models: Path,
     taught: Path | None,
-    bottlenecks: Path,
+    bottlenecks: Path | None,
 ) -> None:
     """Open the labelling page, and start the site if it does not run.
 
@@ -79,7 +78,8 @@ def label(
     if prepare and no_prepare:
         raise click.UsageError("--prepare and --no-prepare do not go together.")
     if not no_prepare:
-        prepare_inbox(dataset, models, taught, bottlenecks, always=prepare)
+        cache = bottlenecks or dataset / BOTTLENECKS_FOLDER
+        prepare_inbox(dataset, models, taught, cache, always=prepare)
     if not prepare:
         open_site(dataset, models, taught, browser=not no_browser)
 

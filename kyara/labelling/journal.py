@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kyara.character import Character, check_texts, name_after_label
+from kyara.character import Character, check_label, check_texts, name_after_label
 from kyara.dataset_folder import (
     INBOX_FOLDER,
     Change,
@@ -214,6 +214,19 @@ class LabelJournal:
             raise NotFoundError(f"There is no face {ascii(face)[:80]} in {self.dataset}.")
         return path
 
+    def read_picture(self, face: str) -> tuple[Path, bytes]:
+        """Return a face's file and its content.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        while True:
+            path = self.find_file(face)
+            try:
+                return path, path.read_bytes()
+            except FileNotFoundError:  # it was just moved: look again
+                continue
+
     def add_character(
         self, label: str, operator: str, name: Mapping[str, str], work: Mapping[str, str]
     ) -> Character:
@@ -222,7 +235,7 @@ class LabelJournal:
         Raises:
             BadInputError: a label, name or work that cannot be.
         """
-        check_decision(label)
+        check_decision(check_label(label))
         name = check_texts(name, "name") or name_after_label(label)
         work = check_texts(work, "work")
         with self._lock, write_together(self._connection, self.path):

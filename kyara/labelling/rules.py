@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from pathlib import PurePosixPath
 
 from anyascii import anyascii
 
-from kyara.character import MAX_LABEL_CHARACTERS, check_label
+from kyara.character import MAX_LABEL_CHARACTERS
 from kyara.errors import BadInputError, ConflictError
 from kyara.images import SUFFIXES
 
@@ -18,6 +19,7 @@ NOT_A_FACE = "not_a_face"
 """The decision that a crop shows no face; its file goes to a folder of this name beside `faces/`."""
 MAX_FACES = 1000
 """Most faces of one decision."""
+MAX_FOLDER_BYTES = 200
 _RESERVED = {NOT_A_FACE, "not_listed"}
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -106,16 +108,36 @@ def check_faces(faces: Mapping[str, str | None]) -> None:
 def check_decision(label: str | None) -> str | None:
     """Return the label that faces are to be given, unchanged; None and `NOT_A_FACE` are fine.
 
+    A model's labels may be written in any script; those of new characters are plainer, see
+    `kyara.character.check_label`.
+
     Raises:
         BadInputError: it is no label, or could not be a folder below `faces/`.
     """
     if label is None or label == NOT_A_FACE:
         return label
-    check_label(label)
-    suffixes = {PurePosixPath(part).suffix for part in label.split("/")}
-    if label in _RESERVED or suffixes & (SUFFIXES | {".csv"}):
-        raise BadInputError(f"{label} is not a character's label; choose another.")
+    parts = label.split("/")
+    if (
+        len(parts) > 2
+        or len(label) > MAX_LABEL_CHARACTERS
+        or label in _RESERVED
+        or unicodedata.normalize("NFC", label) != label
+        or not all(map(_may_be_folder, parts))
+    ):
+        raise BadInputError(f"{ascii(label)[:120]} cannot be a character's label; choose another.")
     return label
+
+
+def _may_be_folder(name: str) -> bool:
+    suffix = PurePosixPath(name).suffix.lower()
+    return (
+        1 <= len(name.encode()) <= MAX_FOLDER_BYTES
+        and name.isprintable()
+        and name == name.strip()
+        and not name.startswith(".")
+        and "\\" not in name
+        and suffix not in SUFFIXES | {".csv"}
+    )
 
 
 def make_label(name: str) -> str:

@@ -114,7 +114,7 @@ def decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
 @blueprint.output(CharactersOut)
 @blueprint.doc(summary="Characters that the model knows", responses=[422, 503])
 def characters(query_data: dict[str, Any]) -> dict[str, Any]:
-    """Complete a name: matches in any language, those that begin with the query first."""
+    """Complete a name: matches in any language, whole words and beginnings of names first."""
     language = query_data.get("language") or select_language()
     known = find_model().classifier.characters
     return {"characters": search_characters(known, query_data["query"], language, query_data["limit"])}

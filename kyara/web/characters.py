@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -20,19 +21,38 @@ def search_characters(
         limit: most characters to return.
 
     Returns:
-        `{"label", "name", "work"}` each; those that begin with the query come first.
+        `{"label", "name", "work"}` each, the best match first: a whole name or a whole word of it
+        (`burns` is Charles Montgomery Burns), the beginning of a name, the beginning of a word, any
+        other part of a name; last the works.
     """
     wanted = fold_text(query)
     found = []
     for character in characters:
-        texts = [character.label.replace("_", " "), character.label]
-        texts += [*character.name.values(), *character.work.values()]
-        folded = [fold_text(text) for text in texts]
-        if any(wanted in text for text in folded):
-            first = any(text.startswith(wanted) for text in folded)
-            found.append((not first, character.to_json(language)))
-    found.sort(key=lambda pair: (pair[0], pair[1]["name"]))
-    return [entry for _, entry in found[:limit]]
+        names = [character.label.replace("_", " "), character.label, *character.name.values()]
+        rank = min(_rank(wanted, fold_text(name)) for name in names)
+        if rank == _NO_MATCH:
+            works = map(fold_text, character.work.values())
+            rank = _WORK_MATCHES if any(wanted in work for work in works) else rank
+        if rank < _NO_MATCH:
+            entry = character.to_json(language)
+            found.append((rank, fold_text(entry["name"]), entry))
+    found.sort(key=lambda match: match[:2])
+    return [entry for _, _, entry in found[:limit]]
+
+
+_WORK_MATCHES, _NO_MATCH = 4, 5
+
+
+def _rank(wanted: str, name: str) -> int:
+    """Say how well a name matches, 0 the best."""
+    words = re.split(r"[^\w']+", name)
+    if wanted and (wanted == name or wanted in words):
+        return 0
+    if name.startswith(wanted):
+        return 1
+    if any(word.startswith(wanted) for word in words):
+        return 2
+    return 3 if wanted in name else _NO_MATCH
 
 
 def fold_text(text: str) -> str:

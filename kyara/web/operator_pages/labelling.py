@@ -7,13 +7,14 @@ again after a crash does no harm.
 
 from __future__ import annotations
 
+import mimetypes
 import subprocess
 import threading
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIBlueprint, APIFlask
-from flask import current_app, render_template, send_file
+from flask import current_app, render_template
 from werkzeug.wrappers import Response
 
 from kyara.errors import ConflictError, KyaraError
@@ -116,7 +117,8 @@ def list_faces(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/pictures/<face>")
 def show_picture(face: str) -> Response:
     """Send a face's picture, wherever it lies now."""
-    return send_file(find_desk().open().find_file(face), conditional=True)
+    path, data = find_desk().open().read_picture(face)
+    return Response(data, mimetype=mimetypes.guess_type(path.name)[0])
 
 
 @blueprint.post("/decisions")

@@ -6,13 +6,6 @@ import { byId, copyTemplate, part } from "../elements.js";
 
 /** @typedef {{label: string, drawings: number, sources: number, warnings: string[]}} Count */
 
-/** @type {Record<string, string>} */
-const WARNINGS = {
-  drawings: "too few drawings",
-  sources: "too few sources",
-  training: "none to train on",
-};
-
 export class Counts {
   /** @type {Map<string, Count>} the last changed first */
   #counts = new Map();
@@ -22,6 +15,7 @@ export class Counts {
     this.state = state;
     this.list = byId("counts-list", HTMLElement);
     this.words = byId("counts-words", HTMLElement);
+    if (matchMedia("(max-width: 767.98px)").matches) byId("label-counts", HTMLDetailsElement).open = false;
   }
 
   /** @param {Count[]} counts of all characters */
@@ -52,8 +46,14 @@ export class Counts {
     part(item, ".count-name").textContent = this.state.nameOf(label).name;
     const from = sources === 1 ? "1 source" : `${sources} sources`;
     part(item, ".count-numbers").textContent = `${drawings} from ${from}`;
-    const words = warnings.map((warning) => WARNINGS[warning] ?? warning).join(", ");
-    part(item, ".count-warning").textContent = words && `⚠ ${words}`;
+    part(item, ".count-warning").textContent = sayWarnings(warnings);
     return item;
   }
+}
+
+/** @param {string[]} warnings of `drawings`, `sources`, `training` */
+function sayWarnings(warnings) {
+  const few = warnings.filter((warning) => warning !== "training").join(" and ");
+  const words = [few && `too few ${few}`, warnings.includes("training") && "none to train on"].filter(Boolean);
+  return words.length > 0 ? `⚠ ${words.join(", ")}` : "";
 }

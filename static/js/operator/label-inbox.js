@@ -66,7 +66,7 @@ export class Inbox {
     if (kind === "sure") words = `Sure: ${this.state.nameOf(group).name}`;
     else if (kind === "new" && group) words = "Look-alikes";
     const title = part(section, ".inbox-title");
-    title.textContent = `${words} · ${tiles.length}`;
+    title.textContent = title.title = `${words} · ${tiles.length}`;
     section.setAttribute("aria-label", title.textContent);
   }
 
@@ -95,7 +95,7 @@ export class Inbox {
   reveal() {
     const tile = this.#tiles.get(this.state.cursor);
     if (!tile) return;
-    tile.scrollIntoView({ block: "nearest" });
+    tile.scrollIntoView({ block: "nearest", behavior: "instant" });
     if (this.list.contains(document.activeElement)) tile.focus({ preventScroll: true });
   }
 

@@ -55,7 +55,7 @@ export class Panel {
     const { name, work } = this.state.nameOf(label);
     part(item, "kbd").textContent = String(index + 1);
     part(item, ".answer-name").textContent = name;
-    part(item, ".answer-work").textContent = work;
+    part(item, "button").title = [name, work].filter(Boolean).join(" · ");
     part(item, ".answer-percent").textContent = confidence === null ? "used last" : sayPercent(confidence);
     part(item, ".answer-bar span").style.width = `${(confidence ?? 0) * 100}%`;
     part(item, "button").addEventListener("click", () => this.take(label));
