@@ -60,7 +60,7 @@ _path = click.Path(path_type=Path)
     "--bottlenecks",
     type=_path,
     metavar="FOLDER",
-    help="Features that were computed once are kept here.  [default: .bottlenecks in the dataset folder]",
+    help="Features that were computed once are kept here.  [default: DATASET/.bottlenecks]",
 )
 def label(
     dataset: Path,

@@ -27,7 +27,11 @@ export class Inbox {
     this.list = byId("label-inbox", HTMLElement);
     this.marquee = byId("label-marquee", HTMLElement);
     this.list.addEventListener("click", (event) => this.#handleClick(event));
-    this.list.addEventListener("pointerdown", (event) => this.#handleDrag(event));
+    // a drag may begin beside the faces
+    byId("label-desk", HTMLElement).addEventListener("pointerdown", (event) => {
+      const beside = event.target instanceof Element && event.target.closest(".label-panel, .label-counts");
+      if (!beside) this.#handleDrag(event);
+    });
   }
 
   /** Draw every tile anew. */
