@@ -42,7 +42,7 @@ export class ModelNotice {
 
   /** Say what went wrong. @param {string} text @param {() => void} [again] */
   warn(text, again) {
-    this.#say(text, "error", again ? "Try again" : "", again);
+    this.#say(text, "error", again ? "Try again" : "Close", again ?? (() => this.#hide()));
   }
 
   /**
