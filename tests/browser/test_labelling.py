@@ -320,6 +320,26 @@ def test_of_two_operators_the_later_sees_the_newer_label(
     check_folder(dataset, ids)
 
 
+def test_an_action_that_cannot_be_done_is_told_and_holds_up_nothing(
+    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+) -> None:
+    ids = fill_inbox(dataset, 4)
+    ask_model(dataset, ids, tiny_classifier)
+    page = open_desk(start_site(), failures_expected=True)
+    (dataset / "faces").mkdir(exist_ok=True)
+    for label in NAMES.values():
+        (dataset / "faces" / label).touch()  # a file where the folder should be
+    page.keyboard.press("1")
+    page.keyboard.press("x")
+    expect(page.locator("#label-notice-text")).to_contain_text("cannot be written")
+    expect(page.locator("#label-saved")).to_have_text("2 not saved")
+    page.get_by_role("button", name="Leave out the first").click()
+    expect_saved(page)
+    expect(page.locator("#label-left")).to_have_text("3 left")
+    expect(page.locator('.tile-face[data-mark="changed"]')).to_have_count(1)
+    assert list(read_labels(dataset).values()) == ["not_a_face"]
+
+
 def test_the_page_has_the_model_look_and_fits_a_phone(
     open_desk: OpenDesk, start_site: StartSite, dataset: Path
 ) -> None:

@@ -169,7 +169,12 @@ queue.addEventListener("change", () => {
   saved.dataset.state = queue.trouble ? "trouble" : waiting > 0 ? "saving" : "saved";
   if (queue.trouble) saved.textContent = `${waiting} not saved`;
   else saved.textContent = waiting > 0 ? `Saving ${waiting}…` : "All saved";
-  notice.showTrouble(queue.trouble, waiting, () => queue.nudge());
+  notice.showTrouble(
+    queue.trouble,
+    waiting,
+    () => queue.nudge(),
+    () => queue.giveUp(),
+  );
   drawSoon();
 });
 
