@@ -163,7 +163,7 @@ class ReviewDesk:
 
         def change(session: Session, made: StepRow) -> None:
             taken, done = steps.check_undo(session, undoes, operator)
-            if taken.undone_at is not None:
+            if not done:
                 return
             for review in reversed(done):
                 row = steps.hold_report(session, review.report_id)

@@ -17,7 +17,7 @@ export class NameDialog {
   constructor() {
     this.dialog = byId("name-dialog", HTMLDialogElement);
     this.input = byId("name-input", HTMLInputElement);
-    this.field = new CharacterField(this.input, byId("name-options", HTMLElement), findKnown);
+    this.field = new CharacterField(this.input, byId("name-options", HTMLElement), { find: findKnown, first: true });
     this.newName = byId("new-name", HTMLInputElement);
     this.newLabel = byId("new-label", HTMLInputElement);
     this.problem = byId("name-problem", HTMLElement);
