@@ -122,7 +122,8 @@ def test_what_an_operator_decided_about_is_left_to_operators(
 ) -> None:
     desk, classifier = voting
     for sender in "abc":
-        report, _ = store.add(read_face(tiny_data, AKA), AKA, sender=sender)
+        store.add(read_face(tiny_data, AKA), AKA, sender=sender)
+    (report,) = store.list()
     desk.decide({report.id: 0}, Action.REJECT, "rin")
     desk.undo_last("rin")
     assert take_votes(desk, classifier) == []
