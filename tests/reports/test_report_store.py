@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +54,7 @@ def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path) -
 
 def test_the_database_is_safe_against_power_loss(store: ReportStore, folder: Path) -> None:
     assert query(folder, "PRAGMA journal_mode") == [("wal",)]
-    with store._sessions() as session:
+    with store.sessions() as session:
         connection = session.connection()
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -140,3 +142,20 @@ def test_list_pages_through_the_newest_first(store: ReportStore) -> None:
     }
     with pytest.raises(NotFoundError, match="no report 'nothing'"):
         store.get("nothing")
+
+
+def test_a_database_of_the_first_release_goes_on_being_used(folder: Path, open_store: OpenStore) -> None:
+    folder.mkdir()
+    script = Path(__file__).with_name("first_schema.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(folder / "reports.db")) as connection:
+        connection.executescript(script)
+    store = open_store()
+    (old,) = store.list()
+    assert (old.label, old.note, old.state, old.count) == ("琴吹䌷", "hm", ReportState.PENDING, 1)
+    assert (old.revision, old.reviewed_label, old.reviewed_by) == (0, None, None)
+    again, created = store.add(draw_crop(1), "琴吹䌷", token="token-of-another", sender="ab" * 16)
+    assert (again.id, again.count, created) == (old.id, 2, False)
+    assert query(folder, "SELECT sender FROM submissions ORDER BY created_at") == [
+        (None,),
+        ("ab" * 16,),
+    ]
