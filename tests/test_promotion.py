@@ -235,7 +235,7 @@ def test_a_broken_bundle_is_logged_once_and_the_old_one_goes_on(
     tiny_bundle, tmp_path, report_dir, caplog
 ):
     models = tmp_path / "models"
-    first, _ = write_two_models(tiny_bundle, models)
+    write_two_models(tiny_bundle, models)
     promote_bundle(FIRST, models)
     app = create_app({"MODEL_FOLDER": str(models), "REPORT_FOLDER": str(report_dir)})
     queue = app.extensions["kyara_model"]
@@ -255,7 +255,8 @@ def test_a_broken_bundle_is_logged_once_and_the_old_one_goes_on(
     wait_until(lambda: queue.classifier is not old)
     assert queue.classifier.bundle.name == SECOND
     assert "taught_one" in queue.classifier.labels
-    assert app.test_client().get("/healthz").json["model"]["name"] == SECOND
+    health = app.test_client().get("/healthz").json
+    assert health and health["model"]["name"] == SECOND
     app.extensions["kyara_reports"].close()
 
 

@@ -1,4 +1,4 @@
-"""Two bundles that no answer can mix up: the tiny one, and a copy in which everybody has another label."""
+"""Two bundles that no answer can mix up: copies of the tiny one under labels of their own."""
 
 from __future__ import annotations
 

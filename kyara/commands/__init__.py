@@ -12,6 +12,7 @@ from kyara.commands.identify import identify
 from kyara.commands.label import label
 from kyara.commands.operator import operator
 from kyara.commands.promote import promote, rollback
+from kyara.commands.retrain import retrain
 from kyara.commands.teach import forget, teach
 from kyara.commands.train import train
 from kyara.errors import KyaraError
@@ -38,6 +39,7 @@ for command in (
     identify,
     train,
     evaluate,
+    retrain,
     promote,
     rollback,
     teach,
