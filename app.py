@@ -32,6 +32,7 @@ from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.model_watch import ModelWatch
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
+from kyara.web.operator_pages.models import set_up_models
 from kyara.web.schemas import ProblemOut
 
 ROOT = Path(__file__).resolve().parent
@@ -47,6 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
     "TRUSTED_PROXIES": 0,
     "MAX_QUEUED": 6,
     "DATASET_FOLDER": str(ROOT / "dataset"),
+    "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
@@ -96,6 +98,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.register_blueprint(operator.blueprint)
     set_up_operator_pages(app)
     set_up_labelling(app)
+    set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.jinja_env.globals["csp_nonce"] = _csp_nonce
