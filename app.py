@@ -31,6 +31,7 @@ from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, find_serving
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.operator_pages import set_up_operator_pages
+from kyara.web.operator_pages.labelling import set_up_labelling
 from kyara.web.schemas import ProblemOut
 
 ROOT = Path(__file__).resolve().parent
@@ -95,6 +96,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.config["SECURITY_SCHEMES"] = operator.SECURITY_SCHEMES
         app.register_blueprint(operator.blueprint)
     set_up_operator_pages(app)
+    set_up_labelling(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.jinja_env.globals["csp_nonce"] = _csp_nonce

@@ -114,6 +114,15 @@ def refresh_index(dataset: Path) -> tuple[IndexedFace, ...]:
     return change.index
 
 
+def read_index(dataset: Path) -> tuple[IndexedFace, ...]:
+    """Return the rows of `faces/index.csv` as they are; none where there is no index.
+
+    Raises:
+        BadInputError: it cannot be read.
+    """
+    return _read_index(dataset / FACES_FOLDER / INDEX_FILE)
+
+
 def list_faces_below(faces: Path) -> list[str]:
     """Return the pictures below a folder: paths with slashes, sorted; hidden files are left out."""
     found = []

@@ -48,7 +48,8 @@ def suggest(
     """
     view = classifier.frozen()
     faces, rows = _extract(view, paths, cache, progress)
-    notes = [] if len(faces) == len(paths) else [f"{len(paths) - len(faces)} files cannot be read."]
+    broken = len(paths) - len(faces)
+    notes = [f"{broken} file{'s' * (broken > 1)} cannot be read."] if broken else []
     features = np.concatenate(rows) if rows else np.zeros((0, view.backbone.dimension), np.float32)
     answers = view.answer(features, top_k=TOP_K) if len(faces) else []
     kinds = [choose_kind(face) for face in answers]
@@ -112,7 +113,11 @@ def find_clusters(features: np.ndarray) -> np.ndarray:
     if len(features) < 2 * SMALLEST_CLUSTER:
         return np.full(len(features), -1)
     # "leaf": the tightest clusters; the default joins nearly everything into two of them (measured)
-    clusters = HDBSCAN(min_cluster_size=SMALLEST_CLUSTER, cluster_selection_method="leaf", copy=True)
+    clusters = HDBSCAN(
+        min_cluster_size=SMALLEST_CLUSTER,
+        cluster_selection_method="leaf",
+        copy=True,  # type: ignore[arg-type]  # its stub says str
+    )
     return clusters.fit_predict(scale_to_unit(features)).astype(np.int64)
 
 

@@ -9,6 +9,7 @@ from kyara.commands.dataset import dataset
 from kyara.commands.evaluate import evaluate
 from kyara.commands.explain import explain
 from kyara.commands.identify import identify
+from kyara.commands.label import label
 from kyara.commands.operator import operator
 from kyara.commands.promote import promote
 from kyara.commands.teach import forget, teach
@@ -33,5 +34,5 @@ def main() -> None:
     """Who is this anime character?"""
 
 
-for command in (identify, train, evaluate, promote, teach, forget, explain, dataset, operator):
+for command in (identify, train, evaluate, promote, teach, forget, explain, dataset, operator, label):
     main.add_command(command)

@@ -4,7 +4,28 @@
 next start finishes. Nothing else changes a label that a person gave.
 """
 
-from kyara.labelling.journal import LabelJournal, Recovery
-from kyara.labelling.rules import NOT_A_FACE, Action, FaceState, LabelConflictError
+from kyara.labelling.journal import JOURNAL_FILE, LabelJournal, Recovery
+from kyara.labelling.rules import (
+    MAX_FACES,
+    NOT_A_FACE,
+    Action,
+    FaceState,
+    LabelConflictError,
+    make_label,
+    name_face,
+    name_file,
+)
 
-__all__ = ["NOT_A_FACE", "Action", "FaceState", "LabelConflictError", "LabelJournal", "Recovery"]
+__all__ = [
+    "JOURNAL_FILE",
+    "MAX_FACES",
+    "NOT_A_FACE",
+    "Action",
+    "FaceState",
+    "LabelConflictError",
+    "LabelJournal",
+    "Recovery",
+    "make_label",
+    "name_face",
+    "name_file",
+]

@@ -101,15 +101,17 @@ def _is_held(lock: Path) -> bool:
     return False
 
 
-def start_preparing(dataset: Path, models: Path) -> subprocess.Popen[bytes]:
+def start_preparing(dataset: Path, models: Path, taught: str | None = None) -> subprocess.Popen[bytes]:
     """Start the process that asks the model; it goes on if the site ends.
 
     Args:
         dataset: the dataset folder.
         models: the model folder; what serves there is asked.
+        taught: the file of taught characters; by default the model folder's.
     """
     note_progress(dataset, 0, 0)
-    arguments = ("label", "--prepare", "--dataset", str(dataset), "--models", str(models))
+    arguments = ["label", "--prepare", "--dataset", str(dataset), "--models", str(models)]
+    arguments += ["--taught", taught] if taught else []
     return subprocess.Popen(
         [sys.executable, "-m", "kyara", *arguments],
         cwd=_ROOT,

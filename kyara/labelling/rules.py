@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from kyara.character import check_label
+from anyascii import anyascii
+
+from kyara.character import MAX_LABEL_CHARACTERS
 from kyara.errors import BadInputError, ConflictError
 from kyara.images import SUFFIXES
 
@@ -16,6 +19,7 @@ NOT_A_FACE = "not_a_face"
 """The decision that a crop shows no face; its file goes to a folder of this name beside `faces/`."""
 MAX_FACES = 1000
 """Most faces of one decision."""
+MAX_FOLDER_BYTES = 200
 _RESERVED = {NOT_A_FACE, "not_listed"}
 _ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
@@ -104,15 +108,48 @@ def check_faces(faces: Mapping[str, str | None]) -> None:
 def check_decision(label: str | None) -> str | None:
     """Return the label that faces are to be given, unchanged; None and `NOT_A_FACE` are fine.
 
+    A model's labels may be written in any script; those of new characters are plainer, see
+    `kyara.character.check_label`.
+
     Raises:
         BadInputError: it is no label, or could not be a folder below `faces/`.
     """
     if label is None or label == NOT_A_FACE:
         return label
-    check_label(label)
-    suffixes = {PurePosixPath(part).suffix for part in label.split("/")}
-    if label in _RESERVED or suffixes & (SUFFIXES | {".csv"}):
-        raise BadInputError(f"{label} is not a character's label; choose another.")
+    parts = label.split("/")
+    if (
+        len(parts) > 2
+        or len(label) > MAX_LABEL_CHARACTERS
+        or label in _RESERVED
+        or unicodedata.normalize("NFC", label) != label
+        or not all(map(_may_be_folder, parts))
+    ):
+        raise BadInputError(f"{ascii(label)[:120]} cannot be a character's label; choose another.")
+    return label
+
+
+def _may_be_folder(name: str) -> bool:
+    suffix = PurePosixPath(name).suffix.lower()
+    return (
+        1 <= len(name.encode()) <= MAX_FOLDER_BYTES
+        and name.isprintable()
+        and name == name.strip()
+        and not name.startswith(".")
+        and "\\" not in name
+        and suffix not in SUFFIXES | {".csv"}
+    )
+
+
+def make_label(name: str) -> str:
+    """Make a label of what people read: `Charles Montgomery Burns` → `charles_montgomery_burns`.
+
+    Raises:
+        BadInputError: nothing is left of the name in ASCII letters.
+    """
+    words = re.findall(r"[a-z0-9]+", anyascii(name).lower())
+    label = "_".join(words)[:MAX_LABEL_CHARACTERS].strip("_")
+    if not label:
+        raise BadInputError(f"No label can be made of the name {ascii(name)[:60]}: give one as well.")
     return label
 
 

@@ -115,5 +115,7 @@ def _from_json(document: Mapping[str, Any]) -> Suggestions:
         )
         for face, entry in document["faces"].items()
     }
-    texts = (str(document[name]) for name in ("model", "version", "made_at", "note"))
-    return Suggestions(*texts, faces)
+    model, version, made_at, note = (
+        str(document[name]) for name in ("model", "version", "made_at", "note")
+    )
+    return Suggestions(model, version, made_at, note, faces)

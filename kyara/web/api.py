@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from flask import current_app, render_template
 from classification import Classifier
 from kyara.errors import BundleError, BusyError, TooLargeError
 from kyara.images import MAX_IMAGE_PIXELS
+from kyara.web.characters import search_characters
 from kyara.web.crops import decode_crop
 from kyara.web.pages import select_language
 from kyara.web.schemas import CharactersIn, CharactersOut, HealthOut, IdentifyIn, IdentifyOut
@@ -114,23 +114,10 @@ def decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
 @blueprint.output(CharactersOut)
 @blueprint.doc(summary="Characters that the model knows", responses=[422, 503])
 def characters(query_data: dict[str, Any]) -> dict[str, Any]:
-    """Complete a name: matches in any language, those that begin with the query first."""
+    """Complete a name: matches in any language, whole words and beginnings of names first."""
     language = query_data.get("language") or select_language()
-    wanted = _fold(query_data["query"])
-    found = []
-    for character in find_model().classifier.characters:
-        texts = [character.label.replace("_", " "), character.label]
-        texts += [*character.name.values(), *character.work.values()]
-        folded = [_fold(text) for text in texts]
-        if any(wanted in text for text in folded):
-            first = any(text.startswith(wanted) for text in folded)
-            found.append((not first, character.to_json(language)))
-    found.sort(key=lambda pair: (pair[0], pair[1]["name"]))
-    return {"characters": [entry for _, entry in found[: query_data["limit"]]]}
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    known = find_model().classifier.characters
+    return {"characters": search_characters(known, query_data["query"], language, query_data["limit"])}
 
 
 @blueprint.get("/healthz")

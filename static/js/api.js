@@ -33,6 +33,8 @@ export class ServerError extends Error {
     this.crop = crop;
     /** seconds after which the server wants to be asked again */
     this.retryAfter = retryAfter;
+    /** @type {Record<string, any>} the whole answer, where somebody kept it */
+    this.problem = {};
   }
 
   /** Whether the same request may well succeed later. */

@@ -24,10 +24,16 @@ export class CharacterField {
   /** @type {AbortController | null} */
   #search = null;
 
-  /** @param {HTMLInputElement} input @param {HTMLElement} list */
-  constructor(input, list) {
+  /**
+   * @param {HTMLInputElement} input @param {HTMLElement} list
+   * @param {{find?: typeof findCharacters, first?: boolean}} [options] another search; whether the first of
+   *   the list is marked, so that Enter takes it
+   */
+  constructor(input, list, { find = findCharacters, first = false } = {}) {
     this.input = input;
     this.list = list;
+    this.find = find;
+    this.first = first;
     input.addEventListener("input", () => this.#handleTyping());
     input.addEventListener("focus", () => this.#showSuggested());
     input.addEventListener("click", () => this.#showSuggested());
@@ -58,6 +64,11 @@ export class CharacterField {
     return named.length === 1 ? named[0].label : text.normalize("NFC");
   }
 
+  /** The character that was taken from the list, as long as nothing else is typed. */
+  get chosen() {
+    return this.#chosen;
+  }
+
   get isOpen() {
     return !this.list.hidden;
   }
@@ -77,6 +88,7 @@ export class CharacterField {
   #handleTyping() {
     clearTimeout(this.#timer);
     this.#chosen = null;
+    if (this.first) this.#activate(-1); // Enter must not take what another text found
     if (this.input.value.trim() === "") {
       this.close();
       this.#showSuggested();
@@ -90,7 +102,7 @@ export class CharacterField {
     const search = new AbortController();
     this.#search = search;
     try {
-      const found = await findCharacters(this.input.value.trim(), settings.language, search.signal);
+      const found = await this.find(this.input.value.trim(), settings.language, search.signal);
       if (!search.signal.aborted) this.#show(found);
     } catch {
       // Without suggestions the field is still a field.
@@ -103,7 +115,8 @@ export class CharacterField {
     const marked = this.#options[this.#active]?.label;
     this.#options = options;
     this.list.replaceChildren(...options.map(createOption));
-    this.#activate(options.findIndex((option) => option.label === marked));
+    const kept = options.findIndex((option) => option.label === marked);
+    this.#activate(kept < 0 && this.first && options.length > 0 ? 0 : kept);
     this.list.hidden = options.length === 0;
     this.input.setAttribute("aria-expanded", String(options.length > 0));
     announce(say("characters_found", { count: options.length }));

@@ -123,11 +123,17 @@ def test_only_the_own_action_can_be_undone_and_only_once(journal, dataset, ids):
         (["../../etc/passwd"], "one", None, "not the id of a face"),
         ([".hidden"], "one", None, "not the id of a face"),
         (["nobody"], "one", None, "There is no face"),
-        (["face0000"], "../one", None, "cannot be taken"),
-        (["face0000"], "One", None, "cannot be taken"),
-        (["face0000"], "index.csv", None, "choose another"),
-        (["face0000"], "one.png/two", None, "choose another"),
-        (["face0000"], "not_listed", None, "choose another"),
+        (["face0000"], "../one", None, "cannot be a character's label"),
+        (["face0000"], "a/b/c", None, "cannot be a character's label"),
+        (["face0000"], "one\\two", None, "cannot be a character's label"),
+        (["face0000"], " one", None, "cannot be a character's label"),
+        (["face0000"], "one\n", None, "cannot be a character's label"),
+        (["face0000"], "", None, "cannot be a character's label"),
+        (["face0000"], "\u306f\u3099", None, "cannot be a character's label"),
+        (["face0000"], "一" * 70, None, "cannot be a character's label"),
+        (["face0000"], "index.csv", None, "cannot be a character's label"),
+        (["face0000"], "one.png/two", None, "cannot be a character's label"),
+        (["face0000"], "not_listed", None, "cannot be a character's label"),
         (["face0000"], "one", "a b", "action's id"),
     ],
 )
@@ -136,6 +142,12 @@ def test_what_cannot_be_is_refused(journal, dataset, ids, faces, label, action, 
         journal.accept(faces, label, "aya", action=action)
     check_folder(dataset, ids)
     assert journal.list_actions() == []
+
+
+def test_a_label_of_the_model_may_be_written_in_any_script(journal, dataset, ids):
+    journal.accept([ids[0]], "fire_emblem/べロア", "aya")
+    assert read_labels(dataset) == {ids[0]: "fire_emblem/べロア"}
+    check_folder(dataset, ids)
 
 
 def test_labels_survive_a_reopening_and_a_collector_that_brings_the_face_again(

@@ -32,7 +32,9 @@ export async function ask(path, options = {}) {
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
-    throw new ServerError(response.status, String(problem.detail ?? problem.title ?? ""), null, null);
+    const error = new ServerError(response.status, String(problem.detail ?? problem.title ?? ""), null, null);
+    error.problem = problem;
+    throw error;
   }
   return response.status === 204 ? null : response.json();
 }
