@@ -51,6 +51,7 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
+    "REPORT_VOTE": False,
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "BABEL_DEFAULT_LOCALE": "en",

@@ -83,6 +83,10 @@ class Classifier:
         """The ids of the references that were taught: label → ids."""
         return self._roster.taught
 
+    def count_references(self) -> dict[str, int]:
+        """Count the references of each character, taught ones and the bundle's: label → count."""
+        return self._roster.count_references()
+
     @property
     def forgotten(self) -> list[str]:
         """Labels of the model's own characters that are not answered."""

@@ -11,7 +11,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, DateTime, Engine, MetaData, TypeDecorator, create_engine, event, make_url
+from sqlalchemy import (
+    DDL,
+    URL,
+    Column,
+    DateTime,
+    DefaultClause,
+    Engine,
+    MetaData,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -80,18 +94,45 @@ def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
 
 
 def create_tables(engine: Engine, tables: MetaData, kind: DatabaseKind) -> None:
-    """Make the tables that are not there yet.
+    """Make the tables, and the columns of older tables, that are not there yet; nothing else is changed.
+
+    A database that an older Kyara made goes on being used, by an older one too: columns that came later
+    may be NULL or have a default in the database.
 
     Raises:
         BadInputError: the database cannot be reached or read.
     """
     try:
         tables.create_all(engine)
+        for table in tables.sorted_tables:
+            _add_missing_columns(engine, table)
     except DBAPIError as error:
         raise BadInputError(
             f"The database of {kind.holds} {engine.url.render_as_string()} cannot be used "
             f"({error.orig}): check {kind.settings}."
         ) from error
+
+
+def _add_missing_columns(engine: Engine, table: Table) -> None:
+    for column in table.columns:
+        if column.name in {known["name"] for known in inspect(engine).get_columns(table.name)}:
+            continue
+        try:
+            with engine.begin() as connection:
+                connection.execute(DDL(_describe_new_column(engine, table, column)))
+        except DBAPIError:  # another process may have been faster
+            if column.name not in {known["name"] for known in inspect(engine).get_columns(table.name)}:
+                raise
+    for index in table.indexes:
+        index.create(engine, checkfirst=True)
+
+
+def _describe_new_column(engine: Engine, table: Table, column: Column[Any]) -> str:
+    quote = engine.dialect.identifier_preparer.quote
+    kind = column.type.compile(engine.dialect)
+    default = column.server_default
+    text = f" DEFAULT {default.arg}" if isinstance(default, DefaultClause) else ""
+    return f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}{text}"
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -65,10 +65,12 @@ class Change:
 
     Attributes:
         groups: file name → group, for faces that the inbox's manifest does not tell of.
+        splits: group → split, for groups that are not to be dealt.
         index: the rows of the index; complete once the change has ended.
     """
 
     groups: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
     index: tuple[IndexedFace, ...] = ()
 
 
@@ -96,7 +98,7 @@ def change_dataset(dataset: Path) -> Iterator[Change]:
         try:
             yield change
         finally:
-            change.index = _refresh(dataset, change.groups)
+            change.index = _refresh(dataset, change)
     finally:
         lock.__exit__(None, None, None)
 
@@ -164,13 +166,13 @@ def find_group(entry: Mapping[str, Any], file: str) -> str:
     return str(sha256)[:16] if sha256 else str(entry.get("source") or Path(file).stem)
 
 
-def _refresh(dataset: Path, groups: Mapping[str, str]) -> tuple[IndexedFace, ...]:
+def _refresh(dataset: Path, change: Change) -> tuple[IndexedFace, ...]:
     faces = dataset / FACES_FOLDER
     try:
         known = {row.path: row for row in _read_index(faces / INDEX_FILE)}
         splits = _read_splits(faces / SPLITS_FILE)
         splits |= {row.group: row.split for row in known.values()}
-        rows = tuple(_make_rows(dataset, known, splits, groups))
+        rows = tuple(_make_rows(dataset, known, splits, change))
         _write_if_new(faces / SPLITS_FILE, _format(("group", "split"), sorted(splits.items())))
         data = _write_if_new(faces / INDEX_FILE, _format_index(rows))
     except OSError as error:
@@ -184,9 +186,10 @@ def _make_rows(
     dataset: Path,
     known: Mapping[str, IndexedFace],
     splits: dict[str, str],
-    groups: Mapping[str, str],
+    change: Change,
 ) -> list[IndexedFace]:
     """Return a row for every file; `splits` takes in what is dealt to new groups."""
+    groups = change.groups
     paths = list_faces_below(dataset / FACES_FOLDER)
     new = [path for path in paths if path not in known]
     sources = read_inbox(dataset) if any(Path(path).name not in groups for path in new) else {}
@@ -202,7 +205,10 @@ def _make_rows(
         group = groups.get(name) or find_group(sources.get(name, {}), name)
         mine = of_label.setdefault(label, set())
         mine.add(group)
-        split = splits.setdefault(group, _deal([splits.get(other, "") for other in mine]))
+        if group not in splits:
+            dealt = _deal([splits.get(other, "") for other in mine])
+            splits[group] = change.splits.get(group, dealt)
+        split = splits[group]
         rows.append(IndexedFace(path, label, split, group))
     return sorted(rows, key=lambda row: row.path)
 

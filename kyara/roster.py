@@ -146,6 +146,11 @@ class Roster:
             references.setdefault(self.characters[column].label, []).append(gallery.ids[position])
         return references
 
+    def count_references(self) -> dict[str, int]:
+        """Count the references of each character: label → count."""
+        counts = np.bincount(self.gallery.rows, minlength=self.gallery.classes)
+        return dict(zip(self.columns, counts[self.slots].tolist(), strict=True))
+
     def learn(self, lessons: Sequence[Lesson]) -> Roster:
         """Return the roster after lessons; each replaces all that was taught of its label before.
 

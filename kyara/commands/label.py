@@ -155,7 +155,8 @@ def open_site(dataset: Path, models: Path, taught: Path | None, *, browser: bool
         KyaraError: the site does not start.
     """
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
-    site = f"http://{host}:{port}"
+    seen = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # it listens everywhere
+    site = f"http://{seen}:{port}"
     if _answers(site):
         click.echo("The site runs already; it labels the folder that its KYARA_DATASET_FOLDER names.")
         _show(f"{site}/operator/label", browser)

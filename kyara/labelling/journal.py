@@ -14,15 +14,17 @@ from pathlib import Path
 from kyara.character import Character, check_label, check_texts, name_after_label
 from kyara.dataset_folder import (
     INBOX_FOLDER,
+    LOCK_FILE,
     Change,
     IndexedFace,
     change_dataset,
     list_faces_below,
 )
-from kyara.durable import explain_os_error, replace_file
-from kyara.errors import ConflictError, NotFoundError
+from kyara.durable import explain_os_error, hold_lock
+from kyara.errors import ConflictError, KyaraError, NotFoundError
 from kyara.labelling import placing, rows
 from kyara.labelling.journal_file import explain_errors, open_file, write_together
+from kyara.labelling.naming import write_names
 from kyara.labelling.refusals import check_seen, check_undo
 from kyara.labelling.rules import (
     Action,
@@ -35,8 +37,6 @@ from kyara.labelling.rules import (
 )
 
 JOURNAL_FILE = "labels.db"
-NAMES_FILE = "characters.json"
-"""Names of the characters that operators made, as `train --names` reads them."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,9 +73,12 @@ class LabelJournal:
         self.index: tuple[IndexedFace, ...] = ()
         try:
             (self.dataset / INBOX_FOLDER).mkdir(parents=True, exist_ok=True)
+            # SQLite does not wait where several processes make the same new file
+            with hold_lock(self.dataset / LOCK_FILE):
+                self._connection = open_file(self.path)
+                self._inode = self.path.stat().st_ino
         except OSError as error:
             raise explain_os_error(error, str(self.dataset), "Nothing was changed.") from error
-        self._connection = open_file(self.path)
         self.recovery = self.recover()
 
     def close(self) -> None:
@@ -240,8 +243,9 @@ class LabelJournal:
         work = check_texts(work, "work")
         with self._lock, write_together(self._connection, self.path):
             rows.add_character(self._connection, label, name, work, operator)
-        self._write_names()
-        return next(known for known in self.list_characters() if known.label == label)
+        known = self.list_characters()
+        write_names(self.dataset, known)
+        return next(one for one in known if one.label == label)
 
     def list_characters(self) -> list[Character]:
         """Return the characters that operators made."""
@@ -267,7 +271,7 @@ class LabelJournal:
                 (recovery.moved if found else recovery.missing).append(state.face)
                 self._place(state.face, state.label, found)
         self.index = change.index
-        self._write_names()
+        write_names(self.dataset, self.list_characters())
         for what in ("moved", "missing"):
             if ids := getattr(recovery, what):
                 _log.warning("%s: %d faces %s: %s", self.dataset, len(ids), what, ", ".join(ids[:10]))
@@ -290,11 +294,24 @@ class LabelJournal:
         if action is not None:
             check_action_id(action)
         with self._lock, change_dataset(self.dataset) as change:
+            self._check_path()
             with explain_errors(self.path):
                 known = rows.find_action(self._connection, action) if action else None
                 if known and (known["operator"], known["request"]) != (operator, request):
                     raise ConflictError(f"The action id {action} was used for something else.")
                 yield change, known["number"] if known else None
+
+    def _check_path(self) -> None:
+        """Refuse to write to a journal that somebody removed or replaced: it would be lost."""
+        try:
+            same = self.path.stat().st_ino == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise KyaraError(
+                f"{self.path} was removed or replaced while it was in use. Nothing was changed; "
+                "put it back, or start the site again."
+            )
 
     def _check_files(self, faces: Collection[str]) -> None:
         for face in faces:
@@ -328,16 +345,3 @@ class LabelJournal:
         labels += sorted(rows.list_labels(self._connection, face))
         folders = [placing.find_folder(self.dataset, label) for label in dict.fromkeys(labels)]
         return [folder / name_file(face) for folder in folders]
-
-    def _write_names(self) -> None:
-        """Write the names of new characters for `train --names`."""
-        known = self.list_characters()
-        if not known:
-            return
-        names = {one.label: {"name": dict(one.name), "work": dict(one.work)} for one in known}
-        try:
-            text = json.dumps(names, ensure_ascii=False, indent=1) + "\n"
-            replace_file(self.dataset / NAMES_FILE, text.encode())
-        except OSError as error:
-            kept = "The name is safe in the journal; the file follows at the next start."
-            raise explain_os_error(error, str(self.dataset / NAMES_FILE), kept) from error

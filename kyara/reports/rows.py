@@ -56,6 +56,7 @@ def insert_report(
     *,
     quota_bytes: int | None,
     adopted: bool = False,
+    sender: str | None = None,
 ) -> ReportRow:
     """Add a report and its first submission.
 
@@ -66,6 +67,7 @@ def insert_report(
         created_at: when, with a time zone.
         quota_bytes: most bytes that all files may take; None takes it in whatever it costs.
         adopted: it is rebuilt from its file.
+        sender: a keyed hash of the client's address.
 
     Raises:
         StorageFullError: the quota does not allow it.
@@ -88,21 +90,25 @@ def insert_report(
     )
     session.add(row)
     session.flush()
-    _add_submission(session, stored.report_id, correction, created_at)
+    _add_submission(session, stored.report_id, correction, created_at, sender)
     return row
 
 
 def count_submission(
-    session: Session, report_id: str, correction: Correction, created_at: datetime
+    session: Session,
+    report_id: str,
+    correction: Correction,
+    created_at: datetime,
+    sender: str | None = None,
 ) -> ReportRow | None:
     """Add one more submission to a report; None where the report was withdrawn meanwhile.
 
     Raises:
         sqlalchemy.exc.IntegrityError: someone was faster with this token.
     """
-    if not _lock_report(session, report_id, ReportRow.state != ReportState.WITHDRAWN):
+    if not lock_report(session, report_id, ReportRow.state != ReportState.WITHDRAWN):
         return None
-    _add_submission(session, report_id, correction, created_at)
+    _add_submission(session, report_id, correction, created_at, sender)
     return _recount(session, report_id)
 
 
@@ -110,7 +116,7 @@ def lock_submission(
     session: Session, report_id: str, token: str
 ) -> tuple[ReportRow, SubmissionRow] | None:
     """Return a report and the submission that this token made of it, held until the commit."""
-    if not _lock_report(session, report_id):
+    if not lock_report(session, report_id):
         return None
     submission = session.get(SubmissionRow, token)
     if submission is None or submission.report_id != report_id:
@@ -127,7 +133,7 @@ def withdraw_submission(session: Session, submission: SubmissionRow, now: dateti
         now: with a time zone.
     """
     submission.withdrawn_at = now
-    submission.note = None
+    submission.note = submission.sender = None
     session.flush()
     row = _recount(session, submission.report_id)
     if row.count == 0:
@@ -172,17 +178,26 @@ def _take_room(session: Session, size_bytes: int, quota_bytes: int | None) -> No
         raise describe_full_quota(count_stored_bytes(session), quota_bytes)
 
 
-def _lock_report(session: Session, report_id: str, *conditions: Any) -> bool:
+def lock_report(session: Session, report_id: str, *conditions: Any) -> bool:
+    """Hold a report's row until the commit; False where there is none that meets the conditions."""
     statement = update(ReportRow).where(ReportRow.id == report_id, *conditions)
     return _count_changed(session, statement.values(count=ReportRow.count)) == 1
 
 
 def _add_submission(
-    session: Session, report_id: str, correction: Correction, created_at: datetime
+    session: Session,
+    report_id: str,
+    correction: Correction,
+    created_at: datetime,
+    sender: str | None,
 ) -> None:
     session.add(
         SubmissionRow(
-            token=correction.token, report_id=report_id, note=correction.note, created_at=created_at
+            token=correction.token,
+            report_id=report_id,
+            note=correction.note,
+            created_at=created_at,
+            sender=sender,
         )
     )
     session.flush()

@@ -44,6 +44,7 @@ class ReportStore:
     Attributes:
         folder: where the PNG files are.
         recovery: what the start found and repaired.
+        sessions: of the database, for the other rooms of reports.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class ReportStore:
                 "set REPORT_FOLDER to a folder that may be written."
             ) from error
         self._release = weakref.finalize(self, _release, engine, lock.descriptor)
-        self._sessions = sessionmaker(engine)
+        self.sessions = sessionmaker(engine)
         if not (alone := lock.take_alone()):
             lock.share()  # after this, whoever was alone has made the tables and is done repairing
         self.recovery = self._prepare(engine, alone)
@@ -100,6 +101,7 @@ class ReportStore:
         model_version: str | None = None,
         box: Box | None = None,
         token: str | None = None,
+        sender: str | None = None,
     ) -> tuple[Report, bool]:
         """Store a correction; when this returns, it survives a crash and a power cut.
 
@@ -115,6 +117,7 @@ class ReportStore:
             model_version: at most 100 characters.
             box: where the crop lies, in source-image pixels.
             token: 8 to 64 of `A-Z a-z 0-9 _ -`; without one, a repeat is a submission of its own.
+            sender: of `hash_sender`; None where it is not known, and then it has no voice in a vote.
 
         Returns:
             The report, and whether it is a new one.
@@ -134,7 +137,7 @@ class ReportStore:
             model_version=model_version,
             box=box,
         )
-        return self._add(crop, correction, datetime.now(UTC))
+        return self._add(crop, correction, datetime.now(UTC), sender)
 
     def withdraw(self, report_id: str, token: str) -> Report:
         """Take back the submission that this token made; the last one takes the file with it.
@@ -152,7 +155,7 @@ class ReportStore:
         """
         check_token(token)
         now = datetime.now(UTC)
-        with explain_database_errors(REPORTS), self._sessions.begin() as session:
+        with explain_database_errors(REPORTS), self.sessions.begin() as session:
             held = rows.lock_submission(session, report_id, token)
             if held is None:
                 raise NotFoundError(
@@ -164,7 +167,7 @@ class ReportStore:
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
         if report.state == ReportState.WITHDRAWN:
-            self._remove(report.file)
+            self.remove_file(report.file)
         return report
 
     def get(self, report_id: str) -> Report:
@@ -173,7 +176,7 @@ class ReportStore:
         Raises:
             NotFoundError: there is none of this id.
         """
-        with explain_database_errors(REPORTS), self._sessions() as session:
+        with explain_database_errors(REPORTS), self.sessions() as session:
             row = session.get(ReportRow, report_id)
             if row is None:
                 raise NotFoundError(f"There is no report {report_id[:64]!r}.")
@@ -192,19 +195,19 @@ class ReportStore:
         query = select(ReportRow).order_by(ReportRow.created_at.desc(), ReportRow.id)
         if state is not None:
             query = query.where(ReportRow.state == state)
-        with explain_database_errors(REPORTS), self._sessions() as session:
+        with explain_database_errors(REPORTS), self.sessions() as session:
             return [row.to_report() for row in session.scalars(query.limit(limit).offset(offset))]
 
     def count_by_state(self) -> Mapping[ReportState, int]:
         """Return how many reports are in each state."""
         query = select(ReportRow.state, func.count()).group_by(ReportRow.state)
-        with explain_database_errors(REPORTS), self._sessions() as session:
+        with explain_database_errors(REPORTS), self.sessions() as session:
             found: dict[str, int] = {state: count for state, count in session.execute(query)}
         return {state: found.get(state, 0) for state in ReportState}
 
     def count_stored_bytes(self) -> int:
         """Return how many bytes the PNG files of all reports take."""
-        with explain_database_errors(REPORTS), self._sessions() as session:
+        with explain_database_errors(REPORTS), self.sessions() as session:
             return rows.count_stored_bytes(session)
 
     def _prepare(self, engine: Engine, alone: bool) -> Recovery:
@@ -212,26 +215,33 @@ class ReportStore:
         create_tables(engine, Base.metadata, REPORTS)
         try:
             with explain_database_errors(REPORTS):
-                return recover(self.folder, self._sessions, alone=alone)
+                return recover(self.folder, self.sessions, alone=alone)
         except StorageFullError as error:  # the site is still good for everything else
             _log.error("Nothing was repaired in %s: %s", self.folder, error)
             return Recovery()
 
-    def _add(self, crop: np.ndarray, correction: Correction, now: datetime) -> tuple[Report, bool]:
+    def _add(
+        self, crop: np.ndarray, correction: Correction, now: datetime, sender: str | None
+    ) -> tuple[Report, bool]:
         pixels_sha256 = files.hash_pixels(crop)
         stored: rows.StoredFile | None = None
         try:
             for _ in range(_ATTEMPTS):
                 try:
-                    repeated = self._repeat(correction, pixels_sha256, now)
+                    repeated = self._repeat(correction, pixels_sha256, now, sender)
                     if repeated is not None:
                         if stored and stored.name != repeated.file:
-                            self._remove(stored.name)
+                            self.remove_file(stored.name)
                         return repeated, False
                     stored = stored or self._write(crop, correction, pixels_sha256, now)
-                    with explain_database_errors(REPORTS), self._sessions.begin() as session:
+                    with explain_database_errors(REPORTS), self.sessions.begin() as session:
                         row = rows.insert_report(
-                            session, stored, correction, now, quota_bytes=self._quota_bytes
+                            session,
+                            stored,
+                            correction,
+                            now,
+                            quota_bytes=self._quota_bytes,
+                            sender=sender,
                         )
                         report = row.to_report()
                     return report, True
@@ -242,20 +252,22 @@ class ReportStore:
             # Here the database has certainly not kept the row. After any other error it may have:
             # then the file stays, and the next start adopts it.
             if stored:
-                self._remove(stored.name)
+                self.remove_file(stored.name)
             raise
 
-    def _repeat(self, correction: Correction, pixels_sha256: str, now: datetime) -> Report | None:
+    def _repeat(
+        self, correction: Correction, pixels_sha256: str, now: datetime, sender: str | None
+    ) -> Report | None:
         """Return the report that this token made, or that has these pixels and counts this one."""
-        with explain_database_errors(REPORTS), self._sessions() as session:
+        with explain_database_errors(REPORTS), self.sessions() as session:
             row = rows.find_submitted(session, correction.token)
             if row is not None:
                 return row.to_report()
             twin = rows.find_twin(session, correction.label, pixels_sha256)
         if twin is None:
             return None
-        with explain_database_errors(REPORTS), self._sessions.begin() as session:
-            row = rows.count_submission(session, twin, correction, now)
+        with explain_database_errors(REPORTS), self.sessions.begin() as session:
+            row = rows.count_submission(session, twin, correction, now, sender)
             return row.to_report() if row else None
 
     def _write(
@@ -281,7 +293,7 @@ class ReportStore:
                 f"this one was sent {age.total_seconds():.0f} seconds ago."
             )
 
-    def _remove(self, name: str) -> None:
+    def remove_file(self, name: str) -> None:
         """Remove a file that has no row or a withdrawn one; what fails, the next start repairs."""
         try:
             (self.folder / name).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -12,7 +13,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from kyara.database import DatabaseKind, UtcDateTime
 from kyara.images import Box
 from kyara.reports.rules import MAX_LABEL_CHARACTERS, MAX_MODEL_VERSION_CHARACTERS
+from kyara.senders import SENDER_CHARACTERS
 
+MAX_OPERATOR_CHARACTERS = 40
 REPORTS = DatabaseKind("reports", "REPORT_DATABASE_URL and REPORT_FOLDER")
 
 
@@ -43,6 +46,11 @@ class Report:
         note: the earliest note that was not withdrawn.
         adopted: the row was rebuilt from its file at a start.
         file_missing: the file was gone at the last start.
+        pixels_sha256: of shape and pixels: reports of the same picture share it; None once withdrawn.
+        reviewed_label: who it shows by the last review; None before one.
+        reviewed_by: the operator; None before a review.
+        reviewed_at: UTC; None before a review.
+        revision: grows with every review; who decides names the one that they saw.
     """
 
     id: str
@@ -58,6 +66,11 @@ class Report:
     note: str | None
     adopted: bool
     file_missing: bool
+    pixels_sha256: str | None
+    reviewed_label: str | None
+    reviewed_by: str | None
+    reviewed_at: datetime | None
+    revision: int
 
 
 class Base(DeclarativeBase):
@@ -89,6 +102,10 @@ class ReportRow(Base):
     count: Mapped[int] = mapped_column(default=1)
     adopted: Mapped[bool] = mapped_column(default=False)
     file_missing: Mapped[bool] = mapped_column(default=False)
+    reviewed_label: Mapped[str | None] = mapped_column(String(MAX_LABEL_CHARACTERS))
+    reviewed_by: Mapped[str | None] = mapped_column(String(MAX_OPERATOR_CHARACTERS))
+    reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
 
     def to_report(self) -> Report:
         """Return what other rooms see of this row."""
@@ -106,6 +123,11 @@ class ReportRow(Base):
             note=self.note,
             adopted=self.adopted,
             file_missing=self.file_missing,
+            pixels_sha256=self.pixels_sha256,
+            reviewed_label=self.reviewed_label,
+            reviewed_by=self.reviewed_by,
+            reviewed_at=self.reviewed_at,
+            revision=self.revision,
         )
 
 
@@ -119,6 +141,44 @@ class SubmissionRow(Base):
     note: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sender: Mapped[str | None] = mapped_column(String(SENDER_CHARACTERS), index=True)
+    """A keyed hash of the client's address; None where it is not known."""
+
+
+class StepRow(Base):
+    """One thing that an operator did to one or more reports; it is undone as a whole."""
+
+    __tablename__ = "review_steps"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    operator: Mapped[str] = mapped_column(String(MAX_OPERATOR_CHARACTERS), index=True)
+    action: Mapped[str] = mapped_column(String(16))
+    request: Mapped[str] = mapped_column(Text)
+    """What was asked for, so that the same id with another wish is refused."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    undoes: Mapped[str | None] = mapped_column(String(64))
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ReviewRow(Base):
+    """What one step did to one report."""
+
+    __tablename__ = "reviews"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(ForeignKey(StepRow.id), index=True)
+    report_id: Mapped[str] = mapped_column(ForeignKey("reports.id"), index=True)
+    before: Mapped[dict[str, Any]] = mapped_column(JSON)
+    after: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SettingRow(Base):
+    """What is kept once: the key of the senders' hashes, the switch of the vote."""
+
+    __tablename__ = "settings"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
 
 
 class StorageRow(Base):

@@ -20,7 +20,9 @@ from kyara.reports.rules import (
     MAX_NOTE_CHARACTERS,
     TOKEN_PATTERN,
 )
+from kyara.reports.settings import hash_visitor
 from kyara.web.crops import decode_crop
+from kyara.web.review import let_visitors_vote
 
 blueprint = APIBlueprint("reports", __name__)
 
@@ -153,7 +155,10 @@ def send_report(report: dict[str, Any]) -> dict[str, str]:
     box = report.pop("box")
     with _places:
         crop = decode_crop(report.pop("crop"))
-        stored, _ = find_reports().add(crop, box=Box(**box) if box else None, **report)
+        store = find_reports()
+        sender = hash_visitor(store, request.remote_addr)
+        stored, _ = store.add(crop, box=Box(**box) if box else None, sender=sender, **report)
+    let_visitors_vote(stored)
     return {"id": stored.id, "status": stored.state}
 
 

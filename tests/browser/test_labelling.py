@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from inboxes import check_folder, fill_inbox, read_labels
 from operators import PASSWORD
 from playwright.sync_api import Locator, Page, expect
 from steps import OpenPage, place
@@ -20,9 +20,6 @@ from kyara.labelling import name_file
 from kyara.labelling.suggestions import write_suggestions
 from kyara.suggesting import suggest
 from scripts.local_site import Server
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "labelling"))
-from inboxes import check_folder, fill_inbox, read_labels
 
 OpenDesk = Callable[..., Page]
 StartSite = Callable[..., Server]
@@ -52,14 +49,19 @@ def start_site(tiny_model_folder: Path, dataset: Path, tmp_path: Path) -> Iterat
     sites: list[Server] = []
 
     def start(port: int = 0) -> Server:
-        places = {"DATASET_FOLDER": dataset, "INSTANCE_FOLDER": tmp_path / "instance"}
-        site = Server(tmp_path / "reports", model=tiny_model_folder, port=port, **places)
+        site = Server(
+            tmp_path / "reports",
+            model=tiny_model_folder,
+            port=port,
+            DATASET_FOLDER=dataset,
+            INSTANCE_FOLDER=tmp_path / "instance",
+        )
         sites.append(site)
         return site
 
     yield start
     for site in sites:
-        site.stop()
+        site.stop(signal.SIGKILL)  # it keeps nothing in memory
 
 
 @pytest.fixture
@@ -69,14 +71,19 @@ def open_desk(open_page: OpenPage) -> OpenDesk:
     def open_desk(site: Server, operator: str = "aya", **options: object) -> Page:
         page = open_page(at=site, **options)
         page.goto(f"{site.url}/operator/login?next=/operator/label")
-        page.get_by_label("Name").fill(operator)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{site.url}/operator/label")
-        page.wait_for_selector("html[data-ready]", state="attached")
+        fill_login(page, operator)
         return page
 
     return open_desk
+
+
+def fill_login(page: Page, operator: str) -> None:
+    """Log in, and wait for the labelling page."""
+    page.get_by_label("Name").fill(operator)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/operator/label")
+    page.wait_for_selector("html[data-ready]", state="attached")
 
 
 def ask_model(dataset: Path, ids: list[str], classifier: Classifier) -> None:
@@ -96,7 +103,7 @@ def expect_saved(page: Page) -> None:
 def read_tiles(page: Page) -> dict[str, tuple[str, str]]:
     """Read how each face looks: its mark, and the label by name."""
     found = page.evaluate(READ_TILES)
-    return {face: (mark, NAMES.get(name, name)) for face, (mark, name) in found.items()}
+    return {face: (mark, NAMES.get(name, "")) for face, (mark, name) in found.items()}
 
 
 def count_actions(dataset: Path) -> int:
@@ -139,7 +146,7 @@ def test_200_faces_are_labelled_by_keyboard_over_a_killed_server(
     assert read_labels(dataset) == kept
 
     start_site(site.port)
-    page.get_by_role("button", name="Send now").click()
+    page.evaluate("dispatchEvent(new Event('online'))")  # or it would wait for its next try
     expect_saved(page)
     expect(page.locator("#label-notice")).to_be_hidden()
     label(30)
@@ -182,6 +189,15 @@ def test_what_was_not_confirmed_is_sent_by_the_next_page(
     expect(page.locator("#label-left")).to_have_text("6 left")
     expect_saved(page)
     assert read_labels(dataset) == {}
+    # a session that has ended loses nothing either
+    page.context.clear_cookies()
+    page.keyboard.press("x")
+    expect(page.locator("#label-notice-text")).to_contain_text("Your session has ended.")
+    page.get_by_role("link", name="Log in again").click()
+    fill_login(page, "aya")
+    expect(page.locator("#label-left")).to_have_text("5 left")
+    expect_saved(page)
+    assert list(read_labels(dataset).values()) == ["not_a_face"]
     check_folder(dataset, ids)
 
 
@@ -302,6 +318,26 @@ def test_of_two_operators_the_later_sees_the_newer_label(
     assert read_labels(dataset)[first] == "not_a_face"
     assert read_labels(dataset)[second] != "not_a_face"
     check_folder(dataset, ids)
+
+
+def test_an_action_that_cannot_be_done_is_told_and_holds_up_nothing(
+    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+) -> None:
+    ids = fill_inbox(dataset, 4)
+    ask_model(dataset, ids, tiny_classifier)
+    page = open_desk(start_site(), failures_expected=True)
+    (dataset / "faces").mkdir(exist_ok=True)
+    for label in NAMES.values():
+        (dataset / "faces" / label).touch()  # a file where the folder should be
+    page.keyboard.press("1")
+    page.keyboard.press("x")
+    expect(page.locator("#label-notice-text")).to_contain_text("cannot be written")
+    expect(page.locator("#label-saved")).to_have_text("2 not saved")
+    page.get_by_role("button", name="Leave out the first").click()
+    expect_saved(page)
+    expect(page.locator("#label-left")).to_have_text("3 left")
+    expect(page.locator('.tile-face[data-mark="changed"]')).to_have_count(1)
+    assert list(read_labels(dataset).values()) == ["not_a_face"]
 
 
 def test_the_page_has_the_model_look_and_fits_a_phone(

@@ -34,12 +34,6 @@ def rival(app, operator) -> Iterator[OperatorClient]:
     yield log_in(app, "mio")
 
 
-@pytest.fixture(autouse=True)
-def close_journal(app) -> Iterator[None]:
-    yield
-    app.extensions["kyara_labels"].close()
-
-
 def decide(client: OperatorClient, action: str, label: str | None, **faces: str):
     body = {"action": action, "faces": faces, "label": label}
     return client.post("/operator/label/decisions", **body)

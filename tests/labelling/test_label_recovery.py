@@ -6,14 +6,16 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from inboxes import check_folder, fill_inbox, read_labels
 
 from kyara.errors import KyaraError, StorageFullError
-from kyara.labelling import LabelJournal
+from kyara.labelling import LabelConflictError, LabelJournal
 
 ROOT = Path(__file__).resolve().parents[2]
 OpenJournal = Callable[[], LabelJournal]
@@ -223,17 +225,22 @@ print(json.dumps([won, lost]), flush=True)
 """
 
 
+def start_waiting(command: list[str]) -> subprocess.Popen[str]:
+    """Start a process that says it is ready and then waits for a line."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    return process
+
+
 def test_of_two_operators_in_two_processes_exactly_one_has_each_face(open_journal, dataset):
     ids = fill_inbox(dataset, 40)
     orders = {"aya": ids, "botan": ids[::-1]}
     started = {}
     for operator, order in orders.items():
         command = [sys.executable, "-c", RACING, str(dataset), operator, json.dumps(order)]
-        started[operator] = subprocess.Popen(
-            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-    for process in started.values():
-        assert process.stdout and process.stdout.readline() == "ready\n"
+        started[operator] = start_waiting(command)
     for process in started.values():
         assert process.stdin
         process.stdin.write("go\n")
@@ -245,3 +252,62 @@ def test_of_two_operators_in_two_processes_exactly_one_has_each_face(open_journa
     check_folder(dataset, ids)
     labels = read_labels(dataset)
     assert labels == {face: operator for operator, faces in won.items() for face in faces}
+
+
+def test_of_many_threads_exactly_one_has_each_face(open_journal, dataset):
+    ids = fill_inbox(dataset, 5)
+    journal = open_journal()
+    start = threading.Barrier(6)
+    won: list[tuple[str, str]] = []
+
+    def race(operator: str) -> None:
+        start.wait()
+        for face in ids:
+            with suppress(LabelConflictError):
+                journal.accept({face: ""}, operator, operator)
+                won.append((face, operator))
+
+    threads = [threading.Thread(target=race, args=(f"operator{n}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(face for face, _ in won) == ids
+    assert read_labels(dataset) == dict(won)
+    check_folder(dataset, ids)
+
+
+def test_a_journal_that_was_removed_takes_no_more_decisions(open_journal, dataset):
+    ids = fill_inbox(dataset, 3)
+    journal = open_journal()
+    journal.accept(ids[:1], "one", "aya")
+    (dataset / "labels.db").rename(dataset / "aside.db")
+    with pytest.raises(KyaraError, match="removed or replaced while it was in use"):
+        journal.accept(ids[1:2], "one", "aya")
+    (dataset / "aside.db").rename(dataset / "labels.db")
+    journal.accept(ids[1:2], "one", "aya")
+    check_folder(dataset, ids)
+
+
+OPENING = """
+import sys
+from pathlib import Path
+from kyara.labelling import LabelJournal
+
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(30):
+    LabelJournal(Path(sys.argv[1]) / str(number)).close()
+"""
+
+
+def test_many_processes_may_make_a_new_journal_at_once(tmp_path):
+    command = [sys.executable, "-c", OPENING, str(tmp_path)]
+    started = [start_waiting(command) for _ in range(3)]
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate()
+        assert process.returncode == 0

@@ -54,7 +54,7 @@ def test_a_full_database_refuses_and_leaves_no_file(open_store: OpenStore, folde
     """SQLite's own limit on its pages makes it really say "database or disk is full"."""
     store = open_store()
     kept = [store.add(draw_crop(number), "miku")[0].file for number in range(3)]
-    with store._sessions() as session:  # the one pooled connection keeps the limit
+    with store.sessions() as session:  # the one pooled connection keeps the limit
         session.connection().exec_driver_sql("PRAGMA max_page_count = 1")
     with pytest.raises(StorageFullError, match="The disk that holds the reports is full"):
         for number in range(3, 100):

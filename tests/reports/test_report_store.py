@@ -52,7 +52,7 @@ def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path) -
 
 def test_the_database_is_safe_against_power_loss(store: ReportStore, folder: Path) -> None:
     assert query(folder, "PRAGMA journal_mode") == [("wal",)]
-    with store._sessions() as session:
+    with store.sessions() as session:
         connection = session.connection()
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1

@@ -33,9 +33,9 @@ SETTINGS = {
 
 NAVIGATION = (
     ("operator_pages.show_dashboard", "Dashboard"),
-    ("operator_pages.show_reports", "Reports"),
+    ("report_pages.show_reports", "Reports"),
     ("labelling_pages.show_labelling", "Labelling"),
-    ("operator_pages.show_characters", "Characters"),
+    ("character_pages.show_characters", "Characters"),
     ("model_pages.show_models", "Models"),
 )
 """Endpoints, and what they are called; those that do not exist are left out."""
@@ -57,8 +57,8 @@ class SessionUser(UserMixin):
         return self.token
 
 
-def set_up_operator_pages(app: APIFlask) -> None:
-    """Add the pages, the guard, and what they need of Flask-Login and Flask-WTF to an application.
+def set_up_guard(app: APIFlask) -> None:
+    """Add the guard, and what it needs of Flask-Login and Flask-WTF, to an application.
 
     Raises:
         BadInputError: the configured secret key is weak.
@@ -75,7 +75,6 @@ def set_up_operator_pages(app: APIFlask) -> None:
     # cookie, which there is none of here.
     app.login_manager = manager  # type: ignore[attr-defined]
     manager.user_loader(_load_user)
-    app.register_blueprint(blueprint)
 
 
 def find_accounts() -> AccountStore:

@@ -89,7 +89,7 @@ export class Inbox {
     const guess = best && face.confirmed.kind !== "new" ? `${this.state.nameOf(best[0]).name}?` : "";
     const name = face.label === null ? guess : this.state.nameOf(face.label).name;
     part(tile, ".tile-name").textContent = name;
-    const words = { open: "", saving: "saving…", saved: "saved ✓", changed: face.note }[mark];
+    const words = { open: "", saving: "unsaved", saved: "saved ✓", changed: face.note }[mark];
     part(tile, ".tile-state").textContent = words;
     const share = best && face.label === null && guess ? `, ${sayPercent(best[1])}` : "";
     tile.setAttribute("aria-label", `Face ${this.state.order.indexOf(id) + 1}. ${name}${share} ${words}`);

@@ -9,7 +9,7 @@ import { ConnectionError, ServerError, describeError } from "./api.js";
 /** @typedef {import("./label-state.js").Action} Action */
 /** @typedef {import("./label-state.js").FaceJson} FaceJson */
 /** @typedef {{action: string, faces: FaceJson[], characters: import("./label-counts.js").Count[], names: Record<string, import("./label-state.js").Name>}} Answer */
-/** @typedef {{text: string, login: boolean}} Trouble */
+/** @typedef {{text: string, login: boolean, stuck: boolean}} Trouble stuck: it may never pass */
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
@@ -22,6 +22,7 @@ export class ActionQueue extends EventTarget {
   #actions = [];
   #running = false;
   #nudge = () => {};
+  #givesUp = false;
   /** @type {Trouble | null} */
   trouble = null;
 
@@ -67,6 +68,12 @@ export class ActionQueue extends EventTarget {
     void this.#run();
   }
 
+  /** Send the first action no more; the operator sees that it was not done. */
+  giveUp() {
+    this.#givesUp = true;
+    this.nudge();
+  }
+
   async #run() {
     if (this.#running) return;
     this.#running = true;
@@ -87,6 +94,11 @@ export class ActionQueue extends EventTarget {
           this.#tell();
           await this.#pause(wait);
           wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+          if (this.#givesUp && error instanceof ServerError) {
+            this.#forget(action);
+            this.refused(action, error);
+          }
+          this.#givesUp = false;
         }
       }
       this.#tell();
@@ -141,5 +153,6 @@ export class ActionQueue extends EventTarget {
 function explain(error) {
   const login = error instanceof ServerError && [401, 403].includes(error.status);
   const text = error instanceof ConnectionError || !login ? describeError(error) : "Your session has ended.";
-  return { text, login };
+  const stuck = error instanceof ServerError && [500, 507].includes(error.status);
+  return { text, login, stuck };
 }

@@ -83,10 +83,10 @@ export class LabelState extends EventTarget {
 
   /** The look-alikes of the current face, itself included, that have no label. */
   get group() {
-    const group = this.current?.confirmed.group;
+    const { group, kind } = this.current?.confirmed ?? { group: "", kind: "" };
     const alike = (/** @type {string} */ id) => {
       const face = this.faces.get(id);
-      return face?.label === null && face.confirmed.group === group;
+      return face?.label === null && face.confirmed.group === group && face.confirmed.kind === kind;
     };
     return group ? this.order.filter(alike) : [];
   }

@@ -46,7 +46,10 @@ function handleConfirmed(action, answer) {
 function handleRefused(action, error) {
   state.learnNames(error.problem.names ?? {});
   const rest = state.refuse(action, error.message, error.problem.faces ?? []);
-  notice.warn(error.message);
+  const { faces = [] } = error.problem;
+  const others = [...new Set(faces.map((/** @type {import("./label-state.js").FaceJson} */ { operator }) => operator))].filter(Boolean);
+  const which = faces.length === 1 ? "A face was" : `${faces.length} faces were`;
+  notice.warn(others.length > 0 ? `${which} labelled by ${others.join(", ")} meanwhile. That stays.` : error.message);
   if (rest.length > 0 && action.kind === "label") decide(rest, action.label);
 }
 
@@ -166,7 +169,12 @@ queue.addEventListener("change", () => {
   saved.dataset.state = queue.trouble ? "trouble" : waiting > 0 ? "saving" : "saved";
   if (queue.trouble) saved.textContent = `${waiting} not saved`;
   else saved.textContent = waiting > 0 ? `Saving ${waiting}…` : "All saved";
-  notice.showTrouble(queue.trouble, waiting, () => queue.nudge());
+  notice.showTrouble(
+    queue.trouble,
+    waiting,
+    () => queue.nudge(),
+    () => queue.giveUp(),
+  );
   drawSoon();
 });
 

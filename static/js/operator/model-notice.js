@@ -11,6 +11,7 @@ const ASK_EVERY_MS = 700;
 
 export class ModelNotice {
   #act = () => {};
+  #giveUp = () => {};
   #troubled = false;
 
   /** @param {() => void | Promise<void>} reload what is done when the model has looked */
@@ -21,7 +22,9 @@ export class ModelNotice {
     this.progress = byId("label-progress", HTMLProgressElement);
     this.button = byId("label-notice-action", HTMLButtonElement);
     this.login = byId("label-login", HTMLElement);
+    this.other = byId("label-give-up", HTMLButtonElement);
     this.button.addEventListener("click", () => this.#act());
+    this.other.addEventListener("click", () => this.#giveUp());
     byId("label-ask", HTMLButtonElement).addEventListener("click", () => void this.start());
   }
 
@@ -42,18 +45,20 @@ export class ModelNotice {
 
   /** Say what went wrong. @param {string} text @param {() => void} [again] */
   warn(text, again) {
-    this.#say(text, "error", again ? "Try again" : "", again);
+    this.#say(text, "error", again ? "Try again" : "Close", again ?? (() => this.#hide()));
   }
 
   /**
    * @param {import("./label-queue.js").Trouble | null} trouble @param {number} waiting
-   * @param {() => void} nudge
+   * @param {() => void} nudge @param {() => void} giveUp
    */
-  showTrouble(trouble, waiting, nudge) {
+  showTrouble(trouble, waiting, nudge, giveUp) {
     if (trouble) {
       const kept = waiting === 1 ? "One action is kept here and will be sent." : `${waiting} actions are kept here and will be sent.`;
       this.#say(`${trouble.text} ${kept}`, "error", "Send now", nudge);
       this.login.hidden = !trouble.login;
+      this.other.hidden = !trouble.stuck;
+      this.#giveUp = giveUp;
       this.#troubled = true;
     } else if (this.#troubled) {
       this.#hide();
@@ -98,6 +103,7 @@ export class ModelNotice {
     if (this.text.textContent !== text) this.text.textContent = text;
     this.progress.hidden = true;
     this.login.hidden = true;
+    this.other.hidden = true;
     this.button.hidden = !action;
     this.button.textContent = action;
     this.#act = act;

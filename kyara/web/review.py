@@ -1,0 +1,105 @@
+"""What the pages about reports share: the desk, the names, and the features of crops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+from apiflask import APIFlask
+from flask import current_app
+
+from classification import Classifier
+from kyara.errors import BundleError, KyaraError
+from kyara.reports import Report, ReportStore
+from kyara.reviewing import KnownNames, ReviewDesk
+from kyara.reviewing.dataset_names import count_faces, read_new_characters
+from kyara.reviewing.placement import read_pixels
+from kyara.reviewing.vote import is_vote_on, take_votes
+from kyara.web.api import find_model
+
+KEPT_FEATURES = 5_000
+"""Crops whose features are kept in memory: 2 kB each."""
+
+_log = logging.getLogger(__name__)
+
+
+class FeatureCache:
+    """Features of reported crops, so that a page of the queue runs the network once."""
+
+    def __init__(self, store: ReportStore) -> None:
+        """Start empty."""
+        self._store = store
+        self._kept: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def extract(self, classifier: Classifier, report: Report) -> np.ndarray:
+        """Return `float32 (features,)` of a report's crop.
+
+        Raises:
+            KyaraError: its picture is gone or damaged.
+        """
+        key = (classifier.backbone.fingerprint, report.pixels_sha256 or report.id)
+        with self._turn:
+            if (known := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
+                return known
+        features: np.ndarray = classifier.backbone.extract([read_pixels(self._store, report)])[0]
+        with self._turn:
+            self._kept[key] = features
+            while len(self._kept) > KEPT_FEATURES:
+                self._kept.popitem(last=False)
+        return features
+
+
+def set_up_review(app: APIFlask) -> None:
+    """Open the desk of an application, and bring its dataset into step with the reports."""
+    store: ReportStore = app.extensions["kyara_reports"]
+    dataset = Path(app.config["DATASET_FOLDER"])
+    try:
+        app.extensions["kyara_desk"] = ReviewDesk(store, dataset, find_names)
+    except KyaraError as error:
+        _log.error("The dataset is not in step with the accepted reports: %s", error)
+        app.extensions["kyara_desk"] = ReviewDesk(store, dataset, find_names, check=False)
+    app.extensions["kyara_report_features"] = FeatureCache(store)
+
+
+def find_desk() -> ReviewDesk:
+    """Return this application's desk."""
+    return current_app.extensions["kyara_desk"]
+
+
+def find_classifier() -> Classifier | None:
+    """Return a view of the model that serves at this moment, None while none does."""
+    try:
+        return find_model().classifier.frozen()
+    except BundleError:
+        return None
+
+
+def find_names() -> KnownNames:
+    """Return whom a report may be accepted as: the model's characters and the dataset's."""
+    classifier = find_classifier()
+    dataset = Path(current_app.config["DATASET_FOLDER"])
+    characters = [*(classifier.characters if classifier else ()), *read_new_characters(dataset)]
+    return KnownNames.of(characters, count_faces(dataset))
+
+
+def vote_is_on() -> bool:
+    """Tell whether the vote decides."""
+    return is_vote_on(find_desk().store, bool(current_app.config["REPORT_VOTE"]))
+
+
+def let_visitors_vote(report: Report) -> None:
+    """Take the vote on the picture of a report that was just sent; a trouble is logged, not told."""
+    if report.count < 1 or report.pixels_sha256 is None or not vote_is_on():
+        return
+    classifier = find_classifier()
+    if classifier is None:
+        return
+    try:
+        take_votes(find_desk(), classifier, [report.pixels_sha256])
+    except KyaraError as error:
+        _log.warning("The vote on report %s was not taken: %s", report.id, error)
