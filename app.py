@@ -24,14 +24,15 @@ from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import kyara
-from classification import Classifier
 from kyara.accounts.tables import INSTANCE_FOLDER
-from kyara.errors import BadInputError, BundleError, BusyError, KyaraError, UnauthorizedError
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, find_serving
+from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
+from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
+from kyara.web.model_watch import ModelWatch
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
+from kyara.web.operator_pages.models import set_up_models
 from kyara.web.schemas import ProblemOut
 
 ROOT = Path(__file__).resolve().parent
@@ -47,6 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
     "TRUSTED_PROXIES": 0,
     "MAX_QUEUED": 6,
     "DATASET_FOLDER": str(ROOT / "dataset"),
+    "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
     "REPORT_VOTE": False,
@@ -97,6 +99,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.register_blueprint(operator.blueprint)
     set_up_operator_pages(app)
     set_up_labelling(app)
+    set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.jinja_env.globals["csp_nonce"] = _csp_nonce
@@ -112,14 +115,13 @@ def choose_max_age(filename: str | None) -> int | None:
 
 
 def _load_model(app: APIFlask) -> api.ModelQueue:
-    places = app.config["MAX_QUEUED"]
     folder = Path(app.config["MODEL_FOLDER"])
     taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
-    try:
-        return api.ModelQueue(Classifier(find_serving(folder), taught=taught), "", places)
-    except BundleError as error:
-        logger.error("%s", error)
-        return api.ModelQueue(None, str(error), places)
+    queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
+    watch = ModelWatch(queue, folder, taught)
+    queue.on_use = watch.start  # again in a worker that was forked off
+    watch.start()
+    return queue
 
 
 def _csp_nonce() -> str:

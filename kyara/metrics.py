@@ -6,6 +6,7 @@ for one label of several. What is accepted is always `value >= threshold`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -314,3 +315,18 @@ def measure_interval(hits: int, count: int, z: float = 1.96) -> tuple[float, flo
     centre = (rate + weight / 2) / (1 + weight)
     half = z * np.sqrt(rate * (1 - rate) / count + weight / (4 * count)) / (1 + weight)
     return float(max(centre - half, 0)), float(min(centre + half, 1))
+
+
+def measure_sign_test(lost: int, won: int) -> float:
+    """Return the chance of at least so many losses among the changes if losses were a coin's toss.
+
+    The exact one-sided form of McNemar's test for the same pictures asked twice.
+
+    Args:
+        lost: pictures that were right and are wrong now.
+        won: pictures that were wrong and are right now.
+
+    Source: McNemar 1947, https://doi.org/10.1007/BF02295996
+    """
+    changes = lost + won
+    return sum(math.comb(changes, count) for count in range(lost, changes + 1)) / 2**changes

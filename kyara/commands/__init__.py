@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 
 import kyara
+from kyara.commands.collect import collect
 from kyara.commands.dataset import dataset
 from kyara.commands.evaluate import evaluate
 from kyara.commands.explain import explain
 from kyara.commands.identify import identify
 from kyara.commands.label import label
 from kyara.commands.operator import operator
-from kyara.commands.promote import promote
+from kyara.commands.promote import promote, rollback
 from kyara.commands.reports import reports
+from kyara.commands.retrain import retrain
 from kyara.commands.teach import forget, teach
 from kyara.commands.train import train
 from kyara.errors import KyaraError
@@ -35,18 +37,20 @@ def main() -> None:
     """Who is this anime character?"""
 
 
-COMMANDS = (
+for command in (
     identify,
-    train,
-    evaluate,
-    promote,
+    explain,
     teach,
     forget,
-    explain,
-    dataset,
-    operator,
+    collect,
     label,
     reports,
-)
-for command in COMMANDS:
+    dataset,
+    train,
+    evaluate,
+    retrain,
+    promote,
+    rollback,
+    operator,
+):
     main.add_command(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from kyara.registry import MODEL_FOLDER
 if TYPE_CHECKING:
     from kyara.bundle import Bundle
     from kyara.dataset import Manifest
+    from kyara.names import Names
     from kyara.training.frozen import Frozen
     from kyara.training.plan import AnyPlan
     from kyara.training.trained import Trained
@@ -36,7 +38,7 @@ _OF_RECIPES = {
 
 
 @dataclass(frozen=True)
-class _Order:
+class TrainOrder:
     """What the command line asked for."""
 
     recipe: str
@@ -151,19 +153,37 @@ def train(
     run = run or Path("runs") / name
     if own["export_only"]:
         plan = read_plan(run, PLANS[recipe])
-    order = _Order(recipe, plan, data, run, models / name, bottlenecks, quantise, **own)
-    bundle = _make_labels(order) if recipe == "multilabel" else _make_characters(order)
+    order = TrainOrder(recipe, plan, data, run, models / name, bottlenecks, quantise, **own)
+    bundle = _make_labels(order) if recipe == "multilabel" else _read_and_make(order)
     click.echo(f"Candidate {bundle.name} (version {bundle.version}) is in {order.target}.")
 
 
-def _make_characters(order: _Order) -> Bundle:
-    from kyara.dataset import hold_out_val, read_manifests
-    from kyara.errors import BadInputError
-    from kyara.export import ExportSettings, choose_faces, export_bundle
+def _read_and_make(order: TrainOrder) -> Bundle:
+    from kyara.dataset import read_manifests
     from kyara.names import Names, read_names
 
     names = read_names(order.names) if order.names else Names()
-    whole = read_manifests(order.data, names.same_as)
+    return make_characters(order, read_manifests(order.data, names.same_as), names)
+
+
+def make_characters(
+    order: TrainOrder, whole: Manifest, names: Names, more: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Train and export a bundle that names one character a face.
+
+    Args:
+        order: what to do.
+        whole: the data.
+        names: of its labels.
+        more: what else the bundle's provenance says.
+
+    Raises:
+        KyaraError: the data or the run does not fit.
+    """
+    from kyara.dataset import hold_out_val
+    from kyara.errors import BadInputError
+    from kyara.export import ExportSettings, choose_faces, export_bundle
+
     manifest = hold_out_val(whole)
     strange = set(order.leave_out) - {face.work for face in manifest.faces if face.work}
     if strange:
@@ -178,6 +198,7 @@ def _make_characters(order: _Order) -> Bundle:
     click.echo(f"{characters} characters; faces: {counts['train']} train, {counts['val']} val.")
     trained, made_from = _TRAINERS[order.recipe](order, shown)
     provenance = {
+        **(more or {}),
         **_describe(order),
         **made_from,
         "dataset_sha256": whole.digest(),
@@ -199,7 +220,7 @@ def _make_characters(order: _Order) -> Bundle:
         )
 
 
-def _finetune(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+def _finetune(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
     from kyara.bundle import BACKBONE_FILE
     from kyara.training.checkpoints import find_checkpoint, read_history
     from kyara.training.finetune import finish_embedding, load_embedding, train_embedding
@@ -221,7 +242,7 @@ def _finetune(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any
     return finish_embedding(model, plan, labels, quantise=order.quantise), made_from
 
 
-def _train_head(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+def _train_head(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
     from kyara.training.frozen_head import train_head
     from kyara.training.plan import LayerPlan
 
@@ -235,7 +256,7 @@ def _train_head(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, A
     return trained, _describe_frozen(order, frozen)
 
 
-def _train_cnn(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+def _train_cnn(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
     from kyara.training.plan import CnnPlan
     from kyara.training.small_cnn import train_small_cnn
 
@@ -246,7 +267,7 @@ def _train_cnn(order: _Order, manifest: Manifest) -> tuple[Trained, dict[str, An
 _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn}
 
 
-def _make_labels(order: _Order) -> Bundle:
+def _make_labels(order: TrainOrder) -> Bundle:
     from kyara.errors import BadInputError
     from kyara.export import export_labels
     from kyara.tagged import read_tagged
@@ -272,7 +293,7 @@ def _make_labels(order: _Order) -> Bundle:
     return export_labels(trained, held_out, data, order.target, provenance=provenance)
 
 
-def _open_frozen(order: _Order) -> Frozen:
+def _open_frozen(order: TrainOrder) -> Frozen:
     from kyara.registry import find_serving
     from kyara.training.frozen import open_frozen
 
@@ -280,13 +301,13 @@ def _open_frozen(order: _Order) -> Frozen:
     return open_frozen(source, order.plan.input_px, order.run, quantise=order.quantise)
 
 
-def _describe_frozen(order: _Order, frozen: Frozen) -> dict[str, Any]:
+def _describe_frozen(order: TrainOrder, frozen: Frozen) -> dict[str, Any]:
     source = order.features or "the bundle that served"
     name = source if "://" in source else Path(source).name
     return {"features": name, "features_sha256": hashlib.sha256(frozen.backbone).hexdigest()}
 
 
-def _describe(order: _Order) -> dict[str, Any]:
+def _describe(order: TrainOrder) -> dict[str, Any]:
     return {
         "kyara": kyara.__version__,
         "recipe": order.recipe,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,17 +34,37 @@ class ModelQueue:
         self._classifier = classifier
         self._reason = reason
         self._places = threading.BoundedSemaphore(places)
+        self.on_use: Callable[[], None] = lambda: None
+        """Called whenever somebody asks for the model; must be quick."""
 
     @property
     def classifier(self) -> Classifier:
-        """The model that serves.
+        """The model that serves; take it once for everything that must be of one model.
 
         Raises:
             BundleError: none does.
         """
-        if self._classifier is None:
+        self.on_use()
+        classifier = self._classifier
+        if classifier is None:
             raise BundleError(self._reason)
-        return self._classifier
+        return classifier
+
+    def serve(self, classifier: Classifier) -> None:
+        """Put another model in the place of the one that serves; whoever uses that one keeps it."""
+        self._classifier = classifier
+
+    def serves(self, name: str, version: str) -> bool:
+        """Tell whether this bundle is the one that serves."""
+        classifier = self._classifier
+        return classifier is not None and (name, version) == (
+            classifier.bundle.name,
+            classifier.bundle.version,
+        )
+
+    def complain(self, reason: str) -> None:
+        """Say why there is no model; one that serves goes on."""
+        self._reason = reason
 
     @contextmanager
     def place(self) -> Iterator[Classifier]:
