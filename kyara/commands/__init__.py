@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import kyara
+from kyara.commands.collect import collect
 from kyara.commands.dataset import dataset
 from kyara.commands.evaluate import evaluate
 from kyara.commands.explain import explain
@@ -34,5 +35,17 @@ def main() -> None:
     """Who is this anime character?"""
 
 
-for command in (identify, train, evaluate, promote, teach, forget, explain, dataset, operator, label):
+for command in (
+    collect,
+    identify,
+    train,
+    evaluate,
+    promote,
+    teach,
+    forget,
+    explain,
+    dataset,
+    operator,
+    label,
+):
     main.add_command(command)
