@@ -83,7 +83,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which frames of a video are wanted. Without either, every frame is.
+    """Which frames of a video are wanted: those of either kind, and without both every frame.
 
     Attributes:
         every_s: the first frame, and then one every so many seconds.
@@ -153,7 +153,7 @@ def read_frames(path: Path, sampling: Sampling | None = None, *, first: int = 0)
                 wanted = True
                 due = (time // every + 1) * every
             if scenes is not None:
-                wanted = scenes.starts(frame) or number == 0
+                wanted = scenes.starts(frame) or wanted or number == 0
             if wanted and number >= first:
                 yield _make_frame(
                     number, float(time), frame, _show_size(frame, stream), sampling.longest_px
