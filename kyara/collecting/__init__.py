@@ -2,7 +2,8 @@
 
     sources.py    what is named on the command line → files
     settings.py   what is wanted of them
-    finding.py    a frame → faces, by the cascade or by animeface-2009
+    finding.py    a frame → faces, by the cascade
+    animeface.py  a frame → faces, by animeface-2009 in a process of its own
     memory.py     faces of neighbouring frames that look the same
     inbox.py      the inbox on disk: faces, manifest, how far each source is
     running.py    one source from where it was left to its end

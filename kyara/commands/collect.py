@@ -125,9 +125,14 @@ def collect(
 
 @contextmanager
 def _open_detector(settings: Settings) -> Iterator[Detect]:
+    from kyara.collecting.animeface import open_animeface
     from kyara.collecting.finding import use_cascade
 
-    yield use_cascade(settings.level)
+    if settings.detector == "cascade":
+        yield use_cascade(settings.level)
+        return
+    with open_animeface(settings.threshold, lambda text: click.echo(text, err=True)) as detect:
+        yield detect
 
 
 def _collect_all(
