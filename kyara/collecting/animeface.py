@@ -16,6 +16,7 @@ import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -105,7 +106,7 @@ def check_known_faces(detect: Detect) -> None:
     """
     if not KNOWN_FACES.is_file():
         raise KyaraError(
-            f"animeface-2009 is tested with a drawing that is missing: {KNOWN_FACES}; `make run` installs it."
+            f"No drawing to test animeface-2009 with: {KNOWN_FACES} is missing; `make run` installs it."
         )
     with Image.fromarray(read_image(KNOWN_FACES)) as image:
         image.thumbnail((_KNOWN_PX, _KNOWN_PX))
@@ -131,7 +132,7 @@ def _ask(
         line = process.stdout.readline()
     except OSError as error:
         raise KyaraError("animeface-2009 has ended unexpectedly; the same command goes on.") from error
-    answer = json.loads(line) if line else {"error": "it has ended unexpectedly"}
+    answer: dict[str, Any] = json.loads(line) if line else {"error": "it has ended unexpectedly"}
     if "error" in answer:
         raise KyaraError(f"animeface-2009 failed: {answer['error']}.")
     faces = [face for face in answer["faces"] if face["likelihood"] >= threshold]
@@ -140,7 +141,7 @@ def _ask(
     return sorted(found, key=lambda f: (-f[0].width * f[0].height, f[0].y, f[0].x))
 
 
-def _cut(face: dict[str, int], shape: tuple[int, ...]) -> Box:
+def _cut(face: dict[str, Any], shape: tuple[int, ...]) -> Box:
     left, top = max(0, face["x"]), max(0, face["y"])
     right, bottom = min(shape[1], face["x"] + face["width"]), min(shape[0], face["y"] + face["height"])
     return Box(left, top, right - left, bottom - top)

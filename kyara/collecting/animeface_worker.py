@@ -15,8 +15,11 @@ def main() -> None:
     """Answer until the input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else is printed must not be taken for an answer
-    import animeface  # pyright: ignore[reportMissingImports]
+    from importlib import import_module
+
     from PIL import Image
+
+    animeface = import_module("animeface")  # not the module of this name beside this file
 
     for line in sys.stdin:
         try:
