@@ -34,6 +34,10 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	@bash scripts/install_chromium.sh
 	@touch $@
 
+.venv/animeface/stamp: requirements-animeface.txt .venv/dev.stamp
+	$(BIN)/python -c 'from kyara.collecting.animeface import prepare_environment; prepare_environment(print)'
+	@touch $@
+
 run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
 	exec $(BIN)/gunicorn
 
@@ -45,7 +49,7 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
 
-test: lint .venv/chromium.stamp  ## set up, then all checks and tests, browser included
+test: lint .venv/chromium.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
 
 bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model

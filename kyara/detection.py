@@ -226,15 +226,22 @@ def choose_boxes(
     Returns:
         The largest area first, equal ones from top to bottom, left to right.
     """
+    return [box for box, _ in choose_voted_boxes(candidates, width, height, settings, level)]
+
+
+def choose_voted_boxes(
+    candidates: list[Candidate], width: int, height: int, settings: DetectorSettings, level: Level
+) -> list[tuple[Box, int]]:
+    """As `choose_boxes`, each box with the number of windows that agree on it."""
     merged = [
         candidate
         for candidate in merge_candidates(candidates, settings)
         if candidate.votes >= level.votes and 0 <= candidate.x < width and 0 <= candidate.y < height
     ]
     merged.sort(key=lambda c: (-c.votes, c.rank, c.y, c.x))
-    boxes = [_cut_to_picture(candidate, width, height) for candidate in merged]
-    boxes = [box for box in boxes if min(box.width, box.height) >= settings.min_box_px]
-    return sorted(boxes[: settings.max_boxes], key=lambda box: (-box.width * box.height, box.y, box.x))
+    boxes = [(_cut_to_picture(candidate, width, height), candidate.votes) for candidate in merged]
+    boxes = [(box, votes) for box, votes in boxes if min(box.width, box.height) >= settings.min_box_px]
+    return sorted(boxes[: settings.max_boxes], key=lambda b: (-b[0].width * b[0].height, b[0].y, b[0].x))
 
 
 def _is_same_face(a: Candidate, b: Candidate, settings: DetectorSettings) -> bool:

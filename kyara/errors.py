@@ -97,6 +97,20 @@ class BrokenImageError(KyaraError):
     title = "Broken image"
 
 
+class UnsupportedVideoError(KyaraError):
+    """The file is not a video, or an animation, that Kyara reads."""
+
+    status = 415
+    title = "Unsupported video"
+
+
+class BrokenVideoError(KyaraError):
+    """The file is a video that is damaged or cut short."""
+
+    status = 422
+    title = "Broken video"
+
+
 class StorageFullError(KyaraError):
     """A disk quota, or the disk itself, is full."""
 

@@ -22,7 +22,7 @@ from kyara.detection import (
     DetectorSettings,
     Level,
     View,
-    choose_boxes,
+    choose_voted_boxes,
     load_settings,
     map_back,
     plan_views,
@@ -56,6 +56,11 @@ def propose_faces(pixels: np.ndarray, *, level: int | None = None) -> list[Box]:
         >>> propose_faces(np.full((90, 160, 3), 255, np.uint8))
         []
     """
+    return [box for box, _ in propose_voted_faces(pixels, level=level)]
+
+
+def propose_voted_faces(pixels: np.ndarray, *, level: int | None = None) -> list[tuple[Box, int]]:
+    """As `propose_faces`, each box with the number of windows that agree on it."""
     settings = load_settings()
     index = settings.default_level if level is None else level
     if not 0 <= index < len(settings.levels):
@@ -72,7 +77,7 @@ def propose_faces(pixels: np.ndarray, *, level: int | None = None) -> list[Box]:
         for rank, view in enumerate(plan_views(width, height, settings, chosen))
         for candidate in _search_view(grey, view, rank, settings, chosen)
     ]
-    return choose_boxes(found, width, height, settings, chosen)
+    return choose_voted_boxes(found, width, height, settings, chosen)
 
 
 def _search_view(

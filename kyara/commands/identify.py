@@ -1,4 +1,4 @@
-"""`identify`: who is in these pictures?"""
+"""`identify`: who is in these pictures, or in this video?"""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from typing import Any
 
 import click
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from classification import Classifier
 from kyara.answers import FaceAnswers
 from kyara.bundle import LANGUAGES
+from kyara.commands.identify_video import identify_video, is_video
+from kyara.drawing import BoxLabel, draw_labels
 from kyara.errors import BadInputError, KyaraError
 from kyara.images import Box, crop_pixels, list_pictures, read_image
-
-KNOWN_COLOUR = "#0a7d5a"
-UNKNOWN_COLOUR = "#8a5a00"
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,29 @@ class IdentifiedImage:
 @click.option("--csv", "as_csv", is_flag=True, help="Print one CSV row an answer.")
 @click.option(
     "--annotate",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     metavar="OUT",
-    help="Write each picture with boxes and names into this folder, as PNG.",
+    help="Draw boxes and names: a folder for pictures (PNG); OUT.mp4 or OUT.webm for a video.",
 )
 @click.option("--whole", is_flag=True, help="Take each picture as one face crop.")
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 50), help="Answers a face."
 )
 @click.option("--level", type=int, help="Strictness of the face detector, from 0 (fewest faces).")
+@click.option(
+    "--every",
+    "every_s",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0.02),
+    help="Of a video: seconds between the frames that are looked at.",
+)
+@click.option(
+    "--webvtt",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.vtt",
+    help="Of a video: write who appears when as subtitles.",
+)
 @click.option(
     "--model", type=click.Path(path_type=Path), help="A bundle's folder; by default what serves."
 )
@@ -66,15 +79,40 @@ def identify(
     whole: bool,
     top_k: int,
     level: int | None,
+    every_s: float,
+    webvtt: Path | None,
     model: Path | None,
     language: str,
 ) -> None:
-    """Say who is in each of IMAGES: picture files, or folders of them.
+    """Say who is in each of IMAGES: picture files, or folders of them; or who appears when in one video.
+
+    An animation (GIF) that is named itself is a video; in a folder its first frame counts.
 
     A picture that cannot be read is reported on stderr and the rest goes on; the exit status is 1 then.
     """
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
+    videos = [] if whole else [path for path in images if is_video(path)]
+    if videos:
+        if len(images) != 1:
+            raise click.UsageError("Give one video at a time, or pictures.")
+        identify_video(
+            videos[0],
+            Classifier(model),
+            every_s=every_s,
+            level=level,
+            top_k=top_k,
+            language=language,
+            annotate=annotate,
+            webvtt=webvtt,
+            as_json=as_json,
+            as_csv=as_csv,
+        )
+        return
+    if webvtt is not None:
+        raise click.UsageError("--webvtt is for a video.")
+    if annotate is not None and annotate.is_file():
+        raise click.UsageError(f"--annotate takes a folder for pictures; {annotate} is a file.")
     sources = _list_sources(images)
     classifier = Classifier(model)
     found: list[IdentifiedImage] = []
@@ -85,7 +123,7 @@ def identify(
             try:
                 image = identify_image(source, classifier, whole=whole, level=level, top_k=top_k)
                 if annotate is not None:
-                    _write_annotated(image, annotate)
+                    _write_annotated(image, annotate, language)
             except KyaraError as error:
                 click.echo(f"kyara: {source}: {error}", err=True)
                 failed = True
@@ -208,27 +246,18 @@ def _format_text(image: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write_annotated(image: IdentifiedImage, folder: Path) -> None:
-    """Draw boxes and English names; Pillow's own font has no Chinese or Japanese."""
+def _write_annotated(image: IdentifiedImage, folder: Path, language: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    canvas = Image.fromarray(image.pixels)
-    pen = ImageDraw.Draw(canvas)
-    size = max(12, min(canvas.size) // 40)
-    font = ImageFont.load_default(size)
+    labels = []
     for box, face in image.faces:
-        text, colour = "unknown", UNKNOWN_COLOUR
-        if face.verdict == "known":
-            best, colour = face.answers[0], KNOWN_COLOUR
-            text = f"{best.character.name_in('en')} {best.confidence:.0%}"
-        pen.rectangle(
-            (box.x, box.y, box.x + box.width, box.y + box.height), outline=colour, width=size // 5
-        )
-        corner = (box.x, max(0, box.y - size * 1.4))
-        pen.rectangle(pen.textbbox(corner, text, font=font), fill=colour)
-        pen.text(corner, text, fill="white", font=font)
+        known = face.verdict == "known"
+        text = "unknown"
+        if known:
+            text = f"{face.answers[0].character.name_in(language)} {face.answers[0].confidence:.0%}"
+        labels.append(BoxLabel(box, text, known))
     target = folder / f"{image.source.stem}.png"
     number = 1
     while target.exists():
         number += 1
         target = folder / f"{image.source.stem}-{number}.png"
-    canvas.save(target)
+    Image.fromarray(draw_labels(image.pixels, labels, language)).save(target)

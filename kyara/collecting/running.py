@@ -1,0 +1,134 @@
+"""One source, from where an earlier run left it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kyara.bundle import hash_file
+from kyara.collecting.finding import Detect, find_faces, scale_box
+from kyara.collecting.inbox import CollectedFace, Inbox, name_collected
+from kyara.collecting.memory import Memory, Seen
+from kyara.collecting.settings import Settings
+from kyara.collecting.sources import read_source
+from kyara.errors import BadInputError
+from kyara.images import crop_pixels, encode_png
+from kyara.video import Frame
+
+Progress = Callable[[float], None]
+"""Called with the time in seconds up to which a source is done."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a source gave, all runs together.
+
+    Attributes:
+        frames: that were looked at.
+        with_faces: frames in which there was a face, be it a near-duplicate.
+        found: faces in them.
+        kept: faces, and parts of frames, that are no near-duplicates.
+        next_frame: the first frame that was not looked at.
+        done: whether the source was read to its end.
+    """
+
+    frames: int = 0
+    with_faces: int = 0
+    found: int = 0
+    kept: int = 0
+    next_frame: int = 0
+    done: bool = False
+
+
+def collect_source(
+    source: Path,
+    inbox: Inbox,
+    settings: Settings,
+    detect: Detect,
+    progress: Progress = lambda time_s: None,
+) -> Tally:
+    """Collect the faces of one source, or the rest of them.
+
+    Args:
+        source: a video, an animation or a picture.
+        inbox: where to.
+        settings: what is wanted.
+        detect: finds bare faces.
+        progress: called after each frame.
+
+    Raises:
+        KyaraError: the source cannot be read, or is damaged; what it gave until then is kept.
+    """
+    try:
+        digest = hash_file(source)
+    except OSError as error:
+        raise BadInputError(f"Cannot read {source}: {error.strerror or error}.") from error
+    tally, memory = _resume(inbox.read_progress(digest, settings.key), settings)
+    if tally.done:
+        return tally
+    for frame in read_source(source, settings.sampling, tally.next_frame):
+        faces, tally = _look_at(frame, tally, memory, settings, detect, str(source), digest)
+        inbox.add(faces)
+        inbox.write_progress(digest, settings.key, _note(source, tally, memory))
+        progress(frame.time_s)
+    tally = replace(tally, done=True)
+    inbox.write_progress(digest, settings.key, _note(source, tally, memory))
+    return tally
+
+
+def read_tally(source: Path, inbox: Inbox, settings: Settings) -> Tally:
+    """Return what a source has given so far, all runs together."""
+    try:
+        return _resume(inbox.read_progress(hash_file(source), settings.key), settings)[0]
+    except OSError:
+        return Tally()
+
+
+def _look_at(
+    frame: Frame,
+    tally: Tally,
+    memory: Memory,
+    settings: Settings,
+    detect: Detect,
+    source: str,
+    digest: str,
+) -> tuple[list[CollectedFace], Tally]:
+    found = find_faces(frame.pixels, settings, detect)
+    kept = []
+    for one in found:
+        pixels = crop_pixels(frame.pixels, one.box)
+        if not memory.is_new(pixels, one.detector, tally.frames):
+            continue
+        box = scale_box(one.box, frame.scale)
+        name = name_collected(digest, frame.number, box)
+        data = encode_png(pixels)
+        kept.append(
+            CollectedFace(
+                name, data, source, digest, frame.time_s, frame.number, box, one.detector, one.score
+            )
+        )
+    faces = sum(one.score is not None for one in found)
+    return kept, Tally(
+        frames=tally.frames + 1,
+        with_faces=tally.with_faces + (faces > 0),
+        found=tally.found + faces,
+        kept=tally.kept + len(kept),
+        next_frame=frame.number + 1,
+    )
+
+
+def _note(source: Path, tally: Tally, memory: Memory) -> dict[str, Any]:
+    seen = [] if tally.done else [face.to_json() for face in memory.seen]
+    return {"source": source.name, "tally": asdict(tally), "seen": seen}
+
+
+def _resume(note: Any, settings: Settings) -> tuple[Tally, Memory]:
+    """Return where an earlier run was; the start, where its note cannot be read."""
+    try:
+        tally = Tally(**note["tally"])
+        seen = [Seen.from_json(data) for data in note["seen"]]
+    except (KeyError, TypeError, ValueError):
+        return Tally(), Memory(settings.near_bits)
+    return tally, Memory(settings.near_bits, seen)

@@ -1,0 +1,79 @@
+"""animeface-2009 behind its process. `make test` installs it; no test does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from command_line import run_kyara
+from videos import EXAMPLE, read_example
+
+from kyara.collecting import animeface
+from kyara.collecting.animeface import check_known_faces, open_animeface
+from kyara.errors import KyaraError
+from kyara.images import Box
+
+needs_animeface = pytest.mark.skipif(
+    not (animeface.ENVIRONMENT / "stamp").is_file(),
+    reason="animeface-2009 is not installed: `make .venv/animeface/stamp` does it",
+)
+
+
+@needs_animeface
+def test_animeface_finds_the_three_faces_of_the_example():
+    pixels = read_example(560)
+    with open_animeface(0.7) as detect:
+        found = detect(pixels)
+        assert detect(np.full((90, 160, 3), 255, np.uint8)) == []
+        assert detect(pixels) == found
+    assert len(found) == 3
+    assert all(score >= 0.7 for _, score in found)
+    areas = [box.width * box.height for box, _ in found]
+    assert areas == sorted(areas, reverse=True)
+
+
+@needs_animeface
+def test_collect_takes_animeface_with_its_margin(tmp_path):
+    inbox = tmp_path / "inbox"
+    run_kyara("collect", EXAMPLE, "--out", inbox, "--detector", "animeface-2009", "--longest", "560")
+    entries = [json.loads(line) for line in (inbox / "manifest.jsonl").read_text().splitlines()]
+    assert [entry["detector"] for entry in entries] == ["animeface-2009"] * 3
+    assert all(0.7 <= entry["score"] <= 1 for entry in entries)
+    with open_animeface(0.7) as detect:
+        bare = max(box.width for box, _ in detect(read_example(560)))
+    scale = 1390 / 560
+    assert max(entry["box"]["width"] for entry in entries) == pytest.approx(bare * 1.6 * scale, rel=0.1)
+
+
+def test_a_detector_that_finds_nothing_fails_the_self_test():
+    with pytest.raises(KyaraError, match=r"fails its self-test.*Pillow 12"):
+        check_known_faces(lambda pixels: [])
+    check_known_faces(lambda pixels: [(Box(0, 0, 9, 9), 1.0)])
+
+
+def test_a_worker_that_cannot_start_is_one_clear_sentence(monkeypatch):
+    """The environment of the tests has no animeface."""
+    from pathlib import Path
+
+    monkeypatch.setattr(animeface, "prepare_environment", lambda tell: Path(sys.executable))
+    with pytest.raises(KyaraError, match=r"animeface-2009 (failed: it )?has ended unexpectedly"):
+        with open_animeface(0.7):
+            pass
+
+
+def test_the_worker_answers_in_json_lines_whatever_it_is_sent(tmp_path):
+    (tmp_path / "animeface.py").write_text("print('noise')\n\ndef detect(image):\n    return []\n")
+    worker = animeface._WORKER
+    done = subprocess.run(
+        [sys.executable, "-P", worker],
+        input='{"png": "bm90IGEgUE5H"}\nno json\n',
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [list(answer) for answer in answers] == [["error"], ["error"]]
