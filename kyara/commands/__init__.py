@@ -12,6 +12,7 @@ from kyara.commands.identify import identify
 from kyara.commands.label import label
 from kyara.commands.operator import operator
 from kyara.commands.promote import promote
+from kyara.commands.reports import reports
 from kyara.commands.teach import forget, teach
 from kyara.commands.train import train
 from kyara.errors import KyaraError
@@ -34,5 +35,17 @@ def main() -> None:
     """Who is this anime character?"""
 
 
-for command in (identify, train, evaluate, promote, teach, forget, explain, dataset, operator, label):
+for command in (
+    identify,
+    train,
+    evaluate,
+    promote,
+    teach,
+    forget,
+    explain,
+    dataset,
+    operator,
+    reports,
+    label,
+):
     main.add_command(command)

@@ -152,7 +152,7 @@ def note_deletion(session: Session, step: StepRow, row: ReportRow, before: Verdi
 
 
 def check_undo(session: Session, step_id: str, operator: str) -> tuple[StepRow, Sequence[ReviewRow]]:
-    """Return a step that may be taken back, with what it did.
+    """Return a step that may be taken back, with what it did; nothing where it was taken back before.
 
     Raises:
         NotFoundError: there is no such step.
@@ -166,6 +166,8 @@ def check_undo(session: Session, step_id: str, operator: str) -> tuple[StepRow, 
         raise ConflictError(f"This step is {step.operator}'s; only they can undo it.")
     if step.undoes is not None or step.action == "delete":
         raise ConflictError("An undo and a deletion cannot be undone.")
+    if step.undone_at is not None:
+        return step, []
     done = list_reviews(session, ReviewRow.step == step_id)
     for review, _ in done:
         last = _find_last_standing(session, review.report_id)

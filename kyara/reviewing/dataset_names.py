@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kyara.character import Character
 from kyara.dataset_folder import FACES_FOLDER, INDEX_FILE
-from kyara.labelling.journal import NAMES_FILE
+from kyara.labelling.naming import NAMES_FILE
 
 
 def read_new_characters(dataset: Path) -> list[Character]:

@@ -92,7 +92,7 @@ export function switchVote(on) {
   return post(`${ROOT}/vote`, { on });
 }
 
-/** @param {string} query @param {AbortSignal} signal @returns {Promise<Character[]>} */
+/** @param {string} query @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
 export async function findKnown(query, signal) {
   const parameters = new URLSearchParams({ query });
   return (await ask(`/operator/characters/search?${parameters}`, { signal })).characters;
