@@ -1,257 +1,288 @@
-"""`reports`: what visitors corrected, reviewed from the command line."""
+"""`reports`: what visitors reported, reviewed from the command line."""
 
 from __future__ import annotations
 
 import getpass
 import json
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from kyara.character import LANGUAGES
-from kyara.errors import BadInputError
+from kyara.errors import BundleError
 from kyara.registry import MODEL_FOLDER, find_serving, find_taught
-
-if TYPE_CHECKING:
-    from kyara.reports import Report
-    from kyara.reports.choosing import Choice
-    from kyara.reviewing import KnownNames, ReviewDesk
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = ("pending", "accepted", "rejected", "withdrawn", "all")
 
 
-def _options(*options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
+@dataclass(frozen=True)
+class Places:
+    """Where reports, their database, the dataset and the models are."""
 
-    return add
+    reports: Path
+    database: str | None
+    dataset: Path
+    models: Path
+    operator: str
+
+    def open_desk(self) -> Any:
+        """Return the desk of these places."""
+        from kyara.reports import ReportStore
+        from kyara.reviewing import ReviewDesk
+
+        return ReviewDesk(
+            ReportStore(self.reports, self.database or None), self.dataset, self.find_names
+        )
+
+    def find_names(self) -> Any:
+        """Return whom a report may be accepted as; without a model, whom the dataset knows."""
+        from kyara.reviewing import KnownNames
+        from kyara.reviewing.dataset_names import count_faces, read_new_characters
+
+        classifier = self.load_classifier()
+        characters = classifier.characters if classifier else ()
+        return KnownNames.of(
+            [*characters, *read_new_characters(self.dataset)], count_faces(self.dataset)
+        )
+
+    def load_classifier(self) -> Any:
+        """Return the model that serves; None where none does."""
+        from classification import Classifier
+
+        try:
+            return Classifier(find_serving(self.models), taught=find_taught(self.models)).frozen()
+        except BundleError:
+            return None
 
 
-def _folder(name: str, variable: str, default: Path, help: str) -> Any:
-    return click.option(
-        name,
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar=variable,
-        default=default,
-        show_default=f"{default.name}/",
-        help=help,
-    )
-
-
-_places = _options(
-    _folder("--folder", "KYARA_REPORT_FOLDER", ROOT / "user_report", "Where reports are kept."),
-    click.option(
-        "--database",
-        envvar="KYARA_REPORT_DATABASE_URL",
-        metavar="URL",
-        help="Their database.  [default: SQLite in that folder]",
-    ),
-    _folder("--dataset", "KYARA_DATASET_FOLDER", ROOT / "dataset", "Where accepted crops go."),
-    _folder("--models", "KYARA_MODEL_FOLDER", MODEL_FOLDER, "Who serves here may be named."),
-)
-_operator = click.option(
-    "--as", "operator", metavar="NAME", help="Who reviews.  [default: the name of this login]"
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-_choice = _options(
-    click.option("--label", help="Only of this character, as the visitor or the reviewer wrote it."),
-    click.option("--sender", help="Only what this sender stands behind (a hash, as `list` tells it)."),
-)
+def _find_user() -> str:
+    try:
+        return getpass.getuser()[:40]
+    except (KeyError, OSError):  # a container's user may have no name
+        return "shell"
 
 
 @click.group()
-def reports() -> None:
-    """Review what visitors corrected: list, accept, reject, undo, export, delete."""
-
-
-@reports.command(name="list")
-@click.option("--state", type=click.Choice(STATES), default="pending", show_default=True, help="Which.")
-@_choice
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many."
+    "--reports",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=ROOT / "user_report",
+    envvar="KYARA_REPORT_FOLDER",
+    show_default="user_report/",
+    help="Where reports are kept.",
 )
-@_json
-@_places
-def list_reports(
-    state: str, label: str | None, sender: str | None, limit: int, as_json: bool, **places: Any
-) -> None:
-    """List reports: those with most visitors behind them first."""
-    from kyara.reviewing.queue import describe_page
-
-    desk = _open_desk(**places)
-    page = describe_page(
-        desk.store, _choose(state, label, sender), desk.find_names(), limit=limit, offset=0
-    )
-    if as_json:
-        click.echo(
-            json.dumps({"total": page.total, "reports": page.entries}, ensure_ascii=False, indent=1)
-        )
-        return
-    for entry in page.entries:
-        marks = f"  [{', '.join(entry['marks'])}]" if entry["marks"] else ""
-        decided = f" → {entry['reviewed_label']}" if entry["reviewed_label"] else ""
-        times = f" ×{entry['count']}" if entry["count"] > 1 else ""
-        click.echo(f"{entry['id']}  {entry['state']}  {entry['said']}{times}{decided}{marks}")
-    click.echo(f"{len(page.entries)} of {page.total} reports.", err=True)
-
-
-@reports.command()
-@click.argument("ids", nargs=-1, required=True)
-@click.option("--label", help="Accept as this character instead of the one the visitor named.")
-@click.option("--new", is_flag=True, help="--label is of somebody new.")
-@_options(*(click.option(f"--name-{code}", help="With --new: what people read.") for code in LANGUAGES))
-@_operator
-@_json
-@_places
-def accept(
-    ids: tuple[str, ...],
-    label: str | None,
-    new: bool,
+@click.option(
+    "--database",
+    envvar="KYARA_REPORT_DATABASE_URL",
+    metavar="URL",
+    help="Their database.  [default: SQLite in that folder]",
+)
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=ROOT / "dataset",
+    envvar="KYARA_DATASET_FOLDER",
+    show_default="dataset/",
+    help="Where accepted crops go.",
+)
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=MODEL_FOLDER,
+    envvar="KYARA_MODEL_FOLDER",
+    show_default="model/",
+    help="The model folder: what serves there knows the names.",
+)
+@click.option("--operator", help="Who decides, in the history.  [default: the system's user]")
+@click.pass_context
+def reports(
+    context: click.Context,
+    folder: Path,
+    database: str | None,
+    dataset: Path,
+    models: Path,
     operator: str | None,
-    as_json: bool,
-    **more: Any,
 ) -> None:
-    """Accept reports IDS, all or none: their crops go into the dataset."""
-    from kyara.reviewing import Action
-
-    name = {code: text for code in LANGUAGES if (text := more.pop(f"name_{code}"))}
-    if new and label is None:
-        raise click.UsageError("--new needs --label.")
-    action = Action.NEW if new else Action.CORRECT if label else Action.ACCEPT
-    _decide(ids, action, operator, as_json, label=label, name=name or None, **more)
+    """Review what visitors reported: list, accept, reject, undo, export, delete, vote."""
+    context.obj = Places(folder, database, dataset, models, (operator or _find_user())[:40])
 
 
-@reports.command()
-@click.argument("ids", nargs=-1, required=True)
-@click.option("--not-a-face", is_flag=True, help="The crop shows no face at all.")
-@_operator
-@_json
-@_places
-def reject(
-    ids: tuple[str, ...], not_a_face: bool, operator: str | None, as_json: bool, **places: Any
-) -> None:
-    """Reject reports IDS, all or none."""
-    from kyara.reviewing import Action
-
-    _decide(ids, Action.NOT_A_FACE if not_a_face else Action.REJECT, operator, as_json, **places)
+def _choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--sender", metavar="HASH", help="Only what this sender stands behind."),
+        click.option("--label", metavar="LABEL", help="Only what is reported or accepted as this."),
+    ):
+        command = option(command)
+    return command
 
 
-@reports.command()
-@click.argument("step", required=False)
-@_operator
-@_json
-@_places
-def undo(step: str | None, operator: str | None, as_json: bool, **places: Any) -> None:
-    """Take back your STEP, by default the last one that stands."""
-    desk, who = _open_desk(**places), _name_operator(operator)
-    _say(desk.undo(step, who) if step else desk.undo_last(who)[1], as_json)
+def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
-@reports.command()
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("--state", type=click.Choice(STATES), default="all", show_default=True, help="Which.")
-@_choice
-@_places
-def export(out: Path, state: str, label: str | None, sender: str | None, **places: Any) -> None:
-    """Write reports and their crops to OUT: a new folder, or a file where it ends in .zip."""
-    from kyara.reviewing.exporting import export_to_folder, export_to_zip
-
-    desk, choice = _open_desk(**places), _choose(state, label, sender)
-    if out.suffix.lower() == ".zip":
-        if out.exists():
-            raise BadInputError(f"{out} is there already: name a new file.")
-        with out.open("wb") as file:
-            count = export_to_zip(desk.store, choice, file)
-    else:
-        count = export_to_folder(desk.store, choice, out)
-    click.echo(f"{count} reports are in {out}.")
-
-
-@reports.command()
-@click.argument("ids", nargs=-1)
-@_choice
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@_operator
-@_json
-@_places
-def delete(
-    ids: tuple[str, ...],
-    label: str | None,
-    sender: str | None,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
-    **places: Any,
-) -> None:
-    """Delete reports for good, by IDS, by character or by sender, and what the dataset has of them."""
-    from kyara.reports.choosing import Choice
-
-    desk = _open_desk(**places)
-    choice = Choice(ids=ids or None, label=label, sender=sender)
-    choice.check_given()
-    if not yes:
-        click.confirm("Delete them for good?", abort=True, err=True)
-    gone = desk.delete(choice, _name_operator(operator))
-    click.echo(json.dumps({"deleted": gone}) if as_json else f"{len(gone)} reports are gone.")
-
-
-def _open_desk(folder: Path, database: str | None, dataset: Path, models: Path) -> ReviewDesk:
-    from kyara.reports import ReportStore
-    from kyara.reviewing import ReviewDesk
-
-    return ReviewDesk(
-        ReportStore(folder, database or None), dataset, lambda: _find_names(models, dataset)
-    )
-
-
-def _find_names(models: Path, dataset: Path) -> KnownNames:
-    """Return whom a report may be accepted as: the serving model's characters and the dataset's."""
-    from classification import Classifier
-    from kyara.reviewing import KnownNames
-    from kyara.reviewing.dataset_names import count_faces, read_new_characters
-
-    classifier = Classifier(find_serving(models), taught=find_taught(models))
-    return KnownNames.of([*classifier.characters, *read_new_characters(dataset)], count_faces(dataset))
-
-
-def _choose(state: str, label: str | None, sender: str | None) -> Choice:
+def _choose(state: str, label: str | None, sender: str | None) -> Any:
     from kyara.reports import ReportState
     from kyara.reports.choosing import Choice
 
     return Choice(state=None if state == "all" else ReportState(state), label=label, sender=sender)
 
 
-def _name_operator(given: str | None) -> str:
-    from kyara.accounts.passwords import check_name
-
-    return check_name(given or getpass.getuser())
-
-
-def _decide(
-    ids: tuple[str, ...],
-    action: Any,
-    operator: str | None,
-    as_json: bool,
-    *,
-    label: str | None = None,
-    name: dict[str, str] | None = None,
-    **places: Any,
-) -> None:
-    desk = _open_desk(**places)
-    found = desk.decide(dict.fromkeys(ids), action, _name_operator(operator), label=label, name=name)
-    _say(found, as_json)
-
-
-def _say(found: list[Report], as_json: bool) -> None:
+def _print_reports(entries: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        entries = [{"id": one.id, "state": str(one.state), "label": one.reviewed_label} for one in found]
         click.echo(json.dumps({"reports": entries}, ensure_ascii=False, indent=1))
         return
-    for one in found:
-        label = f" as {one.reviewed_label}" if one.reviewed_label else ""
-        click.echo(f"{one.id}: {one.state}{label}")
+    for entry in entries:
+        marks = f" [{', '.join(entry['marks'])}]" if entry.get("marks") else ""
+        who = f" as {entry['reviewed_label']}" if entry["reviewed_label"] else ""
+        click.echo(f"{entry['id']} {entry['state']}{who}: {entry['said']} ×{entry['count']}{marks}")
+
+
+@reports.command(name="list")
+@click.option("--state", type=click.Choice(STATES), default="pending", show_default=True, help="Which.")
+@_choice_options
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most.")
+@_json_option
+@click.pass_obj
+def list_reports(
+    places: Places, state: str, label: str | None, sender: str | None, limit: int, as_json: bool
+) -> None:
+    """List reports, those with most submissions first, with what is suspicious."""
+    from kyara.reviewing.placement import read_pixels
+    from kyara.reviewing.queue import describe_page
+
+    desk, classifier = places.open_desk(), places.load_classifier()
+    page = describe_page(
+        desk.store,
+        _choose(state, label, sender),
+        desk.find_names(),
+        limit=limit,
+        offset=0,
+        classifier=classifier,
+        extract=lambda report: classifier.backbone.extract([read_pixels(desk.store, report)])[0],
+    )
+    _print_reports(page.entries, as_json)
+
+
+def _decide(places: Places, ids: tuple[str, ...], action: str, as_json: bool, **more: Any) -> None:
+    from kyara.reviewing import Action
+    from kyara.reviewing.queue import describe_entry
+
+    desk = places.open_desk()
+    done = desk.decide(dict.fromkeys(ids), Action(action), places.operator, **more)
+    known = desk.find_names()
+    _print_reports([describe_entry(report, known) for report in done], as_json)
+
+
+@reports.command()
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--label", metavar="LABEL", help="Accept as this character instead: a label or a name.")
+@click.option("--new", is_flag=True, help="LABEL is someone new, whom nobody knows yet.")
+@_json_option
+@click.pass_obj
+def accept(places: Places, ids: tuple[str, ...], label: str | None, new: bool, as_json: bool) -> None:
+    """Accept the reports IDS: their crops go into the dataset."""
+    if new and not label:
+        raise click.UsageError("--new needs a --label.")
+    action = "new" if new else "correct" if label else "accept"
+    _decide(places, ids, action, as_json, label=label)
+
+
+@reports.command()
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--not-a-face", is_flag=True, help="Say that the crops show no face.")
+@_json_option
+@click.pass_obj
+def reject(places: Places, ids: tuple[str, ...], not_a_face: bool, as_json: bool) -> None:
+    """Reject the reports IDS; what the dataset has of them is taken out."""
+    _decide(places, ids, "not_a_face" if not_a_face else "reject", as_json)
+
+
+@reports.command()
+@click.argument("step", required=False)
+@_json_option
+@click.pass_obj
+def undo(places: Places, step: str | None, as_json: bool) -> None:
+    """Take back your STEP, by default your last one; another operator's is refused."""
+    from kyara.reviewing.queue import describe_entry
+
+    desk = places.open_desk()
+    if step:
+        done = desk.undo(step, places.operator)
+    else:
+        _, done = desk.undo_last(places.operator)
+    known = desk.find_names()
+    _print_reports([describe_entry(report, known) for report in done], as_json)
+
+
+@reports.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--state", type=click.Choice(STATES), default="all", show_default=True, help="Which.")
+@_choice_options
+@_json_option
+@click.pass_obj
+def export(
+    places: Places, out: Path, state: str, label: str | None, sender: str | None, as_json: bool
+) -> None:
+    """Write reports into the new folder OUT, or into OUT.zip: crops, and what was said and decided."""
+    from kyara.errors import BadInputError
+    from kyara.reviewing.exporting import export_to_folder, export_to_zip
+
+    desk, choice = places.open_desk(), _choose(state, label, sender)
+    if out.suffix == ".zip":
+        try:
+            with out.open("xb") as file:
+                count = export_to_zip(desk.store, choice, file)
+        except OSError as error:
+            raise BadInputError(f"{out} cannot be written ({error.strerror}).") from error
+    else:
+        count = export_to_folder(desk.store, choice, out)
+    click.echo(json.dumps({"reports": count}) if as_json else f"{count} report(s) are in {out}.")
+
+
+@reports.command()
+@click.argument("ids", nargs=-1)
+@_choice_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_json_option
+@click.pass_obj
+def delete(
+    places: Places, ids: tuple[str, ...], label: str | None, sender: str | None, yes: bool, as_json: bool
+) -> None:
+    """Delete the reports IDS, a character's or a sender's for good, out of the dataset too."""
+    from kyara.reports.choosing import Choice
+
+    choice = Choice(ids=ids or None, label=label, sender=sender)
+    choice.check_given()
+    if not yes:
+        click.confirm("Delete them for good?", abort=True, err=True)
+    gone = places.open_desk().delete(choice, places.operator)
+    click.echo(json.dumps({"deleted": gone}) if as_json else f"{len(gone)} report(s) are deleted.")
+
+
+@reports.command()
+@click.argument("switch", type=click.Choice(["on", "off", "take"]))
+@_json_option
+@click.pass_obj
+def vote(places: Places, switch: str, as_json: bool) -> None:
+    """Let visitors vote (on), or not (off); `take` takes the vote now on everything that waits."""
+    from kyara.reviewing.vote import is_vote_on, switch_vote, take_votes
+
+    desk, accepted = places.open_desk(), []
+    if switch != "take":
+        switch_vote(desk.store, switch == "on")
+    default = os.environ.get("KYARA_REPORT_VOTE", "").lower() in ("1", "true")
+    on = is_vote_on(desk.store, default)
+    classifier = places.load_classifier()
+    if on and classifier:
+        accepted = [report.id for report in take_votes(desk, classifier)]
+    if as_json:
+        click.echo(json.dumps({"vote": on, "accepted": accepted}))
+    else:
+        click.echo(
+            f"The vote is {'on' if on else 'off'}; {len(accepted)} report(s) were accepted by it."
+        )

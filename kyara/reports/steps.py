@@ -152,7 +152,7 @@ def note_deletion(session: Session, step: StepRow, row: ReportRow, before: Verdi
 
 
 def check_undo(session: Session, step_id: str, operator: str) -> tuple[StepRow, Sequence[ReviewRow]]:
-    """Return a step that may be taken back, with what it did; nothing where it was taken back already.
+    """Return a step that may be taken back, with what it did; nothing where it was taken back before.
 
     Raises:
         NotFoundError: there is no such step.

@@ -17,7 +17,10 @@ export class NameDialog {
   constructor() {
     this.dialog = byId("name-dialog", HTMLDialogElement);
     this.input = byId("name-input", HTMLInputElement);
-    this.field = new CharacterField(this.input, byId("name-options", HTMLElement), { find: findKnown, first: true });
+    this.field = new CharacterField(this.input, byId("name-options", HTMLElement), {
+      find: (query, _language, signal) => findKnown(query, signal),
+      first: true,
+    });
     this.newName = byId("new-name", HTMLInputElement);
     this.newLabel = byId("new-label", HTMLInputElement);
     this.problem = byId("name-problem", HTMLElement);

@@ -92,8 +92,8 @@ export function switchVote(on) {
   return post(`${ROOT}/vote`, { on });
 }
 
-/** @param {string} query @param {string} _language @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
-export async function findKnown(query, _language, signal) {
+/** @param {string} query @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
+export async function findKnown(query, signal) {
   const parameters = new URLSearchParams({ query });
   return (await ask(`/operator/characters/search?${parameters}`, { signal })).characters;
 }

@@ -1,0 +1,153 @@
+"""The pages of reports and characters, over HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from command_line import run_kyara
+from hostile import as_url
+from operators import log_in, make_operator
+
+QUEUE = "/operator/reports/queue"
+
+
+@pytest.fixture
+def crop(tiny_data: Path) -> str:
+    return as_url((tiny_data / "aka_ribbon" / "000.png").read_bytes())
+
+
+def send(client, crop: str, label: str = "aka_ribbon", address: str = "203.0.113.1") -> str:
+    answer = client.post(
+        "/api/reports",
+        json={"crop": crop, "label": label, "note": "<b>x</b>"},
+        environ_base={"REMOTE_ADDR": address},
+    )
+    assert answer.status_code == 201
+    return answer.json["id"]
+
+
+def seen(operator, report_id: str) -> dict[str, object]:
+    queue = operator.get(f"{QUEUE}?state=all").json["reports"]
+    return next(
+        {"id": one["id"], "revision": one["revision"]} for one in queue if one["id"] == report_id
+    )
+
+
+def decide(operator, report_id: str, action: str, **more):
+    reports = [seen(operator, report_id)]
+    return operator.post("/operator/reports/decide", reports=reports, action=action, **more)
+
+
+def test_a_report_is_seen_accepted_undone_and_exported(app, client, operator, crop):
+    one = send(client, crop)
+    (entry,) = operator.get(QUEUE).json["reports"]
+    assert (entry["said_name"], entry["note"], entry["marks"]) == ("Aka Ribbon", "<b>x</b>", [])
+    assert len(entry["answers"]) == 4
+    with operator.get(entry["crop"]) as picture:
+        assert picture.content_type == "image/png"
+    done = decide(operator, one, "accept")
+    assert (done.status_code, done.json["counts"]["accepted"]) == (200, 1)
+    dataset = Path(app.config["DATASET_FOLDER"])
+    assert (dataset / "faces" / "aka_ribbon" / f"report-{one}.png").is_file()
+    (review,) = operator.get(f"/operator/reports/{one}/history").json["history"]
+    assert (review["operator"], review["action"]) == ("rin", "accept")
+    with operator.get("/operator/reports/export.zip?state=accepted") as export:
+        data = export.data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert sorted(archive.namelist()) == [f"crops/{one}.png", "reports.json"]
+    undone = operator.post("/operator/reports/undo")
+    assert undone.json["reports"][0]["state"] == "pending"
+    assert not list(dataset.rglob("*.png"))
+
+
+def test_another_operators_step_and_a_stale_view_are_409(app, client, operator, crop):
+    one = send(client, crop)
+    assert decide(operator, one, "accept", step="a-step-of-rin").status_code == 200
+    make_operator(app, "len")
+    other = log_in(app, "len")
+    undone = other.post("/operator/reports/undo", step="a-step-of-rin")
+    assert (undone.status_code, undone.content_type) == (409, "application/problem+json")
+    stale = {"reports": [{"id": one, "revision": 0}], "action": "reject"}
+    assert other.post("/operator/reports/decide", **stale).status_code == 409
+    assert other.post("/operator/reports/undo").status_code == 404
+
+
+def test_someone_new_is_known_from_then_on(client, operator, crop):
+    one = send(client, crop, "not_listed")
+    assert decide(operator, one, "accept").status_code == 400
+    done = decide(operator, one, "new", label="shiro_hat", name={"en": "Shiro Hat"})
+    assert done.json["reports"][0]["reviewed_name"] == "Shiro Hat"
+    (found,) = operator.get("/operator/characters/search?query=hat").json["characters"]
+    assert found["label"] == "shiro_hat"
+    assert "not in the model" in operator.page("/operator/characters?query=shiro")
+
+
+def test_deleting_needs_to_be_told_what(client, operator, crop):
+    one = send(client, crop)
+    assert operator.post("/operator/reports/delete").status_code == 400
+    assert operator.post("/operator/reports/delete", ids=[one]).json["deleted"] == [one]
+    assert operator.get(f"{QUEUE}?state=all").json["total"] == 0
+    assert operator.get(f"/operator/reports/{one}/crop").status_code == 404
+
+
+def test_visitors_vote_only_where_the_operator_says_so(client, operator, crop):
+    for number in range(3):
+        send(client, crop, address=f"203.0.113.{number}")
+    assert operator.get(QUEUE).json["total"] == 1
+    switched = operator.post("/operator/reports/vote", on=True)
+    assert len(switched.json["accepted"]) == 1
+
+
+def test_a_report_that_completes_the_quorum_is_accepted_at_once(client, operator, crop):
+    operator.post("/operator/reports/vote", on=True)
+    for number in (1, 1, 1, 2):
+        send(client, crop, address=f"203.0.113.{number}")
+    assert operator.get(QUEUE).json["total"] == 1
+    send(client, crop, address="203.0.113.3")
+    assert operator.get(f"{QUEUE}?state=accepted").json["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/operator/reports/reference?path=../../secret.png",
+        "/operator/reports/reference?path=/etc/passwd",
+        "/operator/reports/reference?path=index.csv",
+        "/operator/reports/reference?taught=1",
+        "/operator/reports/reference?taught=x",
+        f"/operator/reports/{'0' * 32}/crop",
+        f"/operator/reports/{'0' * 32}/history",
+    ],
+)
+def test_what_is_not_there_is_404(operator, path):
+    assert operator.get(path).status_code == 404
+
+
+def test_characters_are_listed_with_names_and_counts(client, operator, crop):
+    send(client, crop)
+    page = operator.page("/operator/characters?query=ribbon")
+    assert "赤リボン" in page
+    assert 'data-label="aka_ribbon"' in page
+    assert 'data-label="ao_glasses"' not in page
+
+
+def test_the_command_line_reviews_as_the_page_does(app, client, crop, tiny_model_folder):
+    one = send(client, crop)
+    places = ["reports", "--reports", app.config["REPORT_FOLDER"], "--operator", "rin"]
+    places += ["--dataset", app.config["DATASET_FOLDER"], "--models", tiny_model_folder]
+    (listed,) = json.loads(run_kyara(*places, "list", "--json").stdout)["reports"]
+    assert listed["id"] == one
+    assert "accepted as aka_ribbon" in run_kyara(*places, "accept", one).stdout
+    (undone,) = json.loads(run_kyara(*places, "undo", "--json").stdout)["reports"]
+    assert undone["state"] == "pending"
+    out = Path(app.config["DATASET_FOLDER"]).parent / "out.zip"
+    assert json.loads(run_kyara(*places, "export", out, "--json").stdout) == {"reports": 1}
+    run_kyara(*places, "reject", one, "--not-a-face")
+    assert json.loads(run_kyara(*places, "delete", one, "--yes", "--json").stdout) == {"deleted": [one]}
+    wrong = run_kyara(*places, "accept", "nobody", check=False)
+    lines = [line for line in wrong.stderr.splitlines() if not line.startswith("INFO: Created")]
+    assert (wrong.returncode, len(lines)) == (1, 1)

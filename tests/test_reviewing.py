@@ -1,0 +1,399 @@
+"""Review: decisions, undo, deletion and the vote, and a dataset folder that follows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kyara.character import Character
+from kyara.errors import BadInputError, ConflictError, NotFoundError, TooLateError
+from kyara.images import read_image
+from kyara.reports import NOT_A_FACE, NOT_LISTED, Report, ReportState, ReportStore
+from kyara.reports.choosing import Choice
+from kyara.reports.settings import hash_visitor
+from kyara.reports.voices import FLOOD_SUBMISSIONS
+from kyara.reviewing import Action, KnownNames, ReviewDesk
+from kyara.reviewing.exporting import export_to_folder
+from kyara.reviewing.opinion import OBJECTION_GAP, form_opinion
+from kyara.reviewing.queue import describe_page
+from kyara.reviewing.vote import VOTER, is_vote_on, switch_vote, take_votes
+
+MIKU = Character("vocaloid/miku", {"en": "Hatsune Miku", "ja": "初音ミク"}, {"en": "Vocaloid"})
+LUKA = Character("luka", {"en": "Megurine Luka"}, {"en": "Vocaloid"})
+KNOWN = KnownNames.of([MIKU, LUKA])
+# The tables as the first Kyara made them.
+FIRST_SCHEMA = """
+CREATE TABLE reports (id VARCHAR(32) NOT NULL PRIMARY KEY, label VARCHAR(200) NOT NULL,
+  file VARCHAR(120) NOT NULL UNIQUE, file_bytes BIGINT NOT NULL, pixels_sha256 VARCHAR(64),
+  predicted VARCHAR(200), confidence FLOAT, model_version VARCHAR(100), box JSON, note TEXT,
+  created_at DATETIME NOT NULL, state VARCHAR(16) NOT NULL, count INTEGER NOT NULL,
+  adopted BOOLEAN NOT NULL, file_missing BOOLEAN NOT NULL,
+  CONSTRAINT one_report_per_label_and_pixels UNIQUE (label, pixels_sha256));
+CREATE INDEX reports_by_state ON reports (state, created_at);
+CREATE TABLE storage (id INTEGER NOT NULL PRIMARY KEY, bytes BIGINT NOT NULL);
+CREATE TABLE submissions (token VARCHAR(64) NOT NULL PRIMARY KEY,
+  report_id VARCHAR(32) NOT NULL REFERENCES reports (id), note TEXT, created_at DATETIME NOT NULL,
+  withdrawn_at DATETIME);
+CREATE INDEX ix_submissions_report_id ON submissions (report_id);
+"""
+
+
+def draw(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (24, 25, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ReportStore]:
+    store = ReportStore(tmp_path / "user_report")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return tmp_path / "dataset"
+
+
+@pytest.fixture
+def desk(store: ReportStore, dataset: Path) -> ReviewDesk:
+    return ReviewDesk(store, dataset, lambda: KNOWN)
+
+
+def report(store: ReportStore, seed: int, label: str = "luka", sender: str | None = None) -> Report:
+    return store.add(draw(seed), label, sender=sender)[0]
+
+
+def faces(dataset: Path) -> dict[str, str]:
+    """Path → label of the index; every file is in it, and it names no other."""
+    with (dataset / "faces" / "index.csv").open(newline="") as file:
+        rows = {row["path"]: row["label"] for row in csv.DictReader(file)}
+    files = {
+        path.relative_to(dataset / "faces").as_posix() for path in (dataset / "faces").rglob("*.png")
+    }
+    assert set(rows) == files
+    return rows
+
+
+def test_accepting_puts_the_crop_into_the_dataset_with_its_history(store, desk, dataset):
+    one = report(store, 1, "初音ミク")
+    (done,) = desk.decide({one.id: one.revision}, Action.ACCEPT, "rin")
+    assert (done.state, done.reviewed_label, done.reviewed_by) == ("accepted", "vocaloid/miku", "rin")
+    assert faces(dataset) == {f"vocaloid/miku/report-{one.id}.png": "vocaloid/miku"}
+    assert np.array_equal(read_image(dataset / "faces/vocaloid/miku" / f"report-{one.id}.png"), draw(1))
+    with (dataset / "faces" / "index.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["split"], row["group"]) == ("train", f"report-{one.pixels_sha256[:16]}")
+    kept = json.loads((dataset / "reports" / f"report-{one.id}.json").read_text())
+    assert (kept["said"], kept["label"]) == ("初音ミク", "vocaloid/miku")
+    assert [review["operator"] for review in kept["reviews"]] == ["rin"]
+    assert "token" not in json.dumps(kept)
+
+
+def test_every_decision_can_be_taken_back_and_the_dataset_follows(store, desk, dataset):
+    one = report(store, 1)
+    for action, label in [
+        (Action.ACCEPT, None),
+        (Action.CORRECT, "hatsune miku"),
+        (Action.REJECT, None),
+        (Action.NEW, "someone_new"),
+        (Action.NOT_A_FACE, None),
+        (Action.REOPEN, None),
+    ]:
+        desk.decide({one.id: None}, action, "rin", label=label)
+    assert faces(dataset) == {}
+    stood = []
+    for _ in range(6):
+        _, (now,) = desk.undo_last("rin")
+        stood.append((str(now.state), now.reviewed_label))
+        expected = {now.reviewed_label} if now.state == "accepted" else set()
+        assert set(faces(dataset).values()) == expected
+    assert stood == [
+        ("rejected", NOT_A_FACE),
+        ("accepted", "someone_new"),
+        ("rejected", None),
+        ("accepted", "vocaloid/miku"),
+        ("accepted", "luka"),
+        ("pending", None),
+    ]
+    assert len(desk.read_history(one.id)) == 12
+    with pytest.raises(NotFoundError, match="nothing of yours"):
+        desk.undo_last("rin")
+    assert not list((dataset / "reports").iterdir())
+
+
+def test_a_step_is_its_operators_and_the_last_one(store, desk):
+    one = report(store, 1)
+    desk.decide({one.id: 0}, Action.ACCEPT, "rin", step="step-of-rin")
+    with pytest.raises(ConflictError, match="This step is rin's"):
+        desk.undo("step-of-rin", "len")
+    desk.decide({one.id: 1}, Action.REJECT, "len", step="step-of-len")
+    with pytest.raises(ConflictError, match="decided anew by len"):
+        desk.undo("step-of-rin", "rin")
+    desk.undo("step-of-len", "len")
+    desk.undo("step-of-len", "len")
+    (now,) = desk.undo("step-of-rin", "rin")
+    assert now.state == "pending"
+    with pytest.raises(NotFoundError):
+        desk.undo("no-such-step", "rin")
+
+
+def test_a_step_sent_twice_is_one_step(store, desk):
+    one = report(store, 1)
+    for _ in range(2):
+        (now,) = desk.decide({one.id: 0}, Action.ACCEPT, "rin", step="once-and-again")
+    assert (now.revision, len(desk.read_history(one.id))) == (1, 1)
+    with pytest.raises(ConflictError, match="used for something else"):
+        desk.decide({one.id: 1}, Action.REJECT, "rin", step="once-and-again")
+    desk.decide({one.id: 0}, Action.ACCEPT, "len")
+    assert len(desk.read_history(one.id)) == 1
+
+
+def test_two_operators_do_not_overwrite_each_other(store, desk):
+    one, two = report(store, 1), report(store, 2)
+    desk.decide({one.id: 0}, Action.REJECT, "len")
+    with pytest.raises(ConflictError, match="was decided by len since you saw it"):
+        desk.decide({two.id: 0, one.id: 0}, Action.ACCEPT, "rin")
+    assert store.get(two.id).state == "pending"
+
+
+@pytest.mark.parametrize(
+    ("said", "action", "label", "words"),
+    [
+        ("nobody at all", Action.ACCEPT, None, "nobody who is known"),
+        (NOT_LISTED, Action.ACCEPT, None, "nobody who is known"),
+        ("luka", Action.CORRECT, "nobody", "nobody who is known"),
+        ("luka", Action.CORRECT, None, "nobody who is known"),
+        ("luka", Action.NEW, "Not ASCII é", "cannot be taken"),
+        ("luka", Action.NEW, "../evil", "cannot be taken"),
+        ("luka", Action.NEW, NOT_A_FACE, "not a character"),
+    ],
+)
+def test_a_decision_that_makes_no_sense_changes_nothing(
+    store, desk, dataset, said, action, label, words
+):
+    one = report(store, 1, said)
+    with pytest.raises(BadInputError, match=words):
+        desk.decide({one.id: 0}, action, "rin", label=label)
+    assert store.get(one.id).state == "pending"
+    assert not list(dataset.rglob("*.png"))
+
+
+def test_a_picture_has_one_label_in_the_dataset(store, desk):
+    one, two = report(store, 1, "luka"), report(store, 1, "初音ミク")
+    desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    with pytest.raises(ConflictError, match="accepted as luka already"):
+        desk.decide({two.id: 0}, Action.ACCEPT, "rin")
+
+
+def test_a_report_whose_picture_is_gone_cannot_be_accepted(store, desk):
+    one = report(store, 1)
+    (store.folder / one.file).unlink()
+    with pytest.raises(NotFoundError, match="is gone"):
+        desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    assert store.get(one.id).state == "pending"
+
+
+def test_deleting_takes_everything_but_a_stub(store, desk, dataset):
+    one = report(store, 1)
+    desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    assert desk.delete(Choice(ids=[one.id]), "rin") == [one.id]
+    assert faces(dataset) == {}
+    assert not list(store.folder.glob("*.png"))
+    assert store.count_stored_bytes() == 0
+    with pytest.raises(TooLateError, match="withdrawn or deleted"):
+        desk.decide({one.id: None}, Action.ACCEPT, "rin")
+    assert [review.action for review in desk.read_history(one.id)] == ["accept", "delete"]
+
+
+def test_deleting_a_sender_leaves_what_others_said(store, desk):
+    both, mine = report(store, 1, sender="a" * 32), report(store, 2, sender="a" * 32)
+    report(store, 1, sender="b" * 32)
+    assert desk.delete(Choice(sender="a" * 32), "rin") == [mine.id]
+    assert (store.get(both.id).count, store.get(mine.id).state) == (1, ReportState.WITHDRAWN)
+    named = report(store, 3, "初音ミク")
+    assert desk.delete(Choice(label="初音ミク"), "rin") == [named.id]
+    with pytest.raises(BadInputError, match="which reports"):
+        desk.delete(Choice(), "rin")
+
+
+def test_the_next_desk_puts_right_what_a_crash_cut_in_two(store, desk, dataset):
+    one, two, three = report(store, 1), report(store, 2), report(store, 3)
+    desk.decide(dict.fromkeys([one.id, two.id, three.id]), Action.ACCEPT, "rin")
+    place = dataset / "faces" / "luka"
+    (place / f"report-{one.id}.png").unlink()
+    database = sqlite3.connect(store.folder / "reports.db")
+    with database:
+        database.execute("UPDATE reports SET state = 'rejected' WHERE id = ?", (two.id,))
+    database.close()
+    elsewhere = dataset / "faces" / "by_hand"
+    elsewhere.mkdir()
+    (place / f"report-{three.id}.png").rename(elsewhere / f"report-{three.id}.png")
+    stranger = place / f"report-{'0' * 32}.png"
+    shutil.copyfile(place / f"report-{two.id}.png", stranger)
+    ReviewDesk(store, dataset, lambda: KNOWN)
+    assert sorted(path.name for path in place.iterdir()) == sorted(
+        [f"report-{one.id}.png", stranger.name]
+    )
+    assert [path.name for path in elsewhere.iterdir()] == [f"report-{three.id}.png"]
+
+
+def test_a_database_of_the_first_schema_goes_on(tmp_path, dataset):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    database = sqlite3.connect(folder / "reports.db")
+    database.executescript(FIRST_SCHEMA)
+    database.close()
+    store = ReportStore(folder)
+    one, _ = store.add(draw(1), "luka", token="a-visitors-token")
+    desk = ReviewDesk(store, dataset, lambda: KNOWN)
+    desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    store.close()
+    again = ReportStore(folder)
+    assert again.get(one.id).reviewed_label == "luka"
+    again.close()
+    database = sqlite3.connect(folder / "reports.db")
+    with database:  # the older Kyara, which knows nothing of the new columns, goes on writing
+        database.execute(
+            "INSERT INTO reports (id, label, file, file_bytes, created_at, state, count, adopted, "
+            "file_missing) VALUES ('x', 'luka', 'x.png', 1, '2026-01-01 00:00:00', 'pending', 1, 0, 0)"
+        )
+    database.close()
+    last = ReportStore(folder)
+    assert (last.get("x").revision, last.get("x").reviewed_by) == (0, None)
+    last.close()
+
+
+def test_an_address_is_kept_as_a_keyed_hash_only(store, tmp_path):
+    one = hash_visitor(store, "203.0.113.7")
+    assert one == hash_visitor(store, "::ffff:203.0.113.7") != hash_visitor(store, "203.0.113.8")
+    assert hash_visitor(store, "2001:db8:1:2::3") == hash_visitor(store, "2001:db8:1:2:ffff::9")
+    assert hash_visitor(store, None) is None
+    other = ReportStore(tmp_path / "another")
+    assert hash_visitor(other, "203.0.113.7") != one
+    other.close()
+
+
+def test_an_export_holds_bare_crops_and_the_history(store, desk, tmp_path):
+    one = store.add(draw(1), "luka", note="private", token="visitors-secret")[0]
+    desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    assert export_to_folder(store, Choice(label="luka"), tmp_path / "out") == 1
+    text = (tmp_path / "out" / "reports.json").read_text()
+    (entry,) = json.loads(text)["reports"]
+    data = (tmp_path / "out" / entry["file"]).read_bytes()
+    assert b"visitors-secret" not in data + text.encode()
+    assert "private" not in text
+    with pytest.raises(BadInputError, match="is there already"):
+        export_to_folder(store, Choice(), tmp_path / "out")
+
+
+# --- with the tiny model -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny_desk(store: ReportStore, dataset: Path, tiny_classifier) -> ReviewDesk:
+    return ReviewDesk(store, dataset, lambda: KnownNames.of(tiny_classifier.characters))
+
+
+@pytest.fixture
+def face(tiny_data: Path) -> np.ndarray:
+    return read_image(tiny_data / "aka_ribbon" / "000.png")
+
+
+def find_far_label(classifier, face: np.ndarray) -> str:
+    """A label that the features object to."""
+    features = classifier.backbone.extract([face])[0]
+    far = [one for one in classifier.labels if form_opinion(classifier, features, one).objects]
+    assert far, f"nobody is {OBJECTION_GAP} farther than the nearest"
+    return far[0]
+
+
+def send(store: ReportStore, face: np.ndarray, label: str, senders: str) -> Report:
+    for sender in senders:
+        one, _ = store.add(face, label, sender=sender * 32)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("votes", "accepted"),
+    [
+        ({"aka_ribbon": "abc"}, True),
+        ({"赤リボン": "ab", "aka_ribbon": "c"}, True),
+        ({"aka_ribbon": "ab"}, False),
+        ({"aka_ribbon": "aaaa"}, False),
+        ({"aka_ribbon": "abcd", "ao_glasses": "ef"}, False),
+        ({"aka_ribbon": "abcde", "ao_glasses": "fg"}, True),
+        ({"aka_ribbon": "abc", "ao_glasses": "a"}, False),
+    ],
+)
+def test_three_senders_and_more_than_two_thirds_decide(
+    store, tiny_desk, tiny_classifier, face, votes, accepted
+):
+    for label, senders in votes.items():
+        send(store, face, label, senders)
+    done = take_votes(tiny_desk, tiny_classifier)
+    assert {one.reviewed_label for one in done} == ({"aka_ribbon"} if accepted else set())
+    assert {one.reviewed_by for one in done} <= {VOTER}
+
+
+def test_the_vote_does_not_pass_over_the_features(store, tiny_desk, tiny_classifier, face):
+    send(store, face, find_far_label(tiny_classifier, face), "abcd")
+    assert take_votes(tiny_desk, tiny_classifier) == []
+
+
+def test_unknown_senders_and_floods_have_no_voice(store, tiny_desk, tiny_classifier, face):
+    for _ in range(5):
+        store.add(face, "aka_ribbon")
+    send(store, face, "aka_ribbon", "ab")
+    for seed in range(FLOOD_SUBMISSIONS):
+        report(store, seed, "aka_ribbon", sender="f" * 32)
+    send(store, face, "aka_ribbon", "f")
+    assert take_votes(tiny_desk, tiny_classifier) == []
+    send(store, face, "aka_ribbon", "c")
+    assert len(take_votes(tiny_desk, tiny_classifier)) == 1
+
+
+def test_what_an_operator_decided_is_not_voted_on(store, tiny_desk, tiny_classifier, face):
+    one = send(store, face, "aka_ribbon", "abc")
+    tiny_desk.decide({one.id: 0}, Action.REJECT, "rin")
+    tiny_desk.undo_last("rin")
+    assert take_votes(tiny_desk, tiny_classifier) == []
+
+
+def test_the_switch_of_the_vote_outlives_the_process(store):
+    assert (is_vote_on(store, False), is_vote_on(store, True)) == (False, True)
+    switch_vote(store, True)
+    assert is_vote_on(store, False)
+    switch_vote(store, False)
+    assert not is_vote_on(store, True)
+
+
+def test_suspicious_reports_are_marked(store, tiny_desk, tiny_classifier, face):
+    far = send(store, face, find_far_label(tiny_classifier, face), "x")
+    fine = send(store, face, "aka_ribbon", "y")
+    for seed in range(FLOOD_SUBMISSIONS + 1):
+        report(store, seed, "aka_ribbon", sender="f" * 32)
+    view = tiny_classifier.frozen()
+    page = describe_page(
+        store,
+        Choice(state=ReportState.PENDING),
+        tiny_desk.find_names(),
+        limit=100,
+        offset=0,
+        classifier=view,
+        extract=lambda one: view.backbone.extract([face if one.id in (far.id, fine.id) else draw(1)])[0],
+    )
+    entries = {entry["id"]: entry for entry in page.entries}
+    assert entries[far.id]["marks"] == ["far", "torn"]
+    assert entries[fine.id]["marks"] == ["torn"]
+    assert entries[fine.id]["answers"][0]["label"] == "aka_ribbon"
+    assert entries[fine.id]["references"][0]["label"] == "aka_ribbon"
+    assert {"flood"} <= set.intersection(
+        *(set(entry["marks"]) for key, entry in entries.items() if key not in (far.id, fine.id))
+    )
