@@ -7,13 +7,15 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kyara.character import Character
-from kyara.errors import BadInputError, ConflictError, NotFoundError, TooLateError
+from kyara.errors import BadInputError, ConflictError, KyaraError, NotFoundError, TooLateError
 from kyara.images import read_image
 from kyara.reports import NOT_A_FACE, NOT_LISTED, Report, ReportState, ReportStore
 from kyara.reports.choosing import Choice
@@ -183,6 +185,37 @@ def test_a_decision_that_makes_no_sense_changes_nothing(
         desk.decide({one.id: 0}, action, "rin", label=label)
     assert store.get(one.id).state == "pending"
     assert not list(dataset.rglob("*.png"))
+
+
+def test_two_operators_at_once_each_decide_what_the_other_did_not(store, desk):
+    ids = [report(store, seed).id for seed in range(6)]
+
+    def review(operator: str, action: Action) -> int:
+        done = 0
+        for report_id in ids:
+            with suppress(ConflictError):
+                desk.decide({report_id: 0}, action, operator)
+                done += 1
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(review, "rin", Action.ACCEPT), pool.submit(review, "len", Action.REJECT)]
+        assert sum(job.result() for job in jobs) == len(ids)
+    for report_id in ids:
+        (only,) = desk.read_history(report_id)
+        assert store.get(report_id).reviewed_by == only.operator
+
+
+def test_a_dataset_that_cannot_be_written_leaves_the_report_pending(store, desk, dataset):
+    one = report(store, 1)
+    dataset.mkdir()
+    (dataset / "faces").write_text("a file where the folder should be")
+    with pytest.raises(KyaraError):
+        desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    assert store.get(one.id).state == "pending"
+    (dataset / "faces").unlink()
+    desk.decide({one.id: 0}, Action.ACCEPT, "rin")
+    assert faces(dataset) == {f"luka/report-{one.id}.png": "luka"}
 
 
 def test_a_picture_has_one_label_in_the_dataset(store, desk):

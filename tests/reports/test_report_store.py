@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -142,20 +140,3 @@ def test_list_pages_through_the_newest_first(store: ReportStore) -> None:
     }
     with pytest.raises(NotFoundError, match="no report 'nothing'"):
         store.get("nothing")
-
-
-def test_a_database_of_the_first_release_goes_on_being_used(folder: Path, open_store: OpenStore) -> None:
-    folder.mkdir()
-    script = Path(__file__).with_name("first_schema.sql").read_text(encoding="utf-8")
-    with closing(sqlite3.connect(folder / "reports.db")) as connection:
-        connection.executescript(script)
-    store = open_store()
-    (old,) = store.list()
-    assert (old.label, old.note, old.state, old.count) == ("琴吹䌷", "hm", ReportState.PENDING, 1)
-    assert (old.revision, old.reviewed_label, old.reviewed_by) == (0, None, None)
-    again, created = store.add(draw_crop(1), "琴吹䌷", token="token-of-another", sender="ab" * 16)
-    assert (again.id, again.count, created) == (old.id, 2, False)
-    assert query(folder, "SELECT sender FROM submissions ORDER BY created_at") == [
-        (None,),
-        ("ab" * 16,),
-    ]
