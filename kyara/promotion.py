@@ -22,7 +22,7 @@ from kyara.gate import (
     read_comparison,
     refuse,
 )
-from kyara.registry import Registry, promote_bundle, read_registry
+from kyara.registry import Registry, load_named_bundle, promote_bundle, read_registry
 
 Judge = Callable[[Bundle, Bundle], list[str]]
 """Takes the bundle that serves and the candidate; returns a sentence for everything that fell."""
@@ -48,7 +48,7 @@ def promote_candidate(
         BundleError: it cannot be loaded. Whatever is raised, what served goes on serving.
     """
     registry = read_registry(folder)
-    candidate = load_bundle(folder / name)
+    candidate = load_named_bundle(name, folder)
     note: dict[str, Any] = {"operator": operator} if operator else {}
     if registry.serving:
         try:

@@ -116,7 +116,7 @@ def promote_bundle(
             serving.
         KyaraError: what `check` raises, or the registry cannot be written; likewise.
     """
-    bundle = _load(name, folder)
+    bundle = load_named_bundle(name, folder)
     with _Turn(folder):
         registry = read_registry(folder)
         check(registry.serving, bundle.version)
@@ -144,7 +144,7 @@ def roll_back(folder: Path = MODEL_FOLDER, *, note: Mapping[str, Any] | None = N
         if len(standing) < 2:
             raise BundleError("No model served before this one: there is nothing to roll back to.")
         before, undone = standing[-2:]
-        bundle = _load(str(before["name"]), folder)
+        bundle = load_named_bundle(str(before["name"]), folder)
         if bundle.version != before.get("version", bundle.version):
             raise BundleError(
                 f"{bundle.name} was replaced since it served (version {before['version']}, now "
@@ -155,7 +155,12 @@ def roll_back(folder: Path = MODEL_FOLDER, *, note: Mapping[str, Any] | None = N
     return bundle
 
 
-def _load(name: str, folder: Path) -> Bundle:
+def load_named_bundle(name: str, folder: Path = MODEL_FOLDER) -> Bundle:
+    """Load and verify a bundle of the model folder, its network as well.
+
+    Raises:
+        BundleError: the name leads elsewhere, or the bundle cannot be loaded.
+    """
     if Path(name).name != name or not name:
         raise BundleError(f"A bundle is named by its folder under {folder}; received {name!r}.")
     bundle = load_bundle(folder / name)

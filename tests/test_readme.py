@@ -61,7 +61,7 @@ def test_the_readme_names_every_configuration_key():
 
     ours = {"MODEL_FOLDER", "MAX_QUEUED", "REPORT_FOLDER", "REPORT_DATABASE_URL", "REPORT_QUOTA_BYTES"}
     ours |= {"TAUGHT_DATABASE", "OPERATOR_TOKEN", "INSTANCE_FOLDER", "OPERATOR_DATABASE_URL"}
-    ours |= {"SECRET_KEY", "SESSION_COOKIE_SECURE", "TRUSTED_PROXIES", "DATASET_FOLDER"}
+    ours |= {"SECRET_KEY", "SESSION_COOKIE_SECURE", "TRUSTED_PROXIES", "DATASET_FOLDER", "RUN_FOLDER"}
     assert ours <= set(DEFAULTS)
     for name in ours:
         assert f"KYARA_{name}" in README

@@ -93,6 +93,7 @@ def send_report(site: APIFlask, crop: np.ndarray, label: str, sender: str = "203
         environ_base={"REMOTE_ADDR": sender},
     )
     assert answer.status_code == 201, answer.text
+    assert answer.json
     return answer.json["id"]
 
 
@@ -106,6 +107,7 @@ def accept(rin: OperatorClient, ids: list[str]) -> None:
 
 def ask_site(site: APIFlask, crop: np.ndarray) -> str:
     answer = site.test_client().post("/api/identify", json={"crops": [as_url(encode_png(crop))]})
+    assert answer.json
     return answer.json["faces"][0]["answers"][0]["label"]
 
 

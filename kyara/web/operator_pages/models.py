@@ -96,21 +96,20 @@ def stream_progress() -> Response:
     application = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def stream() -> Iterator[str]:
-        try:
-            yield "retry: 1000\n\n"
-            until, last, pause = time.monotonic() + STREAM_S, "", threading.Event()
-            while time.monotonic() < until:
-                with application.app_context():
-                    state = json.dumps(describe_state(), ensure_ascii=False)
-                if state != last:
-                    last = state
-                    yield f"data: {state}\n\n"
-                pause.wait(LOOK_EVERY_S)
-        finally:
-            _streams.release()
+        yield "retry: 1000\n\n"
+        until, last, pause = time.monotonic() + STREAM_S, "", threading.Event()
+        while time.monotonic() < until:
+            with application.app_context():
+                state = json.dumps(describe_state(), ensure_ascii=False)
+            # a comment where nothing changed: by writing the server notices that the page has gone
+            yield f"data: {state}\n\n" if state != last else ":\n\n"
+            last = state
+            pause.wait(LOOK_EVERY_S)
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(stream(), mimetype="text/event-stream", headers=headers)
+    answer = Response(stream(), mimetype="text/event-stream", headers=headers)
+    answer.call_on_close(_streams.release)  # also where nobody reads a word of it, as for HEAD
+    return answer
 
 
 @blueprint.post("/promote")

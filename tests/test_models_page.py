@@ -1,0 +1,47 @@
+"""The models page over HTTP: what it refuses, and the stream of events."""
+
+from __future__ import annotations
+
+import json
+
+
+def test_the_state_tells_what_serves_and_a_stream_sends_it(operator):
+    state = operator.get("/operator/models/state").json
+    assert state["serving"] == "tiny"
+    assert state["before"] == ""
+    (bundle,) = state["bundles"]
+    assert bundle["name"] == "tiny"
+    assert bundle["figures"]["top1"] >= 0.9
+    assert 'id="retrain-form"' in operator.page("/operator/models")
+    streams = [operator.client.get("/operator/models/progress", buffered=False) for _ in range(2)]
+    assert operator.get("/operator/models/progress").status_code == 503
+    assert operator.client.head("/operator/models/progress").status_code == 503
+    for stream in streams:
+        assert stream.mimetype == "text/event-stream"
+        events = iter(stream.response)
+        next(events)
+        event = next(events)
+        text = event if isinstance(event, str) else event.decode()
+        assert json.loads(text.removeprefix("data: "))["serving"] == "tiny"
+        stream.close()
+    for _ in range(3):
+        unread = operator.client.head("/operator/models/progress")
+        assert unread.status_code == 200
+        unread.close()
+    again = operator.client.get("/operator/models/progress", buffered=False)
+    assert again.status_code == 200
+    next(iter(again.response))
+    again.close()
+
+
+def test_what_cannot_be_done_is_told(operator, app):
+    assert operator.post("/operator/models/promote", name="../tiny").status_code == 503
+    assert operator.post("/operator/models/promote", name="nobody").status_code == 503
+    assert "nothing to roll back" in operator.post("/operator/models/rollback").json["detail"]
+    assert operator.post("/operator/models/retrain", recipe="dance").status_code == 422
+    assert operator.post("/operator/models/retrain", name="../x").status_code == 400
+    assert operator.post("/operator/models/jobs/nobody/resume").status_code == 400
+    missing = operator.client.get(
+        "/operator/models/comparisons/tiny", headers={"Accept": "application/json"}
+    )
+    assert missing.status_code == 404
