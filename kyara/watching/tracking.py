@@ -17,8 +17,8 @@ LEAST_COSINE = 0.4
 """Of two faces whose boxes overlap: below this it is somebody else (a cut from one face to another)."""
 SAME_PLACE = 0.7
 LEAST_COSINE_THERE = 0.2
-"""As much for boxes that overlap by more than `SAME_PLACE`: a face that closes its eyes to laugh had 0.3 to
-itself, and most faces of two characters in one clip had 0.1.
+"""The same where boxes overlap by more than `SAME_PLACE`: a face that closed its eyes to laugh had 0.3
+to itself, and most faces of two characters in one clip had 0.1.
 """
 SURE_COSINE = 0.8
 """Of two faces in different places: from this on it is the same one (a fast movement)."""
