@@ -143,10 +143,13 @@ def test_collect_goes_on_from_between_any_two_steps(moving, collected, tmp_path,
     next_line = whole[done.count(b"\n")]
     with (inbox / "manifest.jsonl").open("ab") as file:
         file.write(next_line[:50] if step == "half a line" else next_line)
+    name = json.loads(next_line)["file"]
+    (inbox / f".{name}.99.partial").write_bytes(b"half a face")
+    (inbox / ".preparing.json.99.partial").write_bytes(b"another program's")
     if step == "faces without the note":
-        name = json.loads(next_line)["file"]
         (inbox / name).write_bytes((collected / name).read_bytes())
     run_collect(moving, inbox)
+    (inbox / ".preparing.json.99.partial").unlink()
     assert read_all(inbox) == read_all(collected)
 
 

@@ -66,6 +66,15 @@ def test_tracker_tells_another_face_in_the_same_place():
     assert len(tracker.tracks) == 2
 
 
+def test_tracker_follows_a_face_that_laughs_in_its_place_only():
+    tracker = Tracker()
+    laughing = np.array([0.3, 0.95], np.float32)
+    see(tracker, 0.0, (Box(0, 0, 40, 40), A))
+    see(tracker, 0.2, (Box(2, 0, 40, 40), laughing))
+    see(tracker, 0.4, (Box(15, 0, 40, 40), A))
+    assert [len(track.sightings) for track in tracker.tracks] == [2, 1]
+
+
 def test_tracker_follows_a_fast_face_by_its_looks_but_not_across_the_picture():
     tracker = Tracker()
     see(tracker, 0.0, (Box(0, 0, 40, 40), A))

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from kyara.images import Box
 from kyara.labelling import JOURNAL_FILE, LabelJournal, name_face
 
 PROGRESS_FOLDER = ".collecting"
+_PARTIAL = re.compile(r"\.([0-9a-f]{24}\.png|[0-9a-f]{32}-[0-9a-f]{12}\.json)\.\d+\.partial")
 _KEPT = "What was collected before is kept; the same command goes on."
 
 
@@ -110,6 +112,7 @@ class Inbox:
             raise explain_os_error(error, str(folder), _KEPT) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove_partial(folder)
             yield cls(folder)
         except BlockingIOError as error:
             raise BusyError(f"Another collector writes to {folder}; wait until it has ended.") from error
@@ -181,6 +184,14 @@ class Inbox:
 
     def _find_note(self, source_sha256: str, key: str) -> Path:
         return self.folder / PROGRESS_FOLDER / f"{source_sha256[:32]}-{key}.json"
+
+
+def _remove_partial(folder: Path) -> None:
+    """Remove what a collector that was killed was writing; other programs' files are left alone."""
+    for path in (*folder.glob(".*.partial"), *(folder / PROGRESS_FOLDER).glob(".*.partial")):
+        if _PARTIAL.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _list_labelled(folder: Path) -> set[str]:

@@ -14,7 +14,12 @@ BRIDGE_S = 1.0
 """How long a face may be missed and still be the same track."""
 LEAST_OVERLAP = 0.3
 LEAST_COSINE = 0.4
-"""Of two faces in the same place: below this it is somebody else (a cut from one face to another)."""
+"""Of two faces whose boxes overlap: below this it is somebody else (a cut from one face to another)."""
+SAME_PLACE = 0.7
+LEAST_COSINE_THERE = 0.2
+"""The same where boxes overlap by more than `SAME_PLACE`: a face that closed its eyes to laugh had 0.3
+to itself, and most faces of two characters in one clip had 0.1.
+"""
 SURE_COSINE = 0.8
 """Of two faces in different places: from this on it is the same one (a fast movement)."""
 FARTHEST = 1.5
@@ -130,7 +135,8 @@ def _compare(track: Track, box: Box, unit: np.ndarray) -> float:
         abs(last.y + last.height / 2 - box.y - box.height / 2),
     )
     near = far <= FARTHEST * max(last.width, box.width)
-    if (overlap >= LEAST_OVERLAP and cosine >= LEAST_COSINE) or (near and cosine >= SURE_COSINE):
+    least = LEAST_COSINE_THERE if overlap >= SAME_PLACE else LEAST_COSINE
+    if (overlap >= LEAST_OVERLAP and cosine >= least) or (near and cosine >= SURE_COSINE):
         return overlap + max(cosine, 0.01)
     return 0.0
 
