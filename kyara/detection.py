@@ -107,6 +107,7 @@ class Candidate:
 def load_settings() -> DetectorSettings:
     """Read `static/detector.json`, once."""
     data = json.loads(SETTINGS_PATH.read_text(encoding="utf-8"))
+    data.pop("live")  # of the page alone
     padding, merge = data.pop("padding"), data.pop("merge")
     levels = tuple(
         Level(**level | {"longest_sides_px": tuple(level["longest_sides_px"])})

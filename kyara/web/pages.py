@@ -121,6 +121,15 @@ def script_messages() -> dict[str, str]:
         "unreachable": _("Kyara cannot be reached."),
         "refused": _("Kyara could not answer: {detail}"),
         "try_again": _("Try again"),
+        # live
+        "live_picture": _("Picture, playing"),
+        "live_on": _("Live. To stop at a frame, press L or Escape, or click on the picture."),
+        "live_unknown": _("Unknown"),
+        "live_appeared": _("{name} is in the picture."),
+        "live_busy": _("Kyara is busy. Names go on in {seconds} s."),
+        "live_offline": _("You are offline. Names go on as soon as you are back."),
+        "live_unreachable": _("Kyara cannot be reached. Names go on as soon as it answers."),
+        "live_failed": _("This cannot be played here. You can still go through it frame by frame."),
         # boxes and cards
         "picture": _("Picture"),
         "face_number": _("Face {number}"),

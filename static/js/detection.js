@@ -26,6 +26,7 @@
  * @property {number} max_boxes
  * @property {number} default_level
  * @property {Level[]} levels from fewer faces to more
+ * @property {Level} live for a picture that plays: one small size, so that it is quick
  */
 /**
  * @typedef {object} View

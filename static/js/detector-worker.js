@@ -119,13 +119,13 @@ async function startOpenCv(url) {
   }
 }
 
-/** @param {ImageBitmap} bitmap @param {number | undefined} index of the level @returns {Box[]} */
+/** @param {ImageBitmap} bitmap @param {number | "live" | undefined} index of the level @returns {Box[]} */
 function findFaces(bitmap, index) {
   try {
     if (!finder) throw new Error("The face finder is not loaded yet.");
     if (!(bitmap instanceof ImageBitmap) || !bitmap.width) throw new TypeError("This is not a picture.");
     const { settings, geometry } = finder;
-    const level = settings.levels[index ?? settings.default_level];
+    const level = index === "live" ? settings.live : settings.levels[index ?? settings.default_level];
     if (!level) throw new RangeError(`There is no level ${index}; there are ${settings.levels.length}.`);
     const { width, height } = bitmap;
     const grey = readGrey(bitmap);

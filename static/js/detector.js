@@ -8,7 +8,7 @@
  * @typedef {object} Job
  * @property {number} id
  * @property {ImageBitmap} bitmap
- * @property {number | undefined} level
+ * @property {number | "live" | undefined} level
  * @property {(boxes: Box[]) => void} resolve
  * @property {(error: unknown) => void} reject
  */
@@ -83,7 +83,8 @@ export class Detector {
    * A call while another one is under way takes its place: the older promise rejects with an
    * `AbortError`, the newer picture goes to the worker as soon as that is free.
    * @param {ImageBitmap} bitmap is handed over and cannot be used afterwards
-   * @param {number} [level] 0 (fewest faces) to `levels - 1`; without it, the default level
+   * @param {number | "live"} [level] 0 (fewest faces) to `levels - 1`, or "live" for a picture that plays;
+   *   without it, the default level
    * @returns {Promise<Box[]>} in pixels of the bitmap
    */
   async detect(bitmap, level) {
@@ -91,7 +92,8 @@ export class Detector {
       throw new TypeError("detect() takes an open ImageBitmap.");
     }
     if (!this.#levels) throw new Error("The face finder is not loaded: await load() first.");
-    if (level !== undefined && !(Number.isInteger(level) && level >= 0 && level < this.#levels)) {
+    const counted = level !== undefined && level !== "live";
+    if (counted && !(Number.isInteger(level) && level >= 0 && level < this.#levels)) {
       throw new RangeError(`The level must be 0 to ${this.#levels - 1}; received ${level}.`);
     }
     this.#dropCurrent(superseded());

@@ -9,6 +9,7 @@ import { byId } from "./elements.js";
 import { middleBox } from "./geometry.js";
 import { Identification } from "./identification.js";
 import { receivePictures } from "./intake.js";
+import { Live } from "./live.js";
 import { say, settings } from "./messages.js";
 import { openPicture } from "./picture.js";
 import { ReportDialog } from "./report-dialog.js";
@@ -49,8 +50,14 @@ const tools = new Tools({
   redo: () => travel("redo"),
   identify: askAgain,
   level: searchAtLevel,
-  frame: showFrame,
+  frame: (frame, settled) => {
+    live.leave();
+    void showFrame(frame, settled);
+  },
+  live: toggleLive,
+  pause: () => void live.pause(),
 });
+const live = new Live(editor.canvas, search, status, (frame) => showFrame(frame, true));
 const reportDialog = new ReportDialog((report, face) => {
   void submitReport(report, (reported) => state.markReported(face.id, reported));
 });
@@ -59,6 +66,10 @@ let openings = 0;
 
 state.addEventListener("change", render);
 search.addEventListener("change", render);
+live.addEventListener("change", () => tools.showLive(live.running));
+live.addEventListener("frame", () => {
+  if (state.picture && live.frame !== null) tools.followFrame(state.picture, live.frame);
+});
 receivePictures(
   {
     input: byId("file-input", HTMLInputElement),
@@ -112,6 +123,7 @@ async function open(blob, before = {}) {
   }
   byId("welcome", HTMLElement).hidden = true;
   byId("workspace", HTMLElement).hidden = false;
+  live.forget();
   state.open(picture);
   editor.setPicture(picture.bitmap);
   tools.showFrames(picture);
@@ -143,7 +155,16 @@ async function showFrame(frame, settled) {
     state.clear();
     editor.setPicture(picture.bitmap);
   }
-  if (settled) await search.run();
+  if (settled) void search.run();
+}
+
+function toggleLive() {
+  const { picture } = state;
+  if (live.running) return void live.pause();
+  if (!picture) return;
+  search.cancel();
+  state.clear();
+  void live.start(picture);
 }
 
 /** @param {number} level */
@@ -218,7 +239,7 @@ function collectStash() {
   if (!picture) return null;
   return {
     blob: picture.blob,
-    frame: picture.frame,
+    frame: live.frame ?? picture.frame,
     level: search.level,
     faces: faces.map(({ box, drawn }) => ({ box, drawn })),
   };

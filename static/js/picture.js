@@ -5,6 +5,7 @@
  */
 
 import { sayTime, say } from "./messages.js";
+import { AnimationPlayback, VideoPlayback } from "./playback.js";
 
 /** Larger pictures are scaled down to this many pixels; a bitmap takes four bytes for each. */
 const MAX_PIXELS = 64e6;
@@ -28,6 +29,7 @@ export class UnreadableError extends Error {
  * @property {number} count
  * @property {(index: number) => Promise<ImageBitmap>} decode
  * @property {(index: number) => string} label what the slider says
+ * @property {() => import("./playback.js").Playback | null} play null: it does not move
  * @property {() => void} close
  */
 
@@ -61,6 +63,11 @@ export class Picture {
 
   get frameCount() {
     return this.#source.count;
+  }
+
+  /** The way to play it; null if it does not move. It plays beside `bitmap`, which stays as it is. */
+  openPlayback() {
+    return this.#source.play();
   }
 
   /** @param {number} [frame] */
@@ -121,6 +128,7 @@ async function openSource(blob, type) {
     count: 1,
     decode: () => createImageBitmap(blob, { imageOrientation: "from-image" }).then(limitSize),
     label: () => "",
+    play: () => null,
     close: () => {},
   };
 }
@@ -182,8 +190,26 @@ async function openAnimation(blob, type) {
       }
     },
     label: (index) => say("frame_of", { number: index + 1, total: count }),
+    play: () => playAnimation(decoder, count),
     close: () => decoder.close(),
   };
+}
+
+/** @param {ImageDecoder} decoder @param {number} count */
+function playAnimation(decoder, count) {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  const draw = async (/** @type {number} */ frameIndex) => {
+    const { image } = await decoder.decode({ frameIndex });
+    const { displayWidth: width, displayHeight: height } = image;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    context?.clearRect(0, 0, width, height);
+    context?.drawImage(image, 0, 0);
+    const milliseconds = (image.duration ?? 0) / 1000;
+    image.close();
+    return milliseconds;
+  };
+  return new AnimationPlayback({ canvas, draw, count });
 }
 
 /** @param {Blob} blob @returns {Promise<FrameSource>} */
@@ -219,6 +245,7 @@ async function openVideo(blob) {
       return limitSize(await createImageBitmap(video));
     },
     label: (index) => say("time_of", { time: sayTime(timeOf(index)), total: sayTime(duration) }),
+    play: () => (count > 1 ? new VideoPlayback(video, count) : null),
     close,
   };
 }

@@ -15,6 +15,8 @@ import { say } from "./messages.js";
  * @property {() => void} identify
  * @property {(level: number) => void} level
  * @property {(frame: number, settled: boolean) => void} frame
+ * @property {() => void} live
+ * @property {() => void} pause
  */
 
 export class Tools {
@@ -27,6 +29,7 @@ export class Tools {
     this.level = byId("level-slider", HTMLInputElement);
     this.frameRow = byId("frame-row", HTMLElement);
     this.frame = byId("frame-slider", HTMLInputElement);
+    this.live = byId("live-button", HTMLButtonElement);
     this.frameLabel = byId("frame-label", HTMLOutputElement);
     this.empty = byId("no-cards", HTMLElement);
     this.add.addEventListener("click", actions.add);
@@ -38,7 +41,11 @@ export class Tools {
     this.level.addEventListener("change", () => actions.level(this.level.valueAsNumber));
     this.frame.addEventListener("input", () => actions.frame(this.frame.valueAsNumber, false));
     this.frame.addEventListener("change", () => actions.frame(this.frame.valueAsNumber, true));
-    document.addEventListener("keydown", (event) => handleShortcut(event, actions));
+    this.live.addEventListener("click", actions.live);
+    document.addEventListener("keydown", (event) => {
+      handleShortcut(event, actions);
+      if (!this.frameRow.hidden) handleLiveKey(event, actions);
+    });
   }
 
   /** @param {PageState} state @param {FaceSearch} search */
@@ -70,6 +77,19 @@ export class Tools {
     this.frame.ariaValueText = label;
   }
 
+  /** @param {boolean} running */
+  showLive(running) {
+    this.live.ariaPressed = String(running);
+    // The label is read out when it changes: not thirty times a second.
+    this.frameLabel.ariaLive = running ? "off" : null;
+  }
+
+  /** Follow the playing picture. @param {import("./picture.js").Picture} picture @param {number} frame */
+  followFrame(picture, frame) {
+    this.frame.valueAsNumber = frame;
+    this.labelFrame(picture, frame);
+  }
+
   /** @param {{count: number, chosen: number} | null} levels */
   #renderLevel(levels) {
     this.level.disabled = !levels;
@@ -95,4 +115,12 @@ function handleShortcut(event, { undo, redo }) {
   event.preventDefault();
   if (again) redo();
   else undo();
+}
+
+/** @param {KeyboardEvent} event @param {ToolActions} actions */
+function handleLiveKey(event, { live, pause }) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (event.key.toLowerCase() === "l") live();
+  else if (event.key === "Escape") pause();
 }
