@@ -1,4 +1,4 @@
-"""animeface-2009 behind its process. `make test` installs it; no test does."""
+"""animeface-2009 behind its process. `make test` installs it; where it is missing the first use does."""
 
 from __future__ import annotations
 
@@ -16,13 +16,7 @@ from kyara.collecting.animeface import check_known_faces, open_animeface
 from kyara.errors import KyaraError
 from kyara.images import Box
 
-needs_animeface = pytest.mark.skipif(
-    not (animeface.ENVIRONMENT / "stamp").is_file(),
-    reason="animeface-2009 is not installed: `make .venv/animeface/stamp` does it",
-)
 
-
-@needs_animeface
 def test_animeface_finds_the_three_faces_of_the_example():
     pixels = read_example(560)
     with open_animeface(0.7) as detect:
@@ -35,7 +29,6 @@ def test_animeface_finds_the_three_faces_of_the_example():
     assert areas == sorted(areas, reverse=True)
 
 
-@needs_animeface
 def test_collect_takes_animeface_with_its_margin(tmp_path):
     inbox = tmp_path / "inbox"
     run_kyara("collect", EXAMPLE, "--out", inbox, "--detector", "animeface-2009", "--longest", "560")
