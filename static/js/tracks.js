@@ -87,13 +87,14 @@ export class FaceTracks {
 
   /**
    * The tracks that the server should be asked about, those with the fewest answers first. Only faces
-   * that the last look has found: a crop of another place would be of nobody.
+   * that the last look has found: a crop of another place would be of nobody. A new face is asked about
+   * before it is shown, so that it is shown with its name.
    * @param {number} now @param {number} limit
    */
   toAsk(now, limit) {
     const due = (/** @type {Track} */ { answers, askedAt }) =>
       answers.length === 0 || now - askedAt >= ASK_AGAIN_MS[Math.min(answers.length, ASK_AGAIN_MS.length - 1)];
-    return this.visible(now)
+    return this.#tracks
       .filter((track) => track.missed === 0 && !track.asking && due(track))
       .sort((a, b) => a.answers.length - b.answers.length || a.askedAt - b.askedAt || a.id - b.id)
       .slice(0, limit);
