@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kyara.bundle import MANIFEST_FILE, METRICS_FILE
+from kyara.durable import read_json_object
 from kyara.gate import COMPARISON_FILE
 from kyara.registry import read_registry
 
@@ -63,7 +64,7 @@ def read_comparison_page(models: Path, name: str) -> dict[str, Any] | None:
     """Return the stored comparison of a bundle; None where there is none."""
     if Path(name).name != name:
         return None
-    return _read_json(models / name / COMPARISON_FILE) or None
+    return read_json_object(models / name / COMPARISON_FILE) or None
 
 
 def _describe(folder: Path) -> dict[str, Any] | None:
@@ -75,7 +76,7 @@ def _describe(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     version = hashlib.sha256(raw).hexdigest()[:_HASH_CHARACTERS]
-    metrics = _read_json(folder / METRICS_FILE)
+    metrics = read_json_object(folder / METRICS_FILE)
     figures = {name: metrics[name] for name in FIGURES if isinstance(metrics.get(name), int | float)}
     return {
         "name": folder.name,
@@ -84,7 +85,7 @@ def _describe(folder: Path) -> dict[str, Any] | None:
         "recipe": str(provenance.get("recipe", "")),
         "dataset_version": str(provenance.get("dataset_version", "")),
         "figures": figures,
-        "comparison": _summarise(_read_json(folder / COMPARISON_FILE), version),
+        "comparison": _summarise(read_json_object(folder / COMPARISON_FILE), version),
     }
 
 
@@ -101,14 +102,6 @@ def _summarise(comparison: dict[str, Any], version: str) -> dict[str, Any] | Non
         }
     except (KeyError, TypeError):
         return None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stored if isinstance(stored, dict) else {}
 
 
 def _read_time(path: Path) -> int:

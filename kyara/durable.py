@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from kyara.errors import KyaraError, StorageFullError
 
@@ -74,6 +76,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds a lock file."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
     """Hold a lock file alone; waits for other threads and processes. The system lets go at their end.
@@ -101,3 +118,12 @@ def explain_os_error(error: OSError, what: str, kept: str) -> KyaraError:
     if error.errno in _FULL_ERRNOS:
         return StorageFullError(f"The disk that holds {what} is full ({reason}). {kept}")
     return KyaraError(f"{what} cannot be written ({reason}). {kept}")
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty where there is none that can be read."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kyara.durable import replace_file
+from kyara.durable import is_held, replace_file
 from kyara.errors import BadInputError, BusyError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,21 +177,6 @@ def _hold(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def is_held(path: Path) -> bool:
-    """Tell whether a process holds a lock file."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]) -> None:

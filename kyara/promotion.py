@@ -6,12 +6,12 @@ given what to compare by, or reads what was measured before.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kyara.bundle import METRICS_FILE, Bundle, load_bundle
+from kyara.durable import read_json_object
 from kyara.errors import BundleError
 from kyara.gate import (
     COMPARISON_FILE,
@@ -106,24 +106,16 @@ def judge_stored(serving: Bundle, candidate: Bundle, tolerances: Tolerances | No
 
 def read_stored_comparison(bundle: Bundle) -> dict[str, Any] | None:
     """Return what a candidate's `comparison.json` says; None where there is none of this version."""
-    stored = _read_json(bundle.backbone.parent / COMPARISON_FILE)
+    stored = read_json_object(bundle.backbone.parent / COMPARISON_FILE)
     mine = stored.get("candidate")
     return stored if isinstance(mine, dict) and mine.get("version") == bundle.version else None
 
 
 def _read_metrics(bundle: Bundle) -> dict[str, Any]:
-    metrics = _read_json(bundle.backbone.parent / METRICS_FILE)
+    metrics = read_json_object(bundle.backbone.parent / METRICS_FILE)
     if metrics.get("model_version") != bundle.version:
         raise GateError(
             f"{bundle.name} has no metrics.json of its version {bundle.version}: give --data DATA with "
             "held-out drawings, on which both bundles are measured now."
         )
     return metrics
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stored if isinstance(stored, dict) else {}

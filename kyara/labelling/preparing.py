@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kyara.dataset_folder import INBOX_FOLDER
-from kyara.durable import explain_os_error
+from kyara.durable import explain_os_error, is_held
 from kyara.errors import BusyError
 
 _LOCK_FILE = ".preparing.lock"
@@ -84,21 +84,7 @@ def read_progress(dataset: Path) -> Preparing:
         last = Preparing(False, int(state["done"]), int(state["total"]), str(state["error"]))
     except (OSError, ValueError, KeyError, TypeError):
         last = Preparing()
-    return Preparing(_is_held(inbox / _LOCK_FILE), last.done, last.total, last.error)
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return Preparing(is_held(inbox / _LOCK_FILE), last.done, last.total, last.error)
 
 
 def start_preparing(dataset: Path, models: Path, taught: str | None = None) -> subprocess.Popen[bytes]:

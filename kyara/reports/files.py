@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from kyara.durable import sync_folder
 from kyara.errors import BadInputError, StorageFullError
 from kyara.images import decode_image
 
@@ -134,15 +135,6 @@ def finish_file(folder: Path, name: str) -> None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     os.replace(folder / part_name(name), target)
     sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's list of names to disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def move_aside(folder: Path, name: str) -> Path:

@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
+from kyara.durable import sync_folder
 from kyara.errors import BadInputError, KyaraError
 from kyara.reports import files, rows
 from kyara.reports.rules import Correction, check_correction
@@ -74,7 +75,7 @@ def recover(folder: Path, sessions: sessionmaker[Session], *, alone: bool) -> Re
     with sessions.begin() as session:
         _mark_missing(session, result.missing)
         rows.refresh_stored_bytes(session)
-    files.sync_folder(folder)
+    sync_folder(folder)
     _log_recovery(folder, result)
     return result
 
