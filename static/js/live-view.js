@@ -88,6 +88,7 @@ export class LiveView {
       if (before && before.confidence >= name.confidence) continue;
       const entry = before?.entry ?? copyTemplate("live-cast-template");
       this.#cast.set(name.label, { entry, confidence: name.confidence });
+      entry.toggleAttribute("data-now", true);
       part(entry, ".live-name").textContent = name.name;
       part(entry, ".live-work").textContent = name.work;
       part(entry, ".live-percent").textContent = sayPercent(name.confidence);
