@@ -11,6 +11,8 @@ import { say, sayPercent } from "./messages.js";
 /** @typedef {import("./tracks.js").Track} Track */
 
 const PORTRAIT_PX = 96;
+/** One answer alone may err: the list is for those who were named again. */
+const ANSWERS_TO_LIST = 2;
 
 export class LiveView {
   /** @type {Map<number, HTMLElement>} */
@@ -82,12 +84,13 @@ export class LiveView {
    */
   addCast(tracks, bitmap) {
     const fresh = [];
-    for (const { name, found } of tracks) {
-      if (name?.verdict !== "known") continue;
+    for (const { name, found, answers } of tracks) {
+      if (name?.verdict !== "known" || answers.length < ANSWERS_TO_LIST) continue;
       const before = this.#cast.get(name.label);
       if (before && before.confidence >= name.confidence) continue;
       const entry = before?.entry ?? copyTemplate("live-cast-template");
       this.#cast.set(name.label, { entry, confidence: name.confidence });
+      entry.toggleAttribute("data-now", true);
       part(entry, ".live-name").textContent = name.name;
       part(entry, ".live-work").textContent = name.work;
       part(entry, ".live-percent").textContent = sayPercent(name.confidence);

@@ -37,19 +37,25 @@ const FACES_AT_ONCE = 8;
 /** How long questions wait after a failure; doubled with each further one. */
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
-/** Size of the copies by which scenes are told apart. */
+/** Size of the copies by which scenes are told apart, and how often one is made. */
 const GLIMPSE = { width: 16, height: 9 };
+const GLIMPSE_MS = 80;
 
 /** Emits `change` when it starts or ends, and `frame` while the picture plays. */
 export class Live extends EventTarget {
   /** @type {Session | null} */
   #session = null;
   #tracks = new FaceTracks();
+  #size = { width: 1, height: 1 };
   /** @type {ArrayLike<number>} */
   #glimpse = [];
+  #glimpsedAt = 0;
+  #cutAt = 0;
   #asking = false;
   #askFrom = 0;
   #failures = 0;
+  /** Resolved when the frame at which it stopped is shown as a still picture. @type {Promise<void>} */
+  settled = Promise.resolve();
 
   /**
    * @param {HTMLElement} ground what the picture lies on
@@ -113,8 +119,8 @@ export class Live extends EventTarget {
     session.playback.pause();
     const { frame } = session.playback;
     this.#finish(session);
-    await this.settle(frame);
-    this.#putAway(session);
+    this.settled = this.settle(frame).finally(() => this.#putAway(session));
+    await this.settled;
   }
 
   /** Stop and go back to the still picture as it was. */
@@ -144,7 +150,7 @@ export class Live extends EventTarget {
 
   /** @param {Session} session */
   #putAway({ playback }) {
-    if (!this.#session) this.view.hide();
+    this.view.hide();
     playback.close();
   }
 
@@ -161,10 +167,27 @@ export class Live extends EventTarget {
     }
   }
 
+  /** In another scene the boxes of the last one are wrong at once. @param {Session} session */
+  #watchForCut({ playback }) {
+    const now = performance.now();
+    if (!this.glimpser || now - this.#glimpsedAt < GLIMPSE_MS) return;
+    const { width, height } = GLIMPSE;
+    this.glimpser.drawImage(playback.surface, 0, 0, width, height);
+    const glimpse = this.glimpser.getImageData(0, 0, width, height).data;
+    if (isCut(this.#glimpse, glimpse)) {
+      this.#cutAt = now;
+      this.#tracks.clear();
+      this.#render();
+    }
+    this.#glimpse = glimpse;
+    this.#glimpsedAt = now;
+  }
+
   /** Tell which frame is shown, as often as the screen is drawn. @param {Session} session */
   #followFrames(session) {
     if (session.end.signal.aborted) return;
     this.dispatchEvent(new Event("frame"));
+    this.#watchForCut(session);
     requestAnimationFrame(() => this.#followFrames(session));
   }
 
@@ -191,28 +214,26 @@ export class Live extends EventTarget {
 
   /** @param {ImageBitmap} bitmap @param {Session} session */
   async #lookAt(bitmap, session) {
+    const begun = performance.now();
     const scale = Math.max(1, Math.max(bitmap.width, bitmap.height) / LOOK_SIDE_PX);
     const small = await createImageBitmap(bitmap, {
       resizeWidth: Math.max(1, Math.round(bitmap.width / scale)),
       resizeHeight: Math.max(1, Math.round(bitmap.height / scale)),
       resizeQuality: "medium",
     });
-    const glimpse = this.#takeGlimpse(small);
     const boxes = await this.search.detector.detect(small, "live");
-    if (session.looking.signal.aborted) return;
-    if (isCut(this.#glimpse, glimpse)) this.#tracks.clear();
-    this.#glimpse = glimpse;
+    if (session.looking.signal.aborted || this.#cutAt >= begun) return;
     this.#tracks.takeLook(boxes.map((box) => scaleBox(box, scale)), performance.now());
-    this.#render(bitmap);
+    this.#size = { width: bitmap.width, height: bitmap.height };
+    const found = this.#render().filter(({ missed }) => missed === 0);
+    for (const name of this.view.addCast(found, bitmap)) announce(say("live_appeared", { name }));
     void this.#ask(bitmap, session);
   }
 
-  /** @param {ImageBitmap} bitmap */
-  #render(bitmap) {
+  #render() {
     const tracks = this.#tracks.visible(performance.now());
-    this.view.render(tracks, bitmap);
-    const found = tracks.filter(({ missed }) => missed === 0);
-    for (const name of this.view.addCast(found, bitmap)) announce(say("live_appeared", { name }));
+    this.view.render(tracks, this.#size);
+    return tracks;
   }
 
   /** Ask who the faces are that need it; crops are cut before this waits for anything. @param {ImageBitmap} bitmap @param {Session} session */
@@ -230,6 +251,7 @@ export class Live extends EventTarget {
       const { faces } = await identify(crops, settings.language, signal);
       if (signal.aborted) return;
       this.#tracks.takeAnswers(tracks, faces);
+      this.#render();
       if (this.#failures > 0) this.#sayOn();
       this.#failures = 0;
     } catch (error) {
@@ -251,13 +273,6 @@ export class Live extends EventTarget {
 
   #sayOn() {
     this.status.show({ kind: "info", text: say("live_on") });
-  }
-
-  /** @param {ImageBitmap} bitmap */
-  #takeGlimpse(bitmap) {
-    const { width, height } = GLIMPSE;
-    this.glimpser?.drawImage(bitmap, 0, 0, width, height);
-    return this.glimpser?.getImageData(0, 0, width, height).data ?? [];
   }
 }
 

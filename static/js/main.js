@@ -54,7 +54,7 @@ const tools = new Tools({
     live.leave();
     void showFrame(frame, settled);
   },
-  live: toggleLive,
+  live: () => void toggleLive(),
   pause: () => void live.pause(),
 });
 const live = new Live(editor.canvas, search, status, (frame) => showFrame(frame, true));
@@ -151,20 +151,21 @@ async function showFrame(frame, settled) {
   tools.labelFrame(picture, frame);
   if (frame !== picture.frame) {
     search.cancel();
-    if (!(await picture.show(frame)) || picture !== state.picture) return;
+    if (!(await picture.show(frame)) || picture !== state.picture || live.running) return;
     state.clear();
     editor.setPicture(picture.bitmap);
   }
   if (settled) void search.run();
 }
 
-function toggleLive() {
+async function toggleLive() {
+  if (live.running) return live.pause();
+  await live.settled;
   const { picture } = state;
-  if (live.running) return void live.pause();
-  if (!picture) return;
+  if (!picture || live.running || picture.frameCount < 2) return;
   search.cancel();
   state.clear();
-  void live.start(picture);
+  await live.start(picture);
 }
 
 /** @param {number} level */

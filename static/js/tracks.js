@@ -48,8 +48,8 @@ const NAME_LEAD = 0.1;
 const KNOWN_FROM = 0.5;
 const KNOWN_UNTIL = 0.35;
 
-/** Mean change of a small copy of the frame, 0 to 255, from which on it is another scene. */
-const CUT_CHANGE = 40;
+/** Mean change of a small copy of the frame (RGBA, 0 to 255), above which it is another scene. */
+const CUT_CHANGE = 22;
 
 /** The faces of a playing picture. */
 export class FaceTracks {

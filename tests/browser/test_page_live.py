@@ -160,6 +160,18 @@ def test_l_starts_live_and_a_hidden_tab_stands_still(open_page: OpenPage, clip: 
     expect(live_button(page)).to_have_attribute("aria-pressed", "true")
 
 
+def test_stopped_and_started_in_a_hurry_it_goes_on(open_page: OpenPage, clip: Path) -> None:
+    page = open_page()
+    open_clip(page, clip)
+    start_live(page)
+    page.keyboard.press("l")
+    page.keyboard.press("l")
+    expect(live_button(page)).to_have_attribute("aria-pressed", "true")
+    expect(answered_boxes(page).first).to_be_visible()
+    wait_for_time(page, time_of(page) + 0.5)
+    expect(boxes(page)).to_have_count(0)
+
+
 def test_another_picture_ends_live(open_page: OpenPage, clip: Path) -> None:
     page = open_page()
     open_clip(page, clip)
