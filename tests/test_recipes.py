@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,8 +86,11 @@ def test_a_small_network_is_trained_from_scratch(cnn, tiny_data):
     assert bundle.provenance["recipe"] == "cnn"
 
 
-def test_a_finished_run_is_exported_again_without_training(cnn, tiny_data, tmp_path):
-    run = cnn.parent / "run"
+def test_a_run_is_exported_again_without_training_finished_or_not(cnn, tiny_data, tmp_path):
+    run = shutil.copytree(cnn.parent / "run", tmp_path / "run")
+    plan = json.loads((run / "plan.json").read_text())
+    plan["plan"]["epochs"] += 5
+    (run / "plan.json").write_text(json.dumps(plan))
     before = (run / "history.json").stat().st_mtime_ns
     arguments = ("train", tiny_data, "--recipe", "cnn", "--run", run, "--models", tmp_path)
     run_kyara(
@@ -97,7 +101,7 @@ def test_a_finished_run_is_exported_again_without_training(cnn, tiny_data, tmp_p
     quantised, plain = load_bundle(cnn), load_bundle(tmp_path / "again")
     np.testing.assert_array_equal(quantised.head_weight, plain.head_weight)
     assert plain.backbone.stat().st_size > 3 * quantised.backbone.stat().st_size
-    assert plain.provenance["plan"] == quantised.provenance["plan"]
+    assert plain.provenance["plan"] == plan["plan"]
     assert plain.provenance["calibration"]["stated_false_accept"] == 0.3
     crop = [read_image(tiny_data / LABELS[0] / "000.png")]
     first, second = (Classifier(bundle).backbone.extract(crop) for bundle in (quantised, plain))

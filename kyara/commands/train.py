@@ -261,7 +261,10 @@ def _train_cnn(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str
     from kyara.training.small_cnn import train_small_cnn
 
     assert isinstance(order.plan, CnnPlan)
-    return train_small_cnn(manifest, order.plan, order.run, quantise=order.quantise), {}
+    trained = train_small_cnn(
+        manifest, order.plan, order.run, quantise=order.quantise, fit=not order.export_only
+    )
+    return trained, {}
 
 
 _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn}

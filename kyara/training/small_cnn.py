@@ -16,7 +16,7 @@ import numpy as np
 from kyara.bundle import Preprocessing
 from kyara.conversion import convert_keras
 from kyara.dataset import Face, Manifest, load_faces
-from kyara.training.checkpoints import keep_epochs, load_checkpoint
+from kyara.training.checkpoints import find_checkpoint, keep_epochs, load_checkpoint
 from kyara.training.plan import CnnPlan, claim_run
 from kyara.training.trained import BOTH_SIDES, Trained
 
@@ -24,7 +24,13 @@ FEATURES = 512
 
 
 def train_small_cnn(
-    manifest: Manifest, plan: CnnPlan, run: Path, *, quantise: bool = True, quiet: bool = False
+    manifest: Manifest,
+    plan: CnnPlan,
+    run: Path,
+    *,
+    quantise: bool = True,
+    quiet: bool = False,
+    fit: bool = True,
 ) -> Trained:
     """Train on the training split, going on from the last finished epoch if there is one.
 
@@ -34,12 +40,14 @@ def train_small_cnn(
         run: folder for the checkpoint, the history and TensorBoard's logs.
         quantise: int8 weights in the LiteRT file.
         quiet: no progress bar.
+        fit: False takes what the run has, finished or not.
 
     Returns:
         The network up to its dense layer of 512, whose output is the features, and its softmax layer.
 
     Raises:
-        BadInputError: the run folder belongs to another plan or dataset, or a split is empty.
+        BadInputError: the run folder belongs to another plan or dataset, a split is empty, or nothing is
+            to be trained and no epoch has finished.
     """
     claim_run(run, plan, manifest)
     import keras
@@ -48,8 +56,10 @@ def train_small_cnn(
     train = manifest.of_split("train")
     labels = tuple(sorted({face.label for face in train}))
     val = [face for face in manifest.of_split("val") if face.label in labels]
+    if not fit:
+        find_checkpoint(run)
     model, history = load_checkpoint(run) or (_build(plan, len(labels)), [])
-    if len(history) < plan.epochs:
+    if fit and len(history) < plan.epochs:
         model.fit(
             *_load(train, labels, plan),
             batch_size=plan.batch,
