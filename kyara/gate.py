@@ -131,8 +131,7 @@ def find_falls(
 def _find_fallen_figures(serving: Figures, candidate: Figures, tolerances: Tolerances) -> list[str]:
     falls = []
     for name in ("top1", "macro_f1"):
-        before, after, allowed = getattr(serving, name), getattr(candidate, name), 0.0
-        allowed = getattr(tolerances, name)
+        before, after, allowed = (getattr(one, name) for one in (serving, candidate, tolerances))
         if before - after > allowed + 1e-9:
             falls.append(
                 f"{_NAMES[name]} falls from {before:.1%} to {after:.1%}, by more than {allowed:.1%}"
