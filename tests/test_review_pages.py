@@ -135,6 +135,19 @@ def test_characters_are_listed_with_names_and_counts(client, operator, crop):
     assert 'data-label="ao_glasses"' not in page
 
 
+def test_the_datasets_page_counts_what_was_accepted(app, client, operator, crop):
+    assert "No labelled face yet" in operator.page("/operator/datasets")
+    decide(operator, send(client, crop), "accept")
+    versions = Path(app.config["DATASET_FOLDER"]) / "versions"
+    versions.mkdir()
+    (versions / "0123456789ab.json").write_text(json.dumps({"files": [{}, {}]}))
+    page = operator.page("/operator/datasets")
+    assert "1 faces, 1 characters" in page
+    assert 'data-label="aka_ribbon"' in page
+    assert "too few sources" in page
+    assert "<code>0123456789ab</code> 2 faces" in page
+
+
 def test_the_command_line_reviews_as_the_page_does(app, client, crop, tiny_model_folder):
     one = send(client, crop)
     places = ["reports", "--reports", app.config["REPORT_FOLDER"], "--operator", "rin"]

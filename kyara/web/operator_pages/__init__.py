@@ -1,4 +1,4 @@
-"""The operator's pages under `/operator/`: logging in, the dashboard, reports, characters.
+"""The operator's pages under `/operator/`: logging in, the dashboard, reports, datasets, characters.
 
 The rooms: `guard` lets nobody pass without a session and a CSRF token, whichever blueprint a route under
 `/operator/` belongs to; `sessions` is the signed cookie and its key; `login`, `dashboard` and the others
@@ -7,7 +7,7 @@ are pages. A page of another room registers its own blueprint under `/operator/â
 
 from apiflask import APIFlask
 
-from kyara.web.operator_pages import characters, dashboard, guard, login, reports
+from kyara.web.operator_pages import characters, dashboard, datasets, guard, login, reports
 from kyara.web.operator_pages.guard import find_accounts, find_operator
 from kyara.web.review import set_up_review
 
@@ -22,5 +22,5 @@ def set_up_operator_pages(app: APIFlask) -> None:
     """
     guard.set_up_guard(app)
     set_up_review(app)
-    for module in (guard, reports, characters):
+    for module in (guard, reports, datasets, characters):
         app.register_blueprint(module.blueprint)

@@ -35,6 +35,7 @@ NAVIGATION = (
     ("operator_pages.show_dashboard", "Dashboard"),
     ("report_pages.show_reports", "Reports"),
     ("labelling_pages.show_labelling", "Labelling"),
+    ("dataset_pages.show_datasets", "Datasets"),
     ("character_pages.show_characters", "Characters"),
     ("model_pages.show_models", "Models"),
 )
