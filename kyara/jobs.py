@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER_FILE = "order.json"
 STATUS_FILE = "status.json"
 LOG_FILE = "log.txt"
+RUN_FOLDER = "run"
+"""Of a job: the checkpoints."""
 JOB_LOCK = ".lock"
 RUNS_LOCK = ".retrain.lock"
 ENDED = ("done", "failed")
@@ -138,6 +140,16 @@ def write_order(runs: Path, job: str, order: Mapping[str, Any]) -> None:
     folder = runs / check_job_name(job)
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / ORDER_FILE, (json.dumps(order, indent=1) + "\n").encode())
+
+
+def check_free(runs: Path, models: Path, job: str) -> None:
+    """Refuse a name that is taken.
+
+    Raises:
+        BadInputError: a job or a bundle of that name is there already, or it cannot be a name.
+    """
+    if (models / check_job_name(job)).exists() or (runs / job / RUN_FOLDER).exists():
+        raise BadInputError(f"There is a job or a bundle {job} already; give another name.")
 
 
 def read_order(runs: Path, job: str) -> dict[str, Any]:

@@ -40,6 +40,9 @@ def test_what_cannot_be_done_is_told(operator, app):
     assert "nothing to roll back" in operator.post("/operator/models/rollback").json["detail"]
     assert operator.post("/operator/models/retrain", recipe="dance").status_code == 422
     assert operator.post("/operator/models/retrain", name="../x").status_code == 400
+    taken = operator.post("/operator/models/retrain", name="tiny")
+    assert taken.status_code == 400
+    assert "bundle tiny already" in taken.json["detail"]
     assert operator.post("/operator/models/jobs/nobody/resume").status_code == 400
     missing = operator.client.get(
         "/operator/models/comparisons/tiny", headers={"Accept": "application/json"}

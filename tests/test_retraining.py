@@ -19,8 +19,11 @@ from test_promotion import wait_until
 from kyara.bundle import load_bundle
 from kyara.errors import BadInputError
 from kyara.jobs import list_jobs, read_status
+from kyara.names import Names
 from kyara.registry import promote_bundle
+from kyara.retraining.continuing import continue_head
 from kyara.retraining.versions import make_version, read_version
+from kyara.training.plan import LayerPlan
 
 
 @pytest.fixture
@@ -110,6 +113,27 @@ def test_a_killed_retraining_goes_on_and_forgets_nobody(dataset, models, tmp_pat
     assert [one["label"] for one in comparison["new"]] == ["someone_new"]
     assert comparison["forgotten"] == []
     assert "next" in [job.job for job in list_jobs(runs) if job.stage == "done"]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # TensorFlow's
+def test_whoever_has_no_drawing_in_a_later_version_is_not_forgotten(dataset, models, tmp_path):
+    bundle = load_bundle(models / "tiny")
+    for turn in range(2):
+        folder = tmp_path / f"next-{turn}"
+        bundle = continue_head(
+            bundle,
+            make_version(dataset).manifest,
+            Names({}),
+            LayerPlan(epochs=1),
+            tmp_path / f"run-{turn}",
+            folder,
+            head_from=20,
+            cache=tmp_path / "cache",
+            provenance={},
+        )
+        row = load_bundle(folder).labels.index("someone_new")
+        assert (bundle.gallery_rows == row).sum() > 0
+        shutil.rmtree(dataset / "faces" / "someone_new", ignore_errors=True)
 
 
 def test_a_recipe_that_forgets_is_refused_by_the_gate(dataset, models, tmp_path):

@@ -107,7 +107,7 @@ def _add_characters(serving: Bundle, lessons: Lessons, names: Names) -> Bundle:
 
 def _add_references(bundle: Bundle, lessons: Lessons) -> Bundle:
     """Put the drawings of this version in the place of those of the versions before."""
-    kept = np.array([not name.startswith(REFERENCE_PREFIX) for name in bundle.gallery_ids], bool)
+    kept = _choose_kept(bundle, lessons)
     features, rows = [bundle.gallery_features[kept]], [bundle.gallery_rows[kept]]
     ids = [name for name, stays in zip(bundle.gallery_ids, kept.tolist(), strict=True) if stays]
     unit = scale_to_unit(lessons.features).astype(np.float16).astype(np.float32)
@@ -126,6 +126,18 @@ def _add_references(bundle: Bundle, lessons: Lessons) -> Bundle:
         gallery_rows=np.concatenate(rows),
         gallery_ids=tuple(ids),
     )
+
+
+def _choose_kept(bundle: Bundle, lessons: Lessons) -> np.ndarray:
+    """Tell which references stay, `bool (references,)`: those that no retraining added.
+
+    Whoever has nothing else, and no drawing in this version, keeps what the versions before added.
+    """
+    kept = np.array([not name.startswith(REFERENCE_PREFIX) for name in bundle.gallery_ids], bool)
+    learned = {face.label for face in lessons.faces}
+    known = {row for row, label in enumerate(bundle.labels) if label in learned}
+    known |= {*bundle.head_rows.tolist(), *bundle.gallery_rows[kept].tolist()}
+    return kept | ~np.isin(bundle.gallery_rows, list(known))
 
 
 def _add_columns(bundle: Bundle, lessons: Lessons, head_from: int) -> Bundle:

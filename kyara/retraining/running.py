@@ -17,7 +17,17 @@ from kyara.dataset import Manifest
 from kyara.errors import BadInputError, KyaraError
 from kyara.evaluation import Options, evaluate_bundle
 from kyara.gate import COMPARISON_FILE, Tolerances
-from kyara.jobs import JobStatus, hold_job, now, read_order, read_status, write_order, write_status
+from kyara.jobs import (
+    RUN_FOLDER,
+    JobStatus,
+    check_free,
+    hold_job,
+    now,
+    read_order,
+    read_status,
+    write_order,
+    write_status,
+)
 from kyara.names import Names, read_names
 from kyara.registry import find_serving
 from kyara.retraining.continuing import continue_head
@@ -26,8 +36,6 @@ from kyara.retraining.watching import watch_run
 from kyara.training.checkpoints import read_history
 from kyara.training.plan import LayerPlan
 
-RUN_FOLDER = "run"
-"""Of a job: the checkpoints."""
 _DATASET_NAMES = "characters.json"
 """Of the dataset folder: names that operators gave to new characters."""
 
@@ -93,8 +101,7 @@ def make_order(runs: Path, order: Order) -> None:
     Raises:
         BadInputError: a job or a bundle of that name is there already.
     """
-    if (Path(order.models) / order.job).exists() or (runs / order.job / RUN_FOLDER).exists():
-        raise BadInputError(f"There is a job or a bundle {order.job} already; give another --name.")
+    check_free(runs, Path(order.models), order.job)
     write_order(runs, order.job, asdict(order))
 
 

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response
 from kyara.candidates import describe_registry, list_bundles, read_comparison_page
 from kyara.errors import BundleError, BusyError, NotFoundError
 from kyara.gate import check_reason
-from kyara.jobs import list_jobs, read_order, start_retraining
+from kyara.jobs import check_free, list_jobs, read_order, start_retraining
 from kyara.promotion import judge_stored, promote_candidate
 from kyara.registry import roll_back
 from kyara.web.operator_pages.guard import find_operator
@@ -144,6 +144,7 @@ def retrain(wanted: dict[str, Any]) -> tuple[dict[str, Any], int]:
     arguments += ["--models", str(_find_models()), "--bottlenecks", str(_find_runs() / "bottlenecks")]
     if wanted["epochs"]:
         arguments += ["--epochs", str(wanted["epochs"])]
+    check_free(_find_runs(), _find_models(), job)
     start_retraining(_find_runs(), job, recipe, arguments)
     return {**describe_state(), "job": job}, 202
 
