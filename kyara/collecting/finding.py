@@ -32,7 +32,7 @@ Detect = Callable[[np.ndarray], list[tuple[Box, float]]]
 """`uint8 (H, W, 3)` → bare boxes with their scores, in a steady order."""
 
 
-def use_cascade(level: int | None) -> Detect:
+def use_cascade(level: int) -> Detect:
     """Return the cascade as a detector."""
     return lambda pixels: [
         (box, float(votes)) for box, votes in propose_voted_faces(pixels, level=level)

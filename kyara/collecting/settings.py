@@ -23,7 +23,7 @@ class Settings:
         scene_score: look at the first frame of each scene instead; 0 to 1.
         longest_px: frames with a longer side are made smaller first; None leaves them as they are.
         detector: which one finds the faces.
-        level: strictness of the cascade; None is its default.
+        level: strictness of the cascade; 0, the strictest: a face that a frame misses is in the next.
         threshold: least likelihood of a face by animeface-2009, 0 to 1.
         margin: share of a face's box that is added on each side.
         smallest_px: a box with a shorter side, before the margin, is left out; in pixels of the frame.
@@ -36,7 +36,7 @@ class Settings:
     scene_score: float | None = None
     longest_px: int | None = None
     detector: Detector = "cascade"
-    level: int | None = None
+    level: int = 0
     threshold: float = 0.7
     margin: float = 0.0
     smallest_px: int = 48

@@ -50,7 +50,13 @@ _path = click.Path(path_type=Path)
     show_default=True,
     help="What finds the faces.",
 )
-@click.option("--level", type=int, help="Strictness of the cascade, from 0 (fewest faces).")
+@click.option(
+    "--level",
+    default=0,
+    show_default=True,
+    type=int,
+    help="Strictness of the cascade, from 0 (fewest faces, fewest false ones).",
+)
 @click.option(
     "--threshold",
     default=0.7,
