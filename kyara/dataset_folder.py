@@ -31,6 +31,7 @@ MANIFEST_FILE = "manifest.jsonl"
 INDEX_FILE = "index.csv"
 SPLITS_FILE = "splits.csv"
 LOCK_FILE = ".lock"
+VERSIONS_FOLDER = "versions"
 HELD_OUT_SHARE = 0.1
 """Of a character's groups, in `test` and in `val` each."""
 _COLUMNS = ("path", "label", "split", "group")

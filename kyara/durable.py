@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kyara.errors import KyaraError, StorageFullError
+from kyara.errors import BusyError, KyaraError, StorageFullError
 
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -92,15 +92,23 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
-    """Hold a lock file alone; waits for other threads and processes. The system lets go at their end.
+def hold_lock(path: Path, *, busy: str = "") -> Iterator[None]:
+    """Hold a lock file alone, among threads and processes. The system lets go at their end.
+
+    Args:
+        path: of the lock file, which is made if need be.
+        busy: what to say where another one holds it; without, it is waited for.
 
     Raises:
+        BusyError: another one holds it, and `busy` is given.
         OSError: it cannot be opened.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise BusyError(busy) from error
         yield
     finally:
         os.close(descriptor)
@@ -127,3 +135,21 @@ def read_json_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return stored if isinstance(stored, dict) else {}
+
+
+def explain_sqlite_error(error: Exception, path: Path, otherwise: str) -> KyaraError:
+    """Return the sentence for an SQLite file that could not be used.
+
+    Args:
+        error: of SQLite, or of who read it.
+        path: of the file.
+        otherwise: what to say where the disk is not full and nobody else writes.
+    """
+    code = getattr(error, "sqlite_errorname", "")
+    if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # a quota shows as the second
+        return StorageFullError(
+            f"The disk that holds {path} is full, or cannot be written. Nothing was changed."
+        )
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return BusyError(f"Another process is writing to {path}; try again.")
+    return KyaraError(f"{otherwise} Nothing was changed.")

@@ -10,9 +10,7 @@ The site starts, lists and shows jobs by these files alone, so a site that is ki
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kyara.durable import is_held, replace_file
+from kyara.durable import hold_lock, is_held, replace_file
 from kyara.errors import BadInputError, BusyError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +31,7 @@ LOG_FILE = "log.txt"
 RUN_FOLDER = "run"
 """Of a job: the checkpoints."""
 JOB_LOCK = ".lock"
+BUSY = "A training is running already; wait for its end."
 RUNS_LOCK = ".retrain.lock"
 ENDED = ("done", "failed")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -174,21 +173,8 @@ def hold_job(runs: Path, job: str) -> Iterator[None]:
         BusyError: another one trains.
     """
     (runs / check_job_name(job)).mkdir(parents=True, exist_ok=True)
-    with _hold(runs / RUNS_LOCK), _hold(runs / job / JOB_LOCK):
+    with hold_lock(runs / RUNS_LOCK, busy=BUSY), hold_lock(runs / job / JOB_LOCK, busy=BUSY):
         yield
-
-
-@contextmanager
-def _hold(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError("A training is running already; wait for its end.") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]) -> None:
@@ -207,7 +193,7 @@ def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]
     folder = runs / check_job_name(job)
     folder.mkdir(parents=True, exist_ok=True)
     if is_held(runs / RUNS_LOCK):
-        raise BusyError("A training is running already; wait for its end.")
+        raise BusyError(BUSY)
     if read_status(runs, job) is None:
         write_status(runs, JobStatus(job, recipe, started_at=now()))
     with (folder / LOG_FILE).open("ab") as log:

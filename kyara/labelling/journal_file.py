@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kyara.errors import BusyError, KyaraError, StorageFullError
+from kyara.durable import explain_sqlite_error
 
 WAIT_FOR_WRITER_S = 20
 SCHEMA_VERSION = 1
@@ -100,13 +100,5 @@ def explain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", "")
-        if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # a quota shows as the second
-            raise StorageFullError(
-                f"The disk that holds {path} is full, or cannot be written. Nothing was changed."
-            ) from error
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise BusyError(f"Another process is writing to {path}; try again.") from error
-        raise KyaraError(
-            f"The journal of labels {path} cannot be used ({error}). Nothing was changed."
-        ) from error
+        words = f"The journal of labels {path} cannot be used ({error})."
+        raise explain_sqlite_error(error, path, words) from error

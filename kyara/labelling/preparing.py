@@ -6,7 +6,6 @@ that is killed and started again sees how far it is.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -17,8 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kyara.dataset_folder import INBOX_FOLDER
-from kyara.durable import explain_os_error, is_held
-from kyara.errors import BusyError
+from kyara.durable import explain_os_error, hold_lock, is_held
 
 _LOCK_FILE = ".preparing.lock"
 _STATE_FILE = ".preparing.json"
@@ -53,18 +51,14 @@ def hold_preparing(dataset: Path) -> Iterator[None]:
     inbox = dataset / INBOX_FOLDER
     try:
         inbox.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(inbox / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = hold_lock(inbox / _LOCK_FILE, busy=f"The model is looking at {inbox} already.")
+        lock.__enter__()
     except OSError as error:
         raise explain_os_error(error, str(inbox), "Nothing was changed.") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise BusyError(f"The model is looking at {inbox} already.") from error
-    try:
         yield
     finally:
-        os.close(descriptor)
+        lock.__exit__(None, None, None)
 
 
 def note_progress(dataset: Path, done: int, total: int, error: str = "") -> None:

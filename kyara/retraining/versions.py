@@ -15,11 +15,10 @@ from typing import Any
 
 from kyara.bundle import hash_file
 from kyara.dataset import Face, Manifest, read_manifest
-from kyara.dataset_folder import FACES_FOLDER, list_faces_below, refresh_index
+from kyara.dataset_folder import FACES_FOLDER, VERSIONS_FOLDER, list_faces_below, refresh_index
 from kyara.durable import replace_file
 from kyara.errors import BadInputError
 
-VERSIONS_FOLDER = "versions"
 ID_CHARACTERS = 16
 
 

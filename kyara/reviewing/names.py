@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kyara.character import Character, name_after_label
+from kyara.completion import fold_text
 from kyara.reports.rules import NOT_A_FACE, NOT_LISTED
 
 SPECIAL_NAMES = {NOT_A_FACE: "Not a face", NOT_LISTED: "Someone who is not in the list"}
@@ -52,29 +52,3 @@ class KnownNames:
         if character is None:
             return text
         return character.name_in(language) if character.name else name_after_label(text)["en"]
-
-    def search(self, query: str, limit: int, language: str = "en") -> list[Character]:
-        """Return the characters whose label, name or work holds a text; those that begin so first."""
-        wanted = fold_text(query)
-        found = []
-        for label, character in self.characters.items():
-            texts = [
-                fold_text(text) for text in (*character.name.values(), label, label.replace("_", " "))
-            ]
-            works = [fold_text(text) for text in character.work.values()]
-            if any(wanted in text for text in (*texts, *works)):
-                # "burns" is wanted as a word of a name rather than in the middle of one
-                place = min((_rank(text, wanted) for text in texts), default=3)
-                found.append((place, self.say(label, language), character))
-        return [character for *_, character in sorted(found, key=lambda entry: entry[:2])[:limit]]
-
-
-def _rank(text: str, wanted: str) -> int:
-    if text.startswith(wanted):
-        return 0
-    return 1 if f" {wanted}" in text else 2 if wanted in text else 3
-
-
-def fold_text(text: str) -> str:
-    """Return a text as it is compared: without case, width and outer spaces."""
-    return unicodedata.normalize("NFKC", text).casefold().strip()

@@ -13,9 +13,9 @@ from apiflask import APIBlueprint
 from flask import current_app, render_template
 
 from classification import Classifier
+from kyara.completion import search_characters
 from kyara.errors import BundleError, BusyError, TooLargeError
 from kyara.images import MAX_IMAGE_PIXELS
-from kyara.web.characters import search_characters
 from kyara.web.crops import decode_crop
 from kyara.web.pages import select_language
 from kyara.web.schemas import CharactersIn, CharactersOut, HealthOut, IdentifyIn, IdentifyOut
@@ -137,7 +137,8 @@ def characters(query_data: dict[str, Any]) -> dict[str, Any]:
     """Complete a name: matches in any language, whole words and beginnings of names first."""
     language = query_data.get("language") or select_language()
     known = find_model().classifier.characters
-    return {"characters": search_characters(known, query_data["query"], language, query_data["limit"])}
+    found = search_characters(known, query_data["query"], language, query_data["limit"])
+    return {"characters": [character.to_json(language) for character in found]}
 
 
 @blueprint.get("/healthz")

@@ -47,6 +47,7 @@ export class ReportDialog {
     this.input.addEventListener("input", choose);
     this.input.addEventListener("choose", choose);
     this.form.addEventListener("change", () => this.#complain(""));
+    this.form.addEventListener("keydown", (event) => this.#typeIntoField(event));
   }
 
   /** @param {Subject} subject */
@@ -74,6 +75,13 @@ export class ReportDialog {
     words.classList.toggle("is-name", answer.verdict === "known");
     this.dialog.showModal();
     byId("kind-character", HTMLInputElement).focus();
+  }
+
+  /** A letter that is typed on a choice begins the name: the browser puts it into the field. @param {KeyboardEvent} event */
+  #typeIntoField(event) {
+    const onChoice = event.target instanceof HTMLInputElement && event.target.type === "radio";
+    if (!onChoice || event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
+    this.input.focus();
   }
 
   /** @param {SubmitEvent} event */

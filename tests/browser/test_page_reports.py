@@ -80,6 +80,17 @@ def test_names_are_completed_by_keyboard(open_page: OpenPage, server: Server) ->
     assert len(read_rows(server.reports, "aka_ribbon")) == 1
 
 
+def test_a_name_can_be_typed_at_once(open_page: OpenPage, server: Server) -> None:
+    page = open_page()
+    open_drawn(page, 0.02)
+    open_form(page)
+    page.keyboard.type("Somebody")
+    expect(page.get_by_role("combobox")).to_have_value("Somebody")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast-words")).to_contain_text("Thank you")
+    assert len(read_rows(server.reports, "Somebody")) == 1
+
+
 def test_other_guesses_are_offered_before_typing(open_page: OpenPage) -> None:
     page = open_page()
     open_drawn(page)

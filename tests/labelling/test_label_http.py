@@ -12,8 +12,8 @@ from inboxes import check_folder, fill_inbox, read_labels
 from operators import OperatorClient, log_in, make_operator
 
 from app import create_app
+from kyara.completion import search_characters
 from kyara.labelling.suggestions import Suggestion, Suggestions, write_suggestions
-from kyara.web.characters import search_characters
 
 PROBLEM = "application/problem+json"
 
@@ -187,7 +187,7 @@ def test_the_best_match_of_a_name_comes_first(tiny_classifier):
     works = {"Airi": "Songs of Miku"}
     known = [class_(name.lower(), {"en": name}, {"en": works.get(name, "")}) for name in names]
     found = search_characters(known, "miku", "en", 9)
-    assert [entry["name"] for entry in found] == ["Hatsune Miku", "Miku", "Mikuma", "Amiku", "Airi"]
+    assert [one.name["en"] for one in found] == ["Hatsune Miku", "Miku", "Mikuma", "Amiku", "Airi"]
     assert len(search_characters(known, "", "en", 3)) == 3
 
 

@@ -12,6 +12,7 @@ from apiflask.validators import Length, Range
 from flask import current_app, render_template
 from sqlalchemy import func, select
 
+from kyara.completion import search_characters
 from kyara.database import explain_database_errors
 from kyara.reports.tables import REPORTS, ReportRow, ReportState
 from kyara.reviewing.dataset_names import count_faces
@@ -43,7 +44,8 @@ class ListIn(Schema):
 @blueprint.input(ListIn, location="query", arg_name="asked")
 def show_characters(asked: dict[str, Any]) -> str:
     """Show characters with their names, references, and counts; `query` narrows the list."""
-    found = find_names().search(asked["query"], 1_000_000)
+    known = find_names()
+    found = search_characters(known.characters.values(), asked["query"], "en", len(known.characters))
     first = (asked["page"] - 1) * PAGE_CHARACTERS
     shown = found[first : first + PAGE_CHARACTERS]
     classifier = find_classifier()
@@ -70,10 +72,10 @@ def show_characters(asked: dict[str, Any]) -> str:
 
 @blueprint.get("/search")
 @blueprint.input(SearchIn, location="query", arg_name="asked")
-def search_characters(asked: dict[str, Any]) -> dict[str, Any]:
+def complete_name(asked: dict[str, Any]) -> dict[str, Any]:
     """Complete a part of a name: the model's characters and the dataset's."""
     known = find_names()
-    found = known.search(asked["query"], asked["limit"]) if asked["query"].strip() else []
+    found = search_characters(known.characters.values(), asked["query"], "en", asked["limit"])
     return {
         "characters": [
             {"label": one.label, "name": known.say(one.label), "work": one.work_in("en")}

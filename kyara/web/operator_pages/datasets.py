@@ -9,12 +9,11 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import current_app, render_template
 
-from kyara.dataset_folder import INBOX_FOLDER, list_faces_below, read_index
+from kyara.dataset_folder import INBOX_FOLDER, VERSIONS_FOLDER, list_faces_below, read_index
 from kyara.durable import read_json_object
 from kyara.labelling.counts import count_characters
 from kyara.web.review import find_names
 
-VERSIONS_FOLDER = "versions"
 SHOWN_VERSIONS = 20
 SPLITS = ("train", "val", "test")
 

@@ -17,11 +17,11 @@ from apiflask import APIBlueprint, APIFlask
 from flask import current_app, render_template
 from werkzeug.wrappers import Response
 
+from kyara.completion import search_characters
 from kyara.errors import ConflictError, KyaraError
 from kyara.labelling import JOURNAL_FILE, LabelConflictError, LabelJournal, make_label
 from kyara.labelling.preparing import read_progress, start_preparing
 from kyara.web.api import find_model
-from kyara.web.characters import search_characters
 from kyara.web.operator_pages.guard import find_operator
 from kyara.web.operator_pages.label_answers import Describer, guess_language
 from kyara.web.operator_pages.label_schemas import CharacterIn, DecisionIn, FacesIn, SearchIn, UndoIn
@@ -148,7 +148,8 @@ def complete_name(query: dict[str, Any]) -> dict[str, Any]:
     language = select_language()
     describer = Describer(find_desk().open(), _find_classifier(), language)
     known = describer.list_known()
-    return {"characters": search_characters(known, query["query"], language, query["limit"])}
+    found = search_characters(known, query["query"], language, query["limit"])
+    return {"characters": [character.to_json(language) for character in found]}
 
 
 @blueprint.post("/characters")

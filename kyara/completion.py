@@ -11,7 +11,7 @@ from kyara.character import Character
 
 def search_characters(
     characters: Iterable[Character], query: str, language: str, limit: int
-) -> list[dict[str, str]]:
+) -> list[Character]:
     """Return the characters whose name, work or label, in any language, holds the query.
 
     Args:
@@ -21,9 +21,9 @@ def search_characters(
         limit: most characters to return.
 
     Returns:
-        `{"label", "name", "work"}` each, the best match first: a whole name or a whole word of it
-        (`burns` is Charles Montgomery Burns), the beginning of a name, the beginning of a word, any
-        other part of a name; last the works.
+        The best match first: a whole name or a whole word of it (`burns` is Charles Montgomery
+        Burns), the beginning of a name, the beginning of a word, any other part of a name; last the
+        works.
     """
     wanted = fold_text(query)
     found = []
@@ -34,10 +34,10 @@ def search_characters(
             works = map(fold_text, character.work.values())
             rank = _WORK_MATCHES if any(wanted in work for work in works) else rank
         if rank < _NO_MATCH:
-            entry = character.to_json(language)
-            found.append((rank, fold_text(entry["name"]), entry))
+            name = character.to_json(language)["name"]
+            found.append((rank, fold_text(name), character))
     found.sort(key=lambda match: match[:2])
-    return [entry for _, _, entry in found[:limit]]
+    return [character for *_, character in found[:limit]]
 
 
 _WORK_MATCHES, _NO_MATCH = 4, 5
