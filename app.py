@@ -29,6 +29,7 @@ from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
+from kyara.web.model_queue import ModelQueue
 from kyara.web.model_watch import ModelWatch
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
@@ -114,10 +115,10 @@ def choose_max_age(filename: str | None) -> int | None:
     return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
 
 
-def _load_model(app: APIFlask) -> api.ModelQueue:
+def _load_model(app: APIFlask) -> ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
     taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
-    queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
+    queue = ModelQueue(None, "", app.config["MAX_QUEUED"])
     watch = ModelWatch(queue, folder, taught)
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()

@@ -12,8 +12,8 @@ from apiflask import APIBlueprint
 
 from kyara.errors import BusyError
 from kyara.explain import check_method, describe_explanation, explain_crop
-from kyara.web.api import find_model
 from kyara.web.crops import decode_crop
+from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ExplainIn, ExplainOut
 

@@ -17,7 +17,7 @@ from classification import Classifier
 from kyara.bundle import load_bundle
 from kyara.errors import KyaraError
 from kyara.registry import REGISTRY_FILE, find_serving
-from kyara.web.api import ModelQueue
+from kyara.web.model_queue import ModelQueue
 
 LOOK_EVERY_S = 0.5
 

@@ -13,7 +13,8 @@ from apiflask import APIBlueprint
 from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
-from kyara.web.api import decode_crops, find_model
+from kyara.web.api import decode_crops
+from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
 
