@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export HOST ?= 127.0.0.1
 export PORT ?= 5000
-export THREADS ?= 8
+export THREADS ?= 32
 BIN := .venv/bin
 
 .PHONY: run test lint bench screenshot clean help

@@ -25,12 +25,21 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import kyara
 from kyara.accounts.tables import INSTANCE_FOLDER
-from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
+from kyara.errors import (
+    BadInputError,
+    BusyError,
+    KyaraError,
+    LostConnectionError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
-from kyara.web import api, explanations, operator, pages, reports
-from kyara.web.model_queue import ModelQueue
+from kyara.web import api, explanations, operator, pages, readiness, reports
+from kyara.web.logs import find_request_id, set_up_logs
+from kyara.web.model_queue import ModelQueue, set_up_queue
 from kyara.web.model_watch import ModelWatch
+from kyara.web.monitoring import count_refusal, set_up_monitoring
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
 from kyara.web.operator_pages.models import set_up_models
@@ -47,7 +56,12 @@ DEFAULTS: Mapping[str, Any] = {
     "SECRET_KEY": "",
     "SESSION_COOKIE_SECURE": False,
     "TRUSTED_PROXIES": 0,
-    "MAX_QUEUED": 6,
+    "MAX_QUEUED": 18,
+    "MAX_RUNNING": 0,
+    "REQUEST_DEADLINE_S": 10,
+    "LOG_FORMAT": "text",
+    "METRICS": "loopback",
+    "METRICS_TOKEN": "",
     "DATASET_FOLDER": str(ROOT / "dataset"),
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
@@ -87,13 +101,16 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.get_send_file_max_age = choose_max_age
     Bootstrap5(app)
     Babel(app, locale_selector=pages.select_locale)
+    set_up_logs(app.config["LOG_FORMAT"])
+    set_up_monitoring(app)
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
         app.config["REPORT_DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
+        patient=True,  # the site is still good for everything else
     )
-    for module in (pages, api, explanations, reports):
+    for module in (pages, api, explanations, reports, readiness):
         app.register_blueprint(module.blueprint)
     if operator.check_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = operator.SECURITY_SCHEMES
@@ -104,6 +121,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.jinja_env.globals["csp_nonce"] = _csp_nonce
+    set_up_queue(app)
     app.before_request(_require_json)
     app.after_request(_add_headers)
     _register_errors(app)
@@ -118,7 +136,13 @@ def choose_max_age(filename: str | None) -> int | None:
 def _load_model(app: APIFlask) -> ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
     taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
-    queue = ModelQueue(None, "", app.config["MAX_QUEUED"])
+    queue = ModelQueue(
+        None,
+        "",
+        app.config["MAX_QUEUED"],
+        running_places=app.config["MAX_RUNNING"],
+        deadline_s=app.config["REQUEST_DEADLINE_S"],
+    )
     watch = ModelWatch(queue, folder, taught)
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()
@@ -174,7 +198,8 @@ def _add_headers(response: Response) -> Response:
 def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
-        if isinstance(error, BusyError):
+        count_refusal(error)
+        if isinstance(error, BusyError | UnavailableError | LostConnectionError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge
@@ -217,6 +242,8 @@ def answer_problem(
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
         return render_template("error.html", status=status, title=title, detail=detail), status, {}
     problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if request_id := find_request_id():
+        problem["request_id"] = request_id
     if crop is not None:
         problem["crop"] = crop
     return problem, status, {**(headers or {}), "Content-Type": "application/problem+json"}

@@ -123,7 +123,14 @@ class BusyError(KyaraError):
 
     status = 503
     title = "Busy"
-    retry_after_s = 2
+
+    def __init__(
+        self, message: str, *, crop: int | None = None, retry_after_s: int = 2, reason: str = "busy"
+    ) -> None:
+        """Take the sentence, when to ask again, and the word that refusals are counted by."""
+        super().__init__(message, crop=crop)
+        self.retry_after_s = retry_after_s
+        self.reason = reason
 
 
 class TooManyAttemptsError(KyaraError):
@@ -136,6 +143,22 @@ class TooManyAttemptsError(KyaraError):
         """Take the sentence, and after how many seconds the next attempt is looked at."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UnavailableError(KyaraError):
+    """A disk or a database does not work; nothing was stored or changed."""
+
+    status = 503
+    title = "Not available"
+    retry_after_s = 5
+
+
+class LostConnectionError(KyaraError):
+    """The database went away in the middle; whether it stored something is not known."""
+
+    status = 503
+    title = "Not available"
+    retry_after_s = 2
 
 
 class BundleError(KyaraError):

@@ -56,7 +56,7 @@ class Server:
             **({"MODEL_FOLDER": model} if model else {}),
             **settings,
         }
-        environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}
+        environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "DRAIN_S": "0"}
         environment |= {f"KYARA_{name}": str(value) for name, value in configuration.items()}
         self.reports = reports
         self.process = subprocess.Popen(

@@ -18,6 +18,7 @@ import pytest
 from command_line import ROOT, run_kyara
 from drawings import LABELS
 from two_models import FIRST, SECOND, copy_model, write_two_models
+from waiting import wait_until
 
 from app import create_app
 from kyara.bundle import load_bundle, save_bundle
@@ -149,15 +150,6 @@ def test_promoters_at_once_lose_no_step_of_the_history(models, tiny_bundle):
     steps = [step["name"] for step in history_of(models)[1:]]
     assert sorted(steps) == ["one"] * 3 + ["two"] * 3
     assert read_registry(models).serving == steps[-1]
-
-
-def wait_until(condition, timeout_s: float = 30) -> float:
-    """Wait for a condition; return how long that took."""
-    started, pause = time.monotonic(), threading.Event()
-    while not condition():
-        assert time.monotonic() - started < timeout_s
-        pause.wait(0.02)
-    return time.monotonic() - started
 
 
 class Asker(threading.Thread):

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kyara.durable import sync_folder
-from kyara.errors import BadInputError, StorageFullError
+from kyara.errors import BadInputError, StorageFullError, UnavailableError
 from kyara.images import decode_image
 
 CHUNK_KEYWORD = "kyara-report"
@@ -115,13 +116,18 @@ def write_file(folder: Path, name: str, data: bytes) -> None:
             os.fsync(file.fileno())
         finish_file(folder, name)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         if error.errno in _FULL_ERRNOS:
             raise StorageFullError(
                 f"There is no room for this report's {len(data):,} bytes ({os.strerror(error.errno)}). "
                 "It was not stored; please send it again later."
             ) from error
-        raise
+        if isinstance(error, FileExistsError):
+            raise
+        raise UnavailableError(
+            f"Reports cannot be stored now ({os.strerror(error.errno or 0)}). Please send it later."
+        ) from error
 
 
 def finish_file(folder: Path, name: str) -> None:
@@ -152,17 +158,30 @@ class FolderLock:
     """Says which processes use a report folder; the system releases it however a process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Open (not yet take) the lock of a folder."""
-        self.descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        """Take the lock's place; nothing is opened yet."""
+        self._path = folder / ".lock"
+        self._descriptor = -1
 
     def take_alone(self) -> bool:
-        """Return True, holding the folder alone, where nobody else uses it."""
+        """Return True, holding the folder alone, where nobody else uses it.
+
+        Raises:
+            OSError: the folder cannot be used.
+        """
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
     def share(self) -> None:
         """Use the folder along with others; waits while another holds it alone."""
-        fcntl.flock(self.descriptor, fcntl.LOCK_SH)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

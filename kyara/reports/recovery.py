@@ -194,4 +194,5 @@ def _log_recovery(folder: Path, result: Recovery) -> None:
         ("missing", result.missing),
     ):
         if names:
-            _log.warning("%s: %d report files %s: %s", folder, len(names), what, ", ".join(names[:10]))
+            ids = [parsed[1] if (parsed := files.parse_file_name(name)) else "?" for name in names[:10]]
+            _log.warning("%s: %d report files %s: %s", folder, len(names), what, ", ".join(ids))

@@ -1,4 +1,4 @@
-"""The HTTP API: identify, characters, health and its own documentation."""
+"""The HTTP API: identify, characters and its own documentation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from kyara.errors import TooLargeError
 from kyara.images import MAX_IMAGE_PIXELS
 from kyara.web.crops import decode_crop
 from kyara.web.model_queue import find_model
+from kyara.web.monitoring import count_verdicts
 from kyara.web.pages import select_language
-from kyara.web.schemas import CharactersIn, CharactersOut, HealthOut, IdentifyIn, IdentifyOut
+from kyara.web.schemas import CharactersIn, CharactersOut, IdentifyIn, IdentifyOut
 
 MAX_REQUEST_PIXELS = 4 * MAX_IMAGE_PIXELS
 """All crops of one request together."""
@@ -32,8 +33,10 @@ def identify(request_data: dict[str, Any]) -> dict[str, Any]:
     """Answer the most likely characters of 1 to 32 face crops. Crops are never written to disk."""
     started = time.perf_counter()
     language = request_data.get("language") or select_language()
-    with find_model().place() as classifier:
-        faces = classifier.identify(decode_crops(request_data["crops"]), top_k=request_data["top_k"])
+    crops = request_data["crops"]
+    with find_model().place(len(crops)) as classifier:
+        faces = classifier.identify(decode_crops(crops), top_k=request_data["top_k"])
+    count_verdicts(face.verdict for face in faces)
     return {
         "model": {"name": classifier.bundle.name, "version": classifier.bundle.version},
         "faces": [classifier.describe(face, language) for face in faces],
@@ -51,10 +54,11 @@ def decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
         `uint8 (H, W, 3)` sRGB.
 
     Raises:
-        KyaraError: as `decode_crop`, or the crops are too large together.
+        KyaraError: as `decode_crop`, the crops are too large together, or the time is over.
     """
-    total = 0
+    total, deadline = 0, find_model().find_deadline()
     for index, crop in enumerate(crops):
+        deadline.check()
         pixels = decode_crop(crop, index=index)
         total += pixels.shape[0] * pixels.shape[1]
         if total > MAX_REQUEST_PIXELS:
@@ -75,17 +79,6 @@ def characters(query_data: dict[str, Any]) -> dict[str, Any]:
     known = find_model().classifier.characters
     found = search_characters(known, query_data["query"], language, query_data["limit"])
     return {"characters": [character.to_json(language) for character in found]}
-
-
-@blueprint.get("/healthz")
-@blueprint.output(HealthOut)
-@blueprint.doc(summary="Is a model serving?", responses=[503])
-def healthz() -> dict[str, Any]:
-    """Answer 200 while a model serves, else 503."""
-    classifier = find_model().classifier
-    bundle = classifier.bundle
-    model = {"name": bundle.name, "version": bundle.version, "characters": len(classifier.characters)}
-    return {"status": "ok", "model": model}
 
 
 @blueprint.get("/api/docs")

@@ -8,8 +8,10 @@ is answering keeps the model that it took; the old one is freed with the last of
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 import weakref
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from kyara.registry import REGISTRY_FILE, find_serving
 from kyara.web.model_queue import ModelQueue
 
 LOOK_EVERY_S = 0.5
+RETRY_EVERY_S = 2.0
+"""How often a bundle or registry that cannot be loaded is tried again."""
 
 logger = logging.getLogger("kyara")
 
@@ -41,6 +45,7 @@ class ModelWatch:
         self._folder = folder
         self._taught = taught
         self._seen: _Seen | str = "never"
+        self._again_at = math.inf
         self._process = 0
         self._turn = threading.Lock()
         self.look()
@@ -64,18 +69,21 @@ class ModelWatch:
                 logger.exception("The model that was promoted cannot be loaded; the old one goes on.")
 
     def look(self) -> None:
-        """Load what serves if the registry has changed since the last look."""
+        """Load what serves if the registry has changed since the last look, or that one failed."""
         seen = self._stat()
         queue = self._queue()
-        if queue is None or seen == self._seen:
+        if queue is None or (seen == self._seen and time.monotonic() < self._again_at):
             return
         self._seen = seen  # of before: a promotion that comes meanwhile is seen at the next look
         try:
             classifier = self._load(queue)
         except KyaraError as error:
             queue.complain(str(error))
-            logger.error("%s", error)
+            if self._again_at == math.inf:
+                logger.error("%s", error)
+            self._again_at = time.monotonic() + RETRY_EVERY_S  # the files may be mended meanwhile
             return
+        self._again_at = math.inf
         if classifier is not None:
             queue.serve(classifier)
             bundle = classifier.bundle

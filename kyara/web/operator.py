@@ -67,7 +67,7 @@ def require_operator() -> None:
 def teach(lesson: dict[str, Any]) -> dict[str, Any]:
     """Add references of a character, which is answered from then on. The crops are kept."""
     label = lesson["label"]
-    with find_model().place() as classifier:
+    with find_model().place(len(lesson["crops"])) as classifier:
         references = classifier.teach(
             label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
         )

@@ -28,6 +28,7 @@ from kyara.jobs import check_free, list_jobs, read_order, start_retraining
 from kyara.promotion import judge_stored, promote_candidate
 from kyara.registry import roll_back
 from kyara.web.operator_pages.guard import find_operator
+from kyara.web.process import stopping
 
 RECIPES = ("head", "finetune", "cnn")
 MOST_STREAMS = 2
@@ -98,7 +99,7 @@ def stream_progress() -> Response:
     def stream() -> Iterator[str]:
         yield "retry: 1000\n\n"
         until, last, pause = time.monotonic() + STREAM_S, "", threading.Event()
-        while time.monotonic() < until:
+        while time.monotonic() < until and not stopping.is_set():
             with application.app_context():
                 state = json.dumps(describe_state(), ensure_ascii=False)
             # a comment where nothing changed: by writing the server notices that the page has gone
