@@ -126,6 +126,13 @@ class BusyError(KyaraError):
     retry_after_s = 2
 
 
+class StorageAwayError(BusyError):
+    """The place where files lie cannot be reached; nothing that was accepted is lost."""
+
+    title = "Storage away"
+    retry_after_s = 5
+
+
 class TooManyAttemptsError(KyaraError):
     """Too many wrong passwords; wait."""
 

@@ -21,9 +21,11 @@ from kyara.errors import (
     BusyError,
     KyaraError,
     NotFoundError,
+    StorageAwayError,
     StorageFullError,
-    TooLateError,
 )
+from kyara.files import Files, FolderFiles
+from kyara.files.folder import FolderLock
 from kyara.images import Box
 from kyara.reports import files, rows
 from kyara.reports.recovery import Recovery, recover
@@ -39,10 +41,10 @@ _log = logging.getLogger(__name__)
 
 
 class ReportStore:
-    """Reports in a folder of PNG files and a database; safe for many threads and processes.
+    """Reports as PNG files and a database; safe for many threads and processes.
 
     Attributes:
-        folder: where the PNG files are.
+        folder: where the PNG files are, unless they are in an object store.
         recovery: what the start found and repaired.
         sessions: of the database, for the other rooms of reports.
     """
@@ -53,6 +55,7 @@ class ReportStore:
         database_url: str | None = None,
         quota_bytes: int = DEFAULT_QUOTA_BYTES,
         *,
+        files_in: Files | None = None,
         undo_s: float = UNDO_S,
     ) -> None:
         """Open the store, making what is missing, and repair what a crash left.
@@ -61,19 +64,21 @@ class ReportStore:
             folder: for the files; made if need be.
             database_url: of SQLAlchemy; None is SQLite at `<folder>/reports.db`.
             quota_bytes: most bytes that all PNG files together may take.
+            files_in: where the PNG files are, if not in the folder.
             undo_s: seconds within which `withdraw` works.
 
         Raises:
             BadInputError: folder or database cannot be used.
         """
         self.folder = folder.resolve()
+        self._files = files_in or FolderFiles(self.folder)
         self._quota_bytes = quota_bytes
         self._undo = timedelta(seconds=undo_s)
         default_url = URL.create("sqlite", database=str(self.folder / "reports.db"))
         engine = open_database(database_url or default_url, REPORTS)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = files.FolderLock(self.folder)
+            lock = FolderLock(self.folder)
         except OSError as error:
             raise BadInputError(
                 f"The report folder {self.folder} cannot be used ({error.strerror}): "
@@ -163,7 +168,7 @@ class ReportStore:
                 )
             row, submission = held
             if submission.withdrawn_at is None:
-                self._check_undo(row, now - submission.created_at)
+                rows.check_undo(row, now - submission.created_at, self._undo)
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
         if report.state == ReportState.WITHDRAWN:
@@ -215,9 +220,11 @@ class ReportStore:
         create_tables(engine, Base.metadata, REPORTS)
         try:
             with explain_database_errors(REPORTS):
-                return recover(self.folder, self.sessions, alone=alone)
-        except StorageFullError as error:  # the site is still good for everything else
-            _log.error("Nothing was repaired in %s: %s", self.folder, error)
+                alone = alone and not self._files.shared
+                return recover(self._files, self.sessions, alone=alone)
+        except (StorageFullError, StorageAwayError) as error:
+            # the site is still good for everything else
+            _log.error("Nothing was repaired in %s: %s", self._files, error)
             return Recovery()
 
     def _add(
@@ -281,24 +288,29 @@ class ReportStore:
             raise rows.describe_full_quota(used_bytes, self._quota_bytes)
         report_id = uuid.uuid4().hex
         name = files.file_name(choose_file_stem(correction.label), report_id)
-        files.write_file(self.folder, name, data)
+        self._files.write(name, data)
         return rows.StoredFile(report_id, name, len(data), pixels_sha256)
-
-    def _check_undo(self, row: ReportRow, age: timedelta) -> None:
-        if row.state != ReportState.PENDING:
-            raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
-        if age > self._undo:
-            raise TooLateError(
-                f"A report can be taken back for {self._undo.total_seconds():g} seconds; "
-                f"this one was sent {age.total_seconds():.0f} seconds ago."
-            )
 
     def remove_file(self, name: str) -> None:
         """Remove a file that has no row or a withdrawn one; what fails, the next start repairs."""
         try:
-            (self.folder / name).unlink(missing_ok=True)
-        except OSError as error:
+            self._files.remove(name)
+        except (OSError, StorageAwayError) as error:
             _log.warning("Cannot remove %s: %s", name, error)
+
+    def read_file(self, report: Report) -> bytes:
+        """Return a report's PNG.
+
+        Raises:
+            NotFoundError: it is gone.
+            StorageAwayError: nobody can tell at the moment.
+        """
+        try:
+            return self._files.read(report.file)
+        except OSError as error:
+            raise NotFoundError(
+                f"The picture of report {report.id} is gone ({error.strerror}). Nothing was changed."
+            ) from error
 
 
 def _release(engine: Engine, lock_descriptor: int) -> None:
