@@ -39,7 +39,7 @@ class ObjectFiles:
     shared = True
 
     def __init__(
-        self, url: str, name: str, endpoint_url: str = "", *, deadline_s: float = DEADLINE_S
+        self, url: str, name: str, endpoint_url: str = "", *, deadline_s: float | None = None
     ) -> None:
         """Take the place; nothing is asked yet.
 
@@ -47,13 +47,13 @@ class ObjectFiles:
             url: of fsspec, such as `s3://bucket/prefix`.
             name: of this kind of files below it.
             endpoint_url: of an S3 server that is not Amazon's.
-            deadline_s: longest wait for one object.
+            deadline_s: longest wait for one object, by default `DEADLINE_S`.
 
         Raises:
             BadInputError: the URL cannot hold files safely, or its driver is not installed.
         """
         self._url = f"{url.rstrip('/')}/{name}"
-        self._deadline_s = deadline_s
+        self._deadline_s = deadline_s or DEADLINE_S
         self._options = _choose_options(url, endpoint_url)
         self._opened: tuple[int, Any] | None = None
         self._opening = threading.Lock()
