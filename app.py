@@ -33,6 +33,7 @@ from kyara.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from kyara.files import Files, open_files
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, readiness, reports
@@ -66,6 +67,8 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
+    "FILES_URL": "",
+    "FILES_ENDPOINT_URL": "",
     "REPORT_VOTE": False,
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
     "BOOTSTRAP_SERVE_LOCAL": True,
@@ -108,6 +111,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         Path(app.config["REPORT_FOLDER"]),
         app.config["REPORT_DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
+        files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
         patient=True,  # the site is still good for everything else
     )
     for module in (pages, api, explanations, reports, readiness):
@@ -131,6 +135,11 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
 def choose_max_age(filename: str | None) -> int | None:
     """Let browsers keep the pinned libraries for a day and ask again (ETag) for our own files."""
     return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
+
+
+def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:
+    config = app.config
+    return open_files(config["FILES_URL"], name, Path(config[folder_key]), config["FILES_ENDPOINT_URL"])
 
 
 def _load_model(app: APIFlask) -> ModelQueue:

@@ -119,18 +119,32 @@ class StorageFullError(KyaraError):
 
 
 class BusyError(KyaraError):
-    """The queue in front of the model is full; try again soon."""
+    """The queue in front of the model is full, or something else is busy; try again soon.
+
+    Attributes:
+        retry_after_s: after how many seconds to ask again.
+        reason: the word that refusals are counted by.
+    """
 
     status = 503
     title = "Busy"
+    retry_after_s = 2
+    reason = "busy"
 
     def __init__(
-        self, message: str, *, crop: int | None = None, retry_after_s: int = 2, reason: str = "busy"
+        self, message: str, *, crop: int | None = None, retry_after_s: int = 0, reason: str = ""
     ) -> None:
-        """Take the sentence, when to ask again, and the word that refusals are counted by."""
+        """Take the sentence, and what is to be said other than usual."""
         super().__init__(message, crop=crop)
-        self.retry_after_s = retry_after_s
-        self.reason = reason
+        self.retry_after_s = retry_after_s or self.retry_after_s
+        self.reason = reason or self.reason
+
+
+class StorageAwayError(BusyError):
+    """The place where files lie cannot be reached; nothing that was accepted is lost."""
+
+    title = "Storage away"
+    retry_after_s = 5
 
 
 class TooManyAttemptsError(KyaraError):

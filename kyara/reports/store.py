@@ -28,10 +28,12 @@ from kyara.errors import (
     KyaraError,
     LostConnectionError,
     NotFoundError,
+    StorageAwayError,
     StorageFullError,
-    TooLateError,
     UnavailableError,
 )
+from kyara.files import Files, FolderFiles
+from kyara.files.folder import FolderLock
 from kyara.images import Box
 from kyara.reports import files, rows
 from kyara.reports.damage import check_soundness, find_cause, set_database_aside
@@ -48,10 +50,10 @@ _log = logging.getLogger(__name__)
 
 
 class ReportStore:
-    """Reports in a folder of PNG files and a database; safe for many threads and processes.
+    """Reports as PNG files and a database; safe for many threads and processes.
 
     Attributes:
-        folder: where the PNG files are.
+        folder: where the PNG files are, unless they are in an object store.
         recovery: what the start found and repaired.
     """
 
@@ -61,6 +63,7 @@ class ReportStore:
         database_url: str | None = None,
         quota_bytes: int = DEFAULT_QUOTA_BYTES,
         *,
+        files_in: Files | None = None,
         undo_s: float = UNDO_S,
         patient: bool = False,
     ) -> None:
@@ -70,6 +73,7 @@ class ReportStore:
             folder: for the files; made if need be.
             database_url: of SQLAlchemy; None is SQLite at `<folder>/reports.db`.
             quota_bytes: most bytes that all PNG files together may take.
+            files_in: where the PNG files are, if not in the folder.
             undo_s: seconds within which `withdraw` works.
             patient: where folder or database cannot be used, log it, and try again with each use.
 
@@ -77,12 +81,13 @@ class ReportStore:
             BadInputError: folder or database cannot be used, and `patient` is not set.
         """
         self.folder = folder.resolve()
+        self._files = files_in or FolderFiles(self.folder)
         self._quota_bytes = quota_bytes
         self._undo = timedelta(seconds=undo_s)
         default_url = URL.create("sqlite", database=str(self.folder / "reports.db"))
         self._engine = open_database(database_url or default_url, REPORTS)
         self._own_file = not database_url
-        self._lock = files.FolderLock(self.folder)
+        self._lock = FolderLock(self.folder)
         self._release = weakref.finalize(self, _release, self._engine, self._lock)
         self._sessions = sessionmaker(self._engine)
         self._opening = threading.Lock()
@@ -222,7 +227,7 @@ class ReportStore:
                 )
             row, submission = held
             if submission.withdrawn_at is None:
-                self._check_undo(row, now - submission.created_at)
+                rows.check_undo(row, now - submission.created_at, self._undo)
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
         if report.state == ReportState.WITHDRAWN:
@@ -276,9 +281,11 @@ class ReportStore:
             with explain_database_errors(REPORTS):
                 if self._own_file:
                     check_soundness(engine)
-                return recover(self.folder, self._sessions, alone=alone)
-        except StorageFullError as error:  # the site is still good for everything else
-            _log.error("Nothing was repaired in %s: %s", self.folder, error)
+                alone = alone and not self._files.shared
+                return recover(self._files, self._sessions, alone=alone)
+        except (StorageFullError, StorageAwayError) as error:
+            # the site is still good for everything else
+            _log.error("Nothing was repaired in %s: %s", self._files, error)
             return Recovery()
 
     def _add(
@@ -344,26 +351,39 @@ class ReportStore:
             raise rows.describe_full_quota(used_bytes, self._quota_bytes)
         report_id = uuid.uuid4().hex
         name = files.file_name(choose_file_stem(correction.label), report_id)
-        files.write_file(self.folder, name, data)
+        self._files.write(name, data)
         return rows.StoredFile(report_id, name, len(data), pixels_sha256)
-
-    def _check_undo(self, row: ReportRow, age: timedelta) -> None:
-        if row.state != ReportState.PENDING:
-            raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
-        if age > self._undo:
-            raise TooLateError(
-                f"A report can be taken back for {self._undo.total_seconds():g} seconds; "
-                f"this one was sent {age.total_seconds():.0f} seconds ago."
-            )
 
     def remove_file(self, name: str) -> None:
         """Remove a file that has no row or a withdrawn one; what fails, the next start repairs."""
         try:
-            (self.folder / name).unlink(missing_ok=True)
-        except OSError as error:
+            self._files.remove(name)
+        except (OSError, StorageAwayError) as error:
             _log.warning("Cannot remove %s: %s", name, error)
 
+    def check_files(self) -> None:
+        """Ask the place of the PNG files whether it answers.
 
-def _release(engine: Engine, lock: files.FolderLock) -> None:
+        Raises:
+            StorageAwayError: it does not.
+        """
+        self._files.exists(".lock")
+
+    def read_file(self, report: Report) -> bytes:
+        """Return a report's PNG.
+
+        Raises:
+            NotFoundError: it is gone.
+            StorageAwayError: nobody can tell at the moment.
+        """
+        try:
+            return self._files.read(report.file)
+        except OSError as error:
+            raise NotFoundError(
+                f"The picture of report {report.id} is gone ({error.strerror}). Nothing was changed."
+            ) from error
+
+
+def _release(engine: Engine, lock: FolderLock) -> None:
     engine.dispose()
     lock.close()

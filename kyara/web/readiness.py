@@ -84,7 +84,9 @@ def _check_report_database() -> str:
 
 
 def _check_report_files() -> str:
-    folder = current_app.extensions["kyara_reports"].folder
+    store: ReportStore = current_app.extensions["kyara_reports"]
+    store.check_files()
+    folder = store.folder
     if not os.access(folder, os.W_OK):
         return "cannot be written"
     return "ok" if shutil.disk_usage(folder).free >= MIN_FREE_BYTES else "full"
