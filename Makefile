@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export HOST ?= 127.0.0.1
 export PORT ?= 5000
-export THREADS ?= 32
+export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run test lint bench screenshot clean help
+.PHONY: run test lint bench soak reliability screenshot clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -58,6 +58,12 @@ test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## s
 
 bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
 	$(BIN)/python scripts/bench.py
+
+soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md
+	$(BIN)/python scripts/soak.py
+
+reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
+	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

@@ -5,7 +5,7 @@ import os
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '5000')}"
 workers = 1
 worker_class = "kyara.web.worker.BufferingWorker"
-threads = int(os.environ.get("THREADS", "32"))
+threads = int(os.environ.get("THREADS", "48"))
 timeout = 60
 graceful_timeout = 20
 wsgi_app = "app:create_app()"

@@ -37,7 +37,7 @@ from kyara.errors import (
     UnavailableError,
 )
 
-WAIT_FOR_DATABASE_S = 20
+WAIT_FOR_DATABASE_S = 8
 """Longest wait for a connection, and for another process's write."""
 _DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
 _DAMAGED_CODES = ("SQLITE_CORRUPT", "SQLITE_NOTADB")

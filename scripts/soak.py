@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
+import platform
 import socket
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kyara.images import encode_png
-from scripts.local_site import Server
+from scripts.local_site import ROOT, Server
 
 HOST = "127.0.0.1"
 DEADLINE_S = 10
@@ -118,8 +121,12 @@ def make_question(crops: int = 1, side_px: int = 160) -> bytes:
     """Return the body of a request with crops as a page sends them."""
     y, x = np.mgrid[0:side_px, 0:side_px]
     pixels = np.stack([x, y, (x * y) // side_px], axis=-1).astype(np.uint8)
-    url = "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode()
-    return json.dumps({"crops": [url] * crops}).encode()
+    return json.dumps({"crops": [as_data_url(encode_png(pixels))] * crops}).encode()
+
+
+def as_data_url(png: bytes) -> str:
+    """Return a PNG as crops are sent."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 CROPS = (1, 1, 1, 5)
@@ -243,18 +250,52 @@ def run_soak(folder: Path, *, few_s: float, many_s: float, slow_s: float, **sett
     return Soak(few, many, beside_slow)
 
 
+def describe_soak(soak: Soak) -> str:
+    """Return the figures as a Markdown table."""
+    lines = [
+        "| | crops a second | p50, p95 | slowest | refused (503) | errors | memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    named = [(f"{count} client{'s' * (count > 1)}", outcome) for count, outcome in soak.few.items()]
+    named += [(f"{MANY} clients", soak.many), (f"8 clients beside {SLOW} slow ones", soak.beside_slow)]
+    for name, outcome in named:
+        megabytes = f"{outcome.memory[0] / 1e6:.0f} → {outcome.memory[-1] / 1e6:.0f} MB"
+        middle, high = outcome.percentile_ms(50), outcome.percentile_ms(95)
+        lines.append(
+            f"| {name}, {outcome.seconds:.0f} s | {outcome.rate:.1f} | {middle:.0f}, {high:.0f} ms "
+            f"| {outcome.slowest_s:.2f} s | {outcome.refused} | {outcome.errors.total()} | {megabytes} |"
+        )
+    best, growth = soak.many.rate / soak.best, soak.many.find_growth()
+    lines.append("")
+    lines.append(
+        f"Sixty-four clients got {best:.0%} of the best of one to eight; memory grew by {growth:.1%} in "
+        f"the second half; the deadline is {DEADLINE_S} s. "
+        f"Measured {date.today()} on {describe_machine()}."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def describe_machine() -> str:
+    """Return what the figures were measured on."""
+    names = [line.split(":")[1].strip() for line in _read_cpus() if line.startswith("model name")]
+    return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else platform.machine()}"
+
+
+def _read_cpus() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
 def main() -> None:
-    """Soak for the full time and print what was measured."""
+    """Soak for the full time, print what was measured, and write it into docs/reliability.md."""
     with tempfile.TemporaryDirectory() as folder:
         soak = run_soak(Path(folder), few_s=10, many_s=120, slow_s=20)
-    for who, outcome in [*soak.few.items(), ("64", soak.many), ("8 beside slow", soak.beside_slow)]:
-        print(
-            who,
-            f"{outcome.rate:.1f}/s",
-            f"p50 {outcome.percentile_ms(50):.0f} p95 {outcome.percentile_ms(95):.0f} ms",
-            f"refused {outcome.refused} slowest {outcome.slowest_s:.2f} s errors {dict(outcome.errors)}",
-            f"growth {outcome.find_growth():.1%}",
-        )
+    text = describe_soak(soak)
+    page = ROOT / "docs" / "reliability.md"
+    head, start, rest = page.read_text(encoding="utf-8").partition("<!-- soak -->\n")
+    _, end, tail = rest.partition("<!-- /soak -->")
+    page.write_text(head + start + text + end + tail, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

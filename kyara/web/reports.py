@@ -28,7 +28,7 @@ from kyara.web.turns import Turns
 blueprint = APIBlueprint("reports", __name__)
 
 # A crop of 16 Mpx takes some 150 MB from data URL to PNG: no more than two at a time.
-turns = Turns(running_places=2, places=10)
+turns = Turns(running_places=2, places=26)
 
 
 def _position(what: str) -> Integer:
