@@ -20,7 +20,7 @@ def test_slow_clients(start_site: StartSite, drawn: str, crops: list[str], recor
         wait_until(lambda: len(site.worker.net_connections("tcp")) > 60)
         began = time.monotonic()
         assert site.identify(drawn).status == 200
-        assert site.report(crops[0], "token-0").status == 201
+        assert site.report(crops[0], "visitor-0").status == 201
         took_s = time.monotonic() - began
         assert soak.measure_memory(site.server) < before + 300 * 1024**2
     record(

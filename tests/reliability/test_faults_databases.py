@@ -23,15 +23,15 @@ def list_reports(site: Site) -> dict[str, str]:
 
 def test_database_locked(start_site: StartSite, crops: list[str], drawn: str, record: Record) -> None:
     site = start_site()
-    assert site.report(crops[0], "token-before").status == 201
+    assert site.report(crops[0], "visitor-before").status == 201
     with closing(sqlite3.connect(site.reports / "reports.db")) as other:
         other.execute("BEGIN IMMEDIATE")
-        seen = site.report(crops[1], "token-locked")
+        seen = site.report(crops[1], "visitor-locked")
         assert site.identify(drawn).status == 200
         assert len(list(site.reports.glob("*.png"))) == 1
         other.execute("ROLLBACK")
     assert seen.status == 503
-    recovery_s = wait_until(lambda: site.report(crops[1], "token-locked").status == 201)
+    recovery_s = wait_until(lambda: site.report(crops[1], "visitor-locked").status == 201)
     assert len(list_reports(site)) == 2
     record(
         "locked database",
@@ -46,22 +46,22 @@ def test_report_database_damaged(
 ) -> None:
     site = start_site()
     for number in range(5):
-        assert site.report(crops[number], f"token-{number}", label=f"name {number}").status == 201
+        assert site.report(crops[number], f"visitor-{number}", label=f"name {number}").status == 201
     before = list_reports(site)
     site.server.stop()  # what SQLite has in memory would hide it
     damage(site.reports / "reports.db")
     site.restart()
     assert site.identify(drawn).status == 200
     assert list_reports(site) == before
-    assert [site.report(crops[n], f"token-{n}").status for n in range(6)] == [201] * 6
+    assert [site.report(crops[n], f"visitor-{n}").status for n in range(6)] == [201] * 6
     assert len(list_reports(site)) == 6
     (aside,) = site.reports.glob("damaged-*/reports.db")
     assert aside.read_bytes()[:1] == b"\xa5"
 
     damage(site.reports / "reports.db")
-    seen = [site.report(crops[6], "token-6")]
+    seen = [site.report(crops[6], "visitor-6")]
     recovery_s = wait_until(
-        lambda: seen.append(site.report(crops[6], "token-6")) or seen[-1].status == 201
+        lambda: seen.append(site.report(crops[6], "visitor-6")) or seen[-1].status == 201
     )
     assert {answer.status for answer in seen} <= {201, 503}
     assert len(list_reports(site)) == 7
@@ -130,7 +130,7 @@ def test_operator_database_damaged(
     seen = site.ask("GET", "/operator/login", Accept="application/json")
     assert seen.status == 503
     assert site.identify(drawn).status == 200
-    assert site.report(crops[0], "token-0").status == 201
+    assert site.report(crops[0], "visitor-0").status == 201
     assert site.ready()["operators"] == "failed"
     put_back(site.folder / "copy.db", file)
     recovery_s = wait_until(lambda: site.ask("GET", "/operator/login").status == 200)
@@ -151,15 +151,15 @@ def test_postgres_restarts(
     record: Record,
 ) -> None:
     site = start_site(REPORT_DATABASE_URL=postgres_url)
-    assert site.report(crops[0], "token-0").status == 201
+    assert site.report(crops[0], "visitor-0").status == 201
     postgres_server.kill()
-    seen = [site.report(crops[1], "token-1"), site.report(crops[1], "token-1")]
+    seen = [site.report(crops[1], "visitor-1"), site.report(crops[1], "visitor-1")]
     assert {answer.status for answer in seen} == {503}
     assert site.identify(drawn).status == 200
     assert site.ready()["report_database"] == "failed"
     postgres_server.start()
-    recovery_s = wait_until(lambda: site.report(crops[1], "token-1").status == 201)
-    first, second = (site.report(crops[n], f"token-{n}").body["id"] for n in range(2))
+    recovery_s = wait_until(lambda: site.report(crops[1], "visitor-1").status == 201)
+    first, second = (site.report(crops[n], f"visitor-{n}").body["id"] for n in range(2))
     assert first != second
     assert {path.name[-36:-4] for path in site.reports.glob("*.png")} >= {first, second}
     record(

@@ -28,15 +28,15 @@ def limit_files(site: Site, limit: int) -> None:
 
 def test_disk_full(start_site: StartSite, crops: list[str], drawn: str, record: Record) -> None:
     site = start_site()
-    assert site.report(crops[0], "token-before").status == 201
+    assert site.report(crops[0], "visitor-before").status == 201
     large = as_data_url(encode_png(draw(99, 600)))
     limit_files(site, 400_000)
-    seen = site.report(large, "token-large")
+    seen = site.report(large, "visitor-large")
     assert seen.status == 507
     assert site.identify(drawn).status == 200
     assert count_reports(site) == 1
     limit_files(site, resource.RLIM_INFINITY)
-    recovery_s = wait_until(lambda: site.report(large, "token-large").status == 201)
+    recovery_s = wait_until(lambda: site.report(large, "visitor-large").status == 201)
     assert count_reports(site) == 2
     record(
         "disk full",
@@ -57,19 +57,19 @@ def test_disk_read_only(start_site: StartSite, crops: list[str], drawn: str, rec
     launcher = ("setpriv", f"--bounding-set={NO_OVERRIDE}") if os.geteuid() == 0 else ()
     assert not launcher or shutil.which("setpriv")
     site = start_site(launcher=launcher)
-    assert site.report(crops[0], "token-before").status == 201
+    assert site.report(crops[0], "visitor-before").status == 201
     set_writable(site.reports, False)
-    seen = site.report(crops[1], "token-after")
+    seen = site.report(crops[1], "visitor-after")
     assert seen.status == 503
     assert site.identify(drawn).status == 200
     assert site.ready()["report_files"] == "cannot be written"
     site.restart()
-    again = site.report(crops[1], "token-after")
+    again = site.report(crops[1], "visitor-after")
     assert again.status == 503
     assert site.identify(drawn).status == 200
     set_writable(site.reports, True)
-    recovery_s = wait_until(lambda: site.report(crops[1], "token-after").status == 201)
-    assert site.report(crops[0], "token-before").status == 201
+    recovery_s = wait_until(lambda: site.report(crops[1], "visitor-after").status == 201)
+    assert site.report(crops[0], "visitor-before").status == 201
     assert count_reports(site) == 2
     assert set(site.ready().values()) == {"ok"}
     record(

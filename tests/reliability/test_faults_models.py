@@ -24,7 +24,7 @@ def test_bundle_missing(
     assert site.ask("GET", "/livez").status == 200
     assert site.ask("GET", "/healthz").status == 503
     assert site.ask("GET", "/").status == 200
-    assert site.report(crops[0], "token-0").status == 201
+    assert site.report(crops[0], "visitor-0").status == 201
     shutil.copytree(tiny_model_folder, site.model)
     recovery_s = wait_until(lambda: site.identify(drawn).status == 200)
     assert set(site.ready().values()) == {"ok"}

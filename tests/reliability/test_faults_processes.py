@@ -83,7 +83,7 @@ def test_stop_under_load(start_site: StartSite, crops: list[str], record: Record
     held = threading.Barrier(9)
 
     def send(number: int) -> None:
-        body = {"crop": crops[number], "label": "aka_ribbon", "token": f"token-{number}"}
+        body = {"crop": crops[number], "label": "aka_ribbon", "token": f"visitor-{number}"}
         connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60)
         connection.request(
             "POST", "/api/reports", json.dumps(body), {"Content-Type": "application/json"}
@@ -101,6 +101,7 @@ def test_stop_under_load(start_site: StartSite, crops: list[str], record: Record
     site.server.process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join()
+    kept.close()
     site.server.process.wait(30)
     took_s = time.monotonic() - began
     assert [answer.status for answer in answers] == [201] * 8
@@ -130,4 +131,5 @@ def test_a_stopping_site_is_not_ready_and_answers_all_the_same(
     assert site.ready()["process"] == "stopping"
     assert site.identify(drawn).status == 200
     assert ask(kept, "GET", "/livez") == (200, {"status": "ok"})
+    kept.close()
     site.server.process.wait(30)

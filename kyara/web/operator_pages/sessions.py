@@ -15,7 +15,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from kyara.accounts import SECRET_FILE
-from kyara.errors import BadInputError
+from kyara.errors import BadInputError, KyaraError
 
 PREFIX = "/operator"
 MIN_KEY_CHARACTERS = 32
@@ -34,11 +34,17 @@ class OperatorSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Any:
         """Read the cookie; None (no session) for everybody but operators."""
-        if not is_operator_path(request.path) or not app.extensions["kyara_accounts"].exist():
+        if not is_operator_path(request.path) or not self._has_operators(app):
             return None
         if not app.secret_key:  # made when the first operator comes, not with every site
             app.secret_key = load_secret_key(Path(app.config["INSTANCE_FOLDER"]))
         return super().open_session(app, request)
+
+    def _has_operators(self, app: Flask) -> bool:
+        try:
+            return app.extensions["kyara_accounts"].exist()
+        except KyaraError:  # the guard finds it again, where it can be answered
+            return False
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the address below which browsers send it."""
