@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.database import (
-    create_tables,
     explain_database_errors,
     is_damaged,
     open_database,
+    prepare_tables,
     watch_for_damage,
 )
 from kyara.errors import (
@@ -39,7 +39,7 @@ from kyara.reports import files, rows
 from kyara.reports.damage import check_soundness, find_cause, set_database_aside
 from kyara.reports.recovery import Recovery, recover
 from kyara.reports.rules import Correction, check_correction, check_token, choose_file_stem
-from kyara.reports.tables import REPORTS, Base, Report, ReportRow, ReportState
+from kyara.reports.tables import REPORTS, Report, ReportRow, ReportState
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
@@ -276,7 +276,7 @@ class ReportStore:
 
     def _prepare(self, engine: Engine, alone: bool) -> Recovery:
         """Make the tables where there are none and repair what a crash left."""
-        create_tables(engine, Base.metadata, REPORTS)
+        prepare_tables(engine, REPORTS)
         try:
             with explain_database_errors(REPORTS):
                 if self._own_file:
