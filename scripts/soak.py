@@ -289,7 +289,7 @@ def _read_cpus() -> list[str]:
 def main() -> None:
     """Soak for the full time, print what was measured, and write it into docs/reliability.md."""
     with tempfile.TemporaryDirectory() as folder:
-        soak = run_soak(Path(folder), few_s=10, many_s=120, slow_s=20)
+        soak = run_soak(Path(folder), few_s=7, many_s=120, slow_s=15)
     text = describe_soak(soak)
     page = ROOT / "docs" / "reliability.md"
     head, start, rest = page.read_text(encoding="utf-8").partition("<!-- soak -->\n")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
+from pathlib import Path
 
 import pytest
 from drawings import LABELS
 from flask.testing import FlaskClient
 from hostile import as_url
 
-from app import create_app
+from app import DEFAULTS, create_app
 from kyara.errors import BadInputError
 from kyara.images import encode_png, read_image
 from kyara.web.logs import JsonFormatter
@@ -189,3 +190,15 @@ def test_without_a_model_the_site_lives_and_is_not_ready(tmp_path, report_dir):
     assert client.get("/livez").status_code == 200
     assert client.get("/readyz").json["checks"]["model"] == "failed"
     app.extensions["kyara_reports"].close()
+
+
+def test_the_page_on_running_names_every_setting_metric_and_address(client):
+    page = (Path(__file__).resolve().parents[1] / "docs" / "running.md").read_text(encoding="utf-8")
+    names = {"MAX_QUEUED", "MAX_RUNNING", "REQUEST_DEADLINE_S", "METRICS", "METRICS_TOKEN", "LOG_FORMAT"}
+    assert names <= set(DEFAULTS)
+    assert all(f"KYARA_{name}" in page for name in names)
+    assert all(address in page for address in ("/livez", "/healthz", "/readyz", "/metrics"))
+    told = set(re.findall(r"^# TYPE (kyara_\w+) (?!.*created)", read_metrics(client), re.M))
+    assert told
+    for name in told:
+        assert name.removesuffix("_created") in page

@@ -15,10 +15,9 @@ from flask import g, has_request_context
 from flask.logging import wsgi_errors_stream
 
 from kyara.errors import BadInputError
+from kyara.web.process import FIELDS
 
 FORMATS = ("text", "json")
-FIELDS = "kyara_fields"
-"""Attribute of a log record that holds more members of its JSON object."""
 _HANDLER = "kyara"
 
 

@@ -30,11 +30,9 @@ from werkzeug.exceptions import NotFound
 
 from classification import Classifier
 from kyara.errors import BadInputError, BusyError, KyaraError
-from kyara.web.logs import FIELDS
 from kyara.web.model_queue import find_model
-from kyara.web.process import ARRIVED
+from kyara.web.process import ARRIVED, FIELDS, REQUEST_ID_HEADER
 
-REQUEST_ID_HEADER = "X-Request-ID"
 METRICS_FROM = ("loopback", "off")
 MIN_TOKEN_CHARACTERS = 16
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20)

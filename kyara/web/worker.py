@@ -8,9 +8,12 @@ and is disconnected after a while. On SIGTERM `/readyz` says no at once; what wa
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import resource
 import time
+import uuid
 from types import FrameType
 from typing import Any
 
@@ -22,7 +25,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from kyara.web.process import ARRIVED, stopping
+from kyara.web.process import ARRIVED, FIELDS, REQUEST_ID_HEADER, stopping
 
 ARRIVAL_S = 60
 """In this time a request, from its first byte to its last, has to be here."""
@@ -40,6 +43,8 @@ DRAIN_S = float(os.environ.get("DRAIN_S", "1"))
 """So long after SIGTERM connections are still taken, while `/readyz` tells balancers to send no more."""
 _SWEEP_EVERY_S = 1.0
 _FINISH_MARGIN_S = 2.0
+
+logger = logging.getLogger("kyara.requests")
 
 
 class Arrival(HTTPRequestParser):
@@ -99,14 +104,22 @@ class Refusal(_ClosingTask, ErrorTask):
         request: Any = self.request
         error = request.error
         self.status = f"{error.code} {error.reason}"
-        body = (
-            f'{{"type": "about:blank", "title": "{error.reason}", "status": {error.code}, '
-            f'"detail": "The request was refused before it was read: {error.reason.lower()}."}}\n'
-        ).encode()
+        request_id = uuid.uuid4().hex
+        problem = {
+            "type": "about:blank",
+            "title": error.reason,
+            "status": error.code,
+            "detail": f"The request was refused before it was read: {error.reason.lower()}.",
+            "request_id": request_id,
+        }
+        body = json.dumps(problem).encode()
         self.response_headers = [
             ("Content-Type", "application/problem+json"),
             ("X-Content-Type-Options", "nosniff"),
+            (REQUEST_ID_HEADER, request_id),
         ]
+        fields = {"request_id": request_id, "status": error.code}
+        logger.info("refused unread %s", error.code, extra={FIELDS: fields})
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

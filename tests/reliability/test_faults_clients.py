@@ -74,4 +74,5 @@ def test_a_broken_request_is_refused_in_words(start_site: StartSite) -> None:
             answer.begin()
             problem = json.loads(answer.read())
         assert answer.status == problem["status"] in (400, 431)
+        assert answer.headers["X-Request-ID"] == problem["request_id"]
         assert answer.headers["Content-Type"] == "application/problem+json"
