@@ -10,25 +10,27 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, g, render_template, request
+from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import kyara
 from kyara.accounts.tables import INSTANCE_FOLDER
-from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
+from kyara.errors import BadInputError, BusyError, KyaraError, TooManyRequestsError, UnauthorizedError
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
+from kyara.web.headers import set_up_headers
+from kyara.web.limits import DEFAULT_LIMITS, explain_breach, set_up_limits
 from kyara.web.model_watch import ModelWatch
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
@@ -46,6 +48,9 @@ DEFAULTS: Mapping[str, Any] = {
     "SECRET_KEY": "",
     "SESSION_COOKIE_SECURE": False,
     "TRUSTED_PROXIES": 0,
+    "HSTS_SECONDS": 0,
+    "RATE_LIMITS": DEFAULT_LIMITS,
+    "REDIS_URL": "",
     "MAX_QUEUED": 6,
     "DATASET_FOLDER": str(ROOT / "dataset"),
     "RUN_FOLDER": str(ROOT / "runs"),
@@ -84,6 +89,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
     app.get_send_file_max_age = choose_max_age
+    set_up_headers(app)
+    set_up_limits(app)
     Bootstrap5(app)
     Babel(app, locale_selector=pages.select_locale)
     app.extensions["kyara_model"] = _load_model(app)
@@ -102,9 +109,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
-    app.jinja_env.globals["csp_nonce"] = _csp_nonce
     app.before_request(_require_json)
-    app.after_request(_add_headers)
     _register_errors(app)
     return app
 
@@ -124,12 +129,6 @@ def _load_model(app: APIFlask) -> api.ModelQueue:
     return queue
 
 
-def _csp_nonce() -> str:
-    if "csp_nonce" not in g:
-        g.csp_nonce = secrets.token_urlsafe(16)
-    return g.csp_nonce
-
-
 def _require_json() -> None:
     """Refuse bodies of another type: a form on a strange site cannot post here."""
     if not request.path.startswith("/api/") or request.method != "POST":
@@ -146,38 +145,17 @@ def _require_json() -> None:
         raise BadInputError(f"The body is not valid JSON: {error}.") from error
 
 
-def _add_headers(response: Response) -> Response:
-    nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"'self' 'wasm-unsafe-eval' {nonce}",
-        "style-src": f"'self' {nonce}",
-        "worker-src": "'self'",
-        "connect-src": "'self'",
-        "img-src": "'self' data: blob:",
-        "media-src": "'self' blob:",
-        "font-src": "'self'",
-        "manifest-src": "'self'",
-        "form-action": "'self'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    text = "; ".join(f"{name} {value}".strip() for name, value in policy.items())
-    response.headers["Content-Security-Policy"] = text
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    return response
-
-
 def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
-        if isinstance(error, BusyError):
+        if isinstance(error, BusyError | TooManyRequestsError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge
         return answer_problem(error.status, error.title, str(error), headers, error.crop)
+
+    def answer_rate_limit(error: RateLimitExceeded) -> tuple[Any, int, dict[str, str]]:
+        return answer_kyara_error(explain_breach())
 
     def answer_http_error(error: HTTPException) -> Any:
         if error.code is None or error.code < 400:
@@ -201,6 +179,7 @@ def _register_errors(app: APIFlask) -> None:
 
     app.error_processor(answer_api_error)  # takes Werkzeug's errors too: ours come after it
     app.register_error_handler(KyaraError, answer_kyara_error)
+    app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -214,7 +193,8 @@ def answer_problem(
 ) -> tuple[Any, int, dict[str, str]]:
     """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
-        return render_template("error.html", status=status, title=title, detail=detail), status, {}
+        page = render_template("error.html", status=status, title=title, detail=detail)
+        return page, status, dict(headers or {})
     problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if crop is not None:
         problem["crop"] = crop
