@@ -18,7 +18,7 @@ help:  ## list the targets
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt .venv/serve.stamp
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt .venv/serve.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
@@ -32,6 +32,10 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 
 .venv/chromium.stamp: scripts/install_chromium.sh | .venv/serve.stamp
 	@bash scripts/install_chromium.sh
+	@touch $@
+
+.venv/services.stamp: scripts/install_services.sh | .venv/serve.stamp
+	@bash scripts/install_services.sh
 	@touch $@
 
 .venv/animeface/stamp: requirements-animeface.txt .venv/dev.stamp
@@ -49,7 +53,7 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
 
-test: lint .venv/chromium.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
+test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
 
 bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
