@@ -58,6 +58,7 @@ DEFAULTS: Mapping[str, Any] = {
     "REPORT_DATABASE_URL": "",
     "REPORT_VOTE": False,
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
+    "REPORT_SENDER_QUOTA": 500,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "BABEL_DEFAULT_LOCALE": "en",
     "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),

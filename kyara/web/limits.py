@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import Flask, current_app, g, request
-from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from flask_limiter import Limiter, RequestLimit
 from limits import parse_many
 
 from kyara.errors import BadInputError, TooManyRequestsError
@@ -51,9 +52,7 @@ def set_up_limits(app: Flask) -> None:
         return
     limiter = Limiter(
         lambda: f"{find_kind()}:{find_address()}",
-        application_limits=[
-            ApplicationLimit(lambda: limits[find_kind()], exempt_when=lambda: find_kind() not in limits)
-        ],
+        application_limits=[lambda: limits[find_kind()]],
         storage_uri=app.config["REDIS_URL"] or "memory://",
         storage_options=_describe_storage(app.config["REDIS_URL"]),
         strategy="sliding-window-counter",
@@ -61,6 +60,7 @@ def set_up_limits(app: Flask) -> None:
         on_breach=_note_breach,
         key_prefix="kyara",
     )
+    limiter.request_filter(lambda: find_kind() not in limits)
     limiter.logger.propagate = False
     limiter.logger.setLevel(logging.INFO)
     limiter.logger.handlers = [_ToOurLog()]
@@ -135,7 +135,7 @@ def _note_breach(limit: RequestLimit) -> None:
     logger.info("Too many requests of the kind %s from one address.", find_kind())
 
 
-def _describe_storage(redis_url: str) -> dict[str, float]:
+def _describe_storage(redis_url: str) -> dict[str, Any]:
     """Return options by which a Redis that does not answer costs half a second, once."""
     if not redis_url:
         return {}

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from kyara.accounts import AccountStore
 from scripts.local_site import Server
 
-OPERATOR_PAGES = ("", "reports", "labelling", "datasets", "characters", "models")
+OPERATOR_PAGES = ("", "reports", "label", "datasets", "characters", "models")
 
 
 @pytest.fixture
