@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, g, render_template, request
+from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -30,6 +30,7 @@ from kyara.errors import (
     BusyError,
     KyaraError,
     LostConnectionError,
+    TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
 )
@@ -37,6 +38,8 @@ from kyara.files import Files, open_files
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, readiness, reports
+from kyara.web.headers import set_up_headers
+from kyara.web.limits import DEFAULT_LIMITS, explain_breach, set_up_limits
 from kyara.web.logs import find_request_id, set_up_logs
 from kyara.web.model_queue import ModelQueue, set_up_queue
 from kyara.web.model_watch import ModelWatch
@@ -57,6 +60,9 @@ DEFAULTS: Mapping[str, Any] = {
     "SECRET_KEY": "",
     "SESSION_COOKIE_SECURE": False,
     "TRUSTED_PROXIES": 0,
+    "HSTS_SECONDS": 0,
+    "RATE_LIMITS": DEFAULT_LIMITS,
+    "REDIS_URL": "",
     "MAX_QUEUED": 18,
     "MAX_RUNNING": 0,
     "REQUEST_DEADLINE_S": 10,
@@ -71,6 +77,7 @@ DEFAULTS: Mapping[str, Any] = {
     "FILES_ENDPOINT_URL": "",
     "REPORT_VOTE": False,
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
+    "REPORT_SENDER_QUOTA": 500,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "BABEL_DEFAULT_LOCALE": "en",
     "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
@@ -102,10 +109,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
     app.get_send_file_max_age = choose_max_age
+    set_up_logs(app.config["LOG_FORMAT"])
+    set_up_monitoring(app)  # first, so that a request has its id before anybody refuses it
+    set_up_headers(app)
+    set_up_limits(app)
     Bootstrap5(app)
     Babel(app, locale_selector=pages.select_locale)
-    set_up_logs(app.config["LOG_FORMAT"])
-    set_up_monitoring(app)
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
@@ -124,10 +133,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
-    app.jinja_env.globals["csp_nonce"] = _csp_nonce
     set_up_queue(app)
     app.before_request(_require_json)
-    app.after_request(_add_headers)
     _register_errors(app)
     return app
 
@@ -158,12 +165,6 @@ def _load_model(app: APIFlask) -> ModelQueue:
     return queue
 
 
-def _csp_nonce() -> str:
-    if "csp_nonce" not in g:
-        g.csp_nonce = secrets.token_urlsafe(16)
-    return g.csp_nonce
-
-
 def _require_json() -> None:
     """Refuse bodies of another type: a form on a strange site cannot post here."""
     if not request.path.startswith("/api/") or request.method != "POST":
@@ -180,39 +181,18 @@ def _require_json() -> None:
         raise BadInputError(f"The body is not valid JSON: {error}.") from error
 
 
-def _add_headers(response: Response) -> Response:
-    nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"'self' 'wasm-unsafe-eval' {nonce}",
-        "style-src": f"'self' {nonce}",
-        "worker-src": "'self'",
-        "connect-src": "'self'",
-        "img-src": "'self' data: blob:",
-        "media-src": "'self' blob:",
-        "font-src": "'self'",
-        "manifest-src": "'self'",
-        "form-action": "'self'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    text = "; ".join(f"{name} {value}".strip() for name, value in policy.items())
-    response.headers["Content-Security-Policy"] = text
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    return response
-
-
 def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
         count_refusal(error)
-        if isinstance(error, BusyError | UnavailableError | LostConnectionError):
+        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError | LostConnectionError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge
         return answer_problem(error.status, error.title, str(error), headers, error.crop)
+
+    def answer_rate_limit(error: RateLimitExceeded) -> tuple[Any, int, dict[str, str]]:
+        return answer_kyara_error(explain_breach())
 
     def answer_http_error(error: HTTPException) -> Any:
         if error.code is None or error.code < 400:
@@ -236,6 +216,7 @@ def _register_errors(app: APIFlask) -> None:
 
     app.error_processor(answer_api_error)  # takes Werkzeug's errors too: ours come after it
     app.register_error_handler(KyaraError, answer_kyara_error)
+    app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -249,7 +230,8 @@ def answer_problem(
 ) -> tuple[Any, int, dict[str, str]]:
     """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
-        return render_template("error.html", status=status, title=title, detail=detail), status, {}
+        page = render_template("error.html", status=status, title=title, detail=detail)
+        return page, status, dict(headers or {})
     problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if request_id := find_request_id():
         problem["request_id"] = request_id

@@ -1,6 +1,12 @@
 """How gunicorn serves Kyara: one process (one model), a loop that reads and writes, and threads."""
 
 import os
+import sys
+
+_DEBUGGING = ("FLASK_DEBUG", "KYARA_DEBUG", "KYARA_TESTING", "KYARA_PROPAGATE_EXCEPTIONS")
+for _name in _DEBUGGING:
+    if os.environ.get(_name, "").lower() not in ("", "0", "false", "no", "off"):
+        sys.exit(f"{_name} is set: that is for development. Unset it, or use `flask --debug run`.")
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '5000')}"
 workers = 1

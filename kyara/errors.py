@@ -147,16 +147,22 @@ class StorageAwayError(BusyError):
     retry_after_s = 5
 
 
-class TooManyAttemptsError(KyaraError):
-    """Too many wrong passwords; wait."""
+class TooManyRequestsError(KyaraError):
+    """Too many requests of one client; wait."""
 
     status = 429
-    title = "Too many attempts"
+    title = "Too many requests"
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
-        """Take the sentence, and after how many seconds the next attempt is looked at."""
+        """Take the sentence, and after how many seconds the next attempt makes sense."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class TooManyAttemptsError(TooManyRequestsError):
+    """Too many wrong passwords; wait."""
+
+    title = "Too many attempts"
 
 
 class UnavailableError(KyaraError):

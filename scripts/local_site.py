@@ -58,6 +58,8 @@ class Server:
         """
         configuration = {
             "REPORT_FOLDER": reports,
+            "RATE_LIMITS": "",  # tests and benchmarks are many clients behind one address
+            "REPORT_SENDER_QUOTA": 0,
             **({"MODEL_FOLDER": model} if model else {}),
             **settings,
         }

@@ -17,8 +17,10 @@ from kyara.web.api import decode_crops
 from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
+from kyara.web.secrets import find_weakness
 
 MIN_TOKEN_CHARACTERS = 16
+MIN_DIFFERENT_CHARACTERS = 8
 SECURITY_SCHEMES = {"operator": {"type": "http", "scheme": "bearer"}}
 """For the OpenAPI document."""
 
@@ -29,7 +31,7 @@ def check_token(token: object) -> str:
     """Return the configured token; empty means that there are no operator routes.
 
     Raises:
-        BadInputError: too short to be safe, or not plain text.
+        BadInputError: too short or too plain to be safe, an example, or not plain text.
     """
     if not isinstance(token, str):
         raise BadInputError(
@@ -41,6 +43,9 @@ def check_token(token: object) -> str:
             f"KYARA_OPERATOR_TOKEN needs at least {MIN_TOKEN_CHARACTERS} ASCII characters, "
             f"without spaces around them; received {len(token)}."
         )
+    weakness = find_weakness(token, MIN_TOKEN_CHARACTERS, MIN_DIFFERENT_CHARACTERS) if token else ""
+    if weakness:
+        raise BadInputError(f"KYARA_OPERATOR_TOKEN is weak: {weakness}.")
     return token
 
 

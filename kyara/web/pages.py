@@ -116,6 +116,7 @@ def script_messages() -> dict[str, str]:
         "done_one": _("One face, {known} recognized."),
         "done_other": _("{count} faces, {known} recognized."),
         "busy": _("Kyara is busy. Trying again in {seconds} s…"),
+        "too_often": _("Many requests came from your address. Please try again {when}."),
         "busy_for_long": _("Kyara is very busy right now."),
         "offline": _("You are offline. Kyara asks again as soon as you are back."),
         "unreachable": _("Kyara cannot be reached."),

@@ -12,6 +12,7 @@ from flask import current_app, request
 from kyara.errors import BadInputError
 from kyara.images import Box
 from kyara.reports import ReportState, ReportStore
+from kyara.reports.quota import check_sender_quota
 from kyara.reports.rules import (
     MAX_BOX_PX,
     MAX_LABEL_CHARACTERS,
@@ -145,7 +146,7 @@ def find_reports() -> ReportStore:
 @blueprint.post("/api/reports")
 @blueprint.input(ReportIn, location="json", arg_name="report")
 @blueprint.output(ReportOut, status_code=201)
-@blueprint.doc(summary="Say who it really is", responses=[400, 413, 415, 422, 503, 507])
+@blueprint.doc(summary="Say who it really is", responses=[400, 413, 415, 422, 429, 503, 507])
 def send_report(report: dict[str, Any]) -> dict[str, str]:
     """Store a correction for review.
 
@@ -154,10 +155,11 @@ def send_report(report: dict[str, Any]) -> dict[str, str]:
     same label are counted rather than stored twice.
     """
     box = report.pop("box")
+    store = find_reports()
+    sender = hash_visitor(store, request.remote_addr)
+    check_sender_quota(store, sender, report["token"], current_app.config["REPORT_SENDER_QUOTA"])
     with turns.hold(find_model().find_deadline()):
         crop = decode_crop(report.pop("crop"))
-        store = find_reports()
-        sender = hash_visitor(store, request.remote_addr)
         stored, _ = store.add(crop, box=Box(**box) if box else None, sender=sender, **report)
     let_visitors_vote(stored)
     return {"id": stored.id, "status": stored.state}

@@ -34,6 +34,15 @@ export function sayPercent(share) {
   return percent.format(share < 1 ? Math.min(share, 0.99) : 1);
 }
 
+const distance = new Intl.RelativeTimeFormat(settings.locale);
+
+/** 90 → "in 2 minutes" @param {number} seconds from now */
+export function sayWhen(seconds) {
+  if (seconds > 3600) return distance.format(Math.ceil(seconds / 3600), "hour");
+  if (seconds > 60) return distance.format(Math.ceil(seconds / 60), "minute");
+  return distance.format(Math.max(1, Math.ceil(seconds)), "second");
+}
+
 /** 75.3 → "1:15.3" @param {number} seconds */
 export function sayTime(seconds) {
   const tenths = Math.round(seconds * 10);
