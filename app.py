@@ -26,8 +26,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import kyara
 from kyara.accounts.tables import INSTANCE_FOLDER
 from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
+from kyara.events import Events
 from kyara.files import Files, open_files
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
+from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.model_watch import ModelWatch
@@ -52,6 +53,9 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
+    "DATABASE_URL": "",
+    "REDIS_URL": "",
+    "CACHE_FOLDER": "",
     "FILES_URL": "",
     "FILES_ENDPOINT_URL": "",
     "REPORT_VOTE": False,
@@ -127,7 +131,9 @@ def _load_model(app: APIFlask) -> api.ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
     taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
     queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
-    watch = ModelWatch(queue, folder, taught)
+    events = app.extensions["kyara_events"] = Events(app.config["REDIS_URL"])
+    models = app.extensions["kyara_models"] = open_models(folder, app.config, events)
+    watch = ModelWatch(queue, models, taught, events)
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()
     return queue
