@@ -12,24 +12,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     URL,
-    Column,
     DateTime,
-    DefaultClause,
     Engine,
-    MetaData,
-    Table,
     TypeDecorator,
     create_engine,
     event,
-    inspect,
     make_url,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from kyara.errors import BadInputError, BusyError, StorageFullError
+from kyara.migrations import Room, upgrade_database
 
 WAIT_FOR_DATABASE_S = 20
 """Longest wait for a connection, and for another process's write."""
@@ -44,10 +39,12 @@ class DatabaseKind:
     Attributes:
         holds: what is in it, as in "the disk that holds the …".
         settings: the configuration keys that say where it is.
+        room: its tables and their revisions.
     """
 
     holds: str
     settings: str
+    room: Room
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -93,46 +90,24 @@ def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
     return engine
 
 
-def create_tables(engine: Engine, tables: MetaData, kind: DatabaseKind) -> None:
-    """Make the tables, and the columns of older tables, that are not there yet; nothing else is changed.
-
-    A database that an older Kyara made goes on being used, by an older one too: columns that came later
-    may be NULL or have a default in the database.
+def prepare_tables(engine: Engine, kind: DatabaseKind) -> None:
+    """Make the tables, or bring those of an older Kyara up to date; see `kyara.migrations`.
 
     Raises:
-        BadInputError: the database cannot be reached or read.
+        BadInputError: the database cannot be reached, read or written, or a newer Kyara made it.
     """
     try:
-        tables.create_all(engine)
-        for table in tables.sorted_tables:
-            _add_missing_columns(engine, table)
+        upgrade_database(engine, kind.room)
     except DBAPIError as error:
         raise BadInputError(
             f"The database of {kind.holds} {engine.url.render_as_string()} cannot be used "
-            f"({error.orig}): check {kind.settings}."
+            f"({_say_shortly(error)}): check {kind.settings}."
         ) from error
 
 
-def _add_missing_columns(engine: Engine, table: Table) -> None:
-    for column in table.columns:
-        if column.name in {known["name"] for known in inspect(engine).get_columns(table.name)}:
-            continue
-        try:
-            with engine.begin() as connection:
-                connection.execute(DDL(_describe_new_column(engine, table, column)))
-        except DBAPIError:  # another process may have been faster
-            if column.name not in {known["name"] for known in inspect(engine).get_columns(table.name)}:
-                raise
-    for index in table.indexes:
-        index.create(engine, checkfirst=True)
-
-
-def _describe_new_column(engine: Engine, table: Table, column: Column[Any]) -> str:
-    quote = engine.dialect.identifier_preparer.quote
-    kind = column.type.compile(engine.dialect)
-    default = column.server_default
-    text = f" DEFAULT {default.arg}" if isinstance(default, DefaultClause) else ""
-    return f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}{text}"
+def _say_shortly(error: DBAPIError) -> str:
+    """Return what the database says, without the statement that PostgreSQL repeats below it."""
+    return str(error.orig).split("\n")[0]
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

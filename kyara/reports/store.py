@@ -15,7 +15,7 @@ from sqlalchemy import URL, Engine, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import sessionmaker
 
-from kyara.database import create_tables, explain_database_errors, open_database
+from kyara.database import explain_database_errors, open_database, prepare_tables
 from kyara.errors import (
     BadInputError,
     BusyError,
@@ -30,7 +30,7 @@ from kyara.images import Box
 from kyara.reports import files, rows
 from kyara.reports.recovery import Recovery, recover
 from kyara.reports.rules import Correction, check_correction, check_token, choose_file_stem
-from kyara.reports.tables import REPORTS, Base, Report, ReportRow, ReportState
+from kyara.reports.tables import REPORTS, Report, ReportRow, ReportState
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
@@ -217,7 +217,7 @@ class ReportStore:
 
     def _prepare(self, engine: Engine, alone: bool) -> Recovery:
         """Make the tables where there are none and repair what a crash left."""
-        create_tables(engine, Base.metadata, REPORTS)
+        prepare_tables(engine, REPORTS)
         try:
             with explain_database_errors(REPORTS):
                 alone = alone and not self._files.shared
