@@ -34,8 +34,9 @@ from kyara.errors import (
     UnauthorizedError,
     UnavailableError,
 )
+from kyara.events import Events
 from kyara.files import Files, open_files
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
+from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, readiness, reports
 from kyara.web.headers import set_up_headers
@@ -73,6 +74,8 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
+    "DATABASE_URL": "",
+    "CACHE_FOLDER": "",
     "FILES_URL": "",
     "FILES_ENDPOINT_URL": "",
     "REPORT_VOTE": False,
@@ -159,7 +162,9 @@ def _load_model(app: APIFlask) -> ModelQueue:
         running_places=app.config["MAX_RUNNING"],
         deadline_s=app.config["REQUEST_DEADLINE_S"],
     )
-    watch = ModelWatch(queue, folder, taught)
+    events = app.extensions["kyara_events"] = Events(app.config["REDIS_URL"])
+    models = app.extensions["kyara_models"] = open_models(folder, app.config, events)
+    watch = ModelWatch(queue, models, taught, events)
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()
     return queue

@@ -18,7 +18,9 @@ from kyara.files.place import Files, Listed
 __all__ = ["Files", "FolderFiles", "Listed", "ObjectFiles", "open_files"]
 
 
-def open_files(url: str, name: str, folder: Path, endpoint_url: str = "") -> Files:
+def open_files(
+    url: str, name: str, folder: Path, endpoint_url: str = "", *, deadline_s: float | None = None
+) -> Files:
     """Return the place that a configuration names; nothing is opened yet.
 
     Args:
@@ -26,6 +28,7 @@ def open_files(url: str, name: str, folder: Path, endpoint_url: str = "") -> Fil
         name: of this kind of files below the URL, such as `user_report`.
         folder: where they are without a URL.
         endpoint_url: `FILES_ENDPOINT_URL`: of an S3 server that is not Amazon's.
+        deadline_s: longest wait for one object, where the default is too short.
 
     Raises:
         BadInputError: such a URL cannot hold files safely, or its driver is not installed.
@@ -34,4 +37,4 @@ def open_files(url: str, name: str, folder: Path, endpoint_url: str = "") -> Fil
         return FolderFiles(folder)
     if url.startswith("file://"):
         return FolderFiles(Path(unquote(urlsplit(url).path)) / name)
-    return ObjectFiles(url, name, endpoint_url)
+    return ObjectFiles(url, name, endpoint_url, deadline_s=deadline_s)

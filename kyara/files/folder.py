@@ -41,15 +41,16 @@ class FolderFiles:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file: elsewhere first, flushed, then renamed."""
-        part = self.folder / part_name(name)
+        target = self.folder / name
+        part = target.with_name(part_name(target.name))
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
             with open(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            self._rename(part, name)
+            _rename(part, target)
         except OSError as error:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -100,7 +101,7 @@ class FolderFiles:
         finally:
             os.close(descriptor)
         if name != final_name:
-            self._rename(self.folder / name, final_name)
+            _rename(self.folder / name, self.folder / final_name)
 
     def set_aside(self, name: str) -> str:
         """Move a file into `set_aside/` under a name that is free there, and return that."""
@@ -113,12 +114,12 @@ class FolderFiles:
         sync_folder(self.folder)
         return f"{SET_ASIDE}/{free}"
 
-    def _rename(self, part: Path, name: str) -> None:
-        target = self.folder / name
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-        os.replace(part, target)
-        sync_folder(self.folder)
+
+def _rename(part: Path, target: Path) -> None:
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    os.replace(part, target)
+    sync_folder(target.parent)
 
 
 class FolderLock:

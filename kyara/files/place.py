@@ -20,7 +20,7 @@ class Listed:
 
 
 class Files(Protocol):
-    """Files by plain names, all in one place.
+    """Files by name, all in one place. A name may have slashes, for what is not listed.
 
     Every method raises `StorageAwayError` (503) where the place cannot be reached in time.
     """
@@ -56,7 +56,7 @@ class Files(Protocol):
         ...
 
     def list(self) -> list[Listed]:
-        """Return every file, half-written ones too, by name; what was set aside is not among them."""
+        """Return every file, half-written ones too, by name; of those without a slash in their name."""
         ...
 
     def finish(self, name: str, final_name: str) -> None:
