@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 8
 BIN := .venv/bin
 
-.PHONY: run test lint bench screenshot clean help
+.PHONY: run assets test lint bench screenshot clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,7 +38,10 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	$(BIN)/python -c 'from kyara.collecting.animeface import prepare_environment; prepare_environment(print)'
 	@touch $@
 
-run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
+assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files that have changed
+	@$(BIN)/python scripts/compress_assets.py
+
+run: assets  ## set up and serve the site at http://HOST:PORT
 	exec $(BIN)/gunicorn
 
 lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
@@ -59,4 +62,4 @@ screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take t
 	$(BIN)/python scripts/take_screenshots.py
 
 clean:  ## remove what set-up installed
-	rm -rf .venv node_modules static/vendor
+	rm -rf .venv node_modules static/vendor build

@@ -29,6 +29,7 @@ from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
+from kyara.web.assets import set_up_assets
 from kyara.web.model_watch import ModelWatch
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
@@ -59,7 +60,6 @@ DEFAULTS: Mapping[str, Any] = {
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
-VENDOR_MAX_AGE_S = 24 * 3600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -83,8 +83,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["DESCRIPTION"] = DESCRIPTION
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
-    app.get_send_file_max_age = choose_max_age
     Bootstrap5(app)
+    set_up_assets(app)
     Babel(app, locale_selector=pages.select_locale)
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
@@ -107,11 +107,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.after_request(_add_headers)
     _register_errors(app)
     return app
-
-
-def choose_max_age(filename: str | None) -> int | None:
-    """Let browsers keep the pinned libraries for a day and ask again (ETag) for our own files."""
-    return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
 
 
 def _load_model(app: APIFlask) -> api.ModelQueue:
