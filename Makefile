@@ -55,8 +55,8 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 test: lint .venv/chromium.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
 
-bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
-	$(BIN)/python scripts/bench.py
+bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
+	$(BIN)/python -m bench
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

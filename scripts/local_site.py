@@ -37,6 +37,7 @@ class Server:
         model: Path | None = None,
         port: int = 0,
         wait: bool = True,
+        application: str = "",
         **settings: object,
     ) -> None:
         """Start gunicorn and wait until it answers.
@@ -46,6 +47,7 @@ class Server:
             model: model folder; by default the one that ships.
             port: to listen at; 0 lets the system choose.
             wait: return only when the application answers, not already when gunicorn listens.
+            application: another WSGI application, `module:call`, than gunicorn.conf.py names.
             settings: configuration keys of `app.DEFAULTS`.
 
         Raises:
@@ -60,7 +62,7 @@ class Server:
         environment |= {f"KYARA_{name}": str(value) for name, value in configuration.items()}
         self.reports = reports
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn"],
+            [sys.executable, "-m", "gunicorn", *filter(None, [application])],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,
