@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run test lint bench soak reliability screenshot clean help
+.PHONY: run assets test lint bench soak reliability screenshot clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -42,7 +42,10 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	$(BIN)/python -c 'from kyara.collecting.animeface import prepare_environment; prepare_environment(print)'
 	@touch $@
 
-run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
+assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files that have changed
+	@$(BIN)/python scripts/compress_assets.py
+
+run: assets  ## set up and serve the site at http://HOST:PORT
 	exec $(BIN)/gunicorn
 
 lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
@@ -56,8 +59,8 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
 
-bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
-	$(BIN)/python scripts/bench.py
+bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
+	$(BIN)/python -m bench
 
 soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md
 	$(BIN)/python scripts/soak.py
@@ -69,4 +72,4 @@ screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take t
 	$(BIN)/python scripts/take_screenshots.py
 
 clean:  ## remove what set-up installed
-	rm -rf .venv node_modules static/vendor
+	rm -rf .venv node_modules static/vendor build

@@ -39,6 +39,7 @@ from kyara.files import Files, open_files
 from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, readiness, reports
+from kyara.web.assets import set_up_assets
 from kyara.web.headers import set_up_headers
 from kyara.web.limits import DEFAULT_LIMITS, explain_breach, set_up_limits
 from kyara.web.logs import find_request_id, set_up_logs
@@ -87,7 +88,6 @@ DEFAULTS: Mapping[str, Any] = {
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
-VENDOR_MAX_AGE_S = 24 * 3600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -111,12 +111,12 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["DESCRIPTION"] = DESCRIPTION
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
-    app.get_send_file_max_age = choose_max_age
     set_up_logs(app.config["LOG_FORMAT"])
     set_up_monitoring(app)  # first, so that a request has its id before anybody refuses it
     set_up_headers(app)
     set_up_limits(app)
     Bootstrap5(app)
+    set_up_assets(app)
     Babel(app, locale_selector=pages.select_locale)
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
@@ -140,11 +140,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.before_request(_require_json)
     _register_errors(app)
     return app
-
-
-def choose_max_age(filename: str | None) -> int | None:
-    """Let browsers keep the pinned libraries for a day and ask again (ETag) for our own files."""
-    return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
 
 
 def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:

@@ -40,6 +40,7 @@ class Server:
         wait: bool = True,
         launcher: Sequence[str] = (),
         drain_s: float = 0,
+        application: str = "",
         **settings: object,
     ) -> None:
         """Start gunicorn and wait until it answers.
@@ -51,6 +52,7 @@ class Server:
             wait: return only when the application answers, not already when gunicorn listens.
             drain_s: how long it takes connections after SIGTERM.
             launcher: a command that is put before gunicorn's.
+            application: another WSGI application, `module:call`, than gunicorn.conf.py names.
             settings: configuration keys of `app.DEFAULTS`.
 
         Raises:
@@ -67,7 +69,7 @@ class Server:
         environment |= {f"KYARA_{name}": str(value) for name, value in configuration.items()}
         self.reports = reports
         self.process = subprocess.Popen(
-            [*launcher, sys.executable, "-m", "gunicorn"],
+            [*launcher, sys.executable, "-m", "gunicorn", *filter(None, [application])],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,

@@ -19,7 +19,7 @@ from kyara.accounts import SECRET_FILE
 from kyara.accounts.tables import DATABASE_FILE
 from kyara.doctor.finding import Finding, fine, problem, warning
 from kyara.errors import KyaraError
-from kyara.registry import TAUGHT_FILE, find_serving
+from kyara.registry import TAUGHT_FILE, open_models
 
 SLOW_ANSWER_MS = 500
 MIN_FREE_BYTES = 1024**3
@@ -27,9 +27,11 @@ MIN_KEY_CHARACTERS = 32
 
 
 def _load_bundle(config: Mapping[str, Any]) -> Any:
-    from kyara.bundle import load_bundle
-
-    return load_bundle(find_serving(Path(config["MODEL_FOLDER"])))
+    models = open_models(Path(config["MODEL_FOLDER"]), config)
+    try:
+        return models.load_serving()
+    finally:
+        models.close()
 
 
 def check_model(config: Mapping[str, Any]) -> Finding:

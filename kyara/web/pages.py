@@ -75,7 +75,9 @@ def script_urls() -> dict[str, str]:
     """Return the addresses that scripts load by themselves."""
     files = {
         "worker": "js/detector-worker.js",
-        "opencv": "vendor/opencv.js",
+        "cropper": "vendor/cropper.esm.min.js",
+        "opencv": "vendor/opencv-glue.js",
+        "wasm": "vendor/opencv.wasm",
         "cascade": "vendor/lbpcascade_animeface.xml",
         "settings": "detector.json",
         "example": "vendor/example.png",

@@ -37,6 +37,8 @@ MAX_ARRIVING_BYTES = 256 * 1024 * 1024
 """Of all requests together that are not complete; past it the oldest of them are let go."""
 MAX_DROPPED_BYTES = 64 * 1024 * 1024
 """Up to this size a body that is too large is read to its end, and not kept."""
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Where the application does not say."""
 MAX_CONNECTIONS = 1_000
 MAX_HEADER_BYTES = 32 * 1024
 DRAIN_S = float(os.environ.get("DRAIN_S", "1"))
@@ -163,7 +165,7 @@ class BufferingWorker(Worker):
         self._connections: dict[int, Any] = {}
         application: Any = self.wsgi
         listening: list[Any] = self.sockets
-        longest = application.config["MAX_CONTENT_LENGTH"] + 1
+        longest = getattr(application, "config", {}).get("MAX_CONTENT_LENGTH", MAX_BODY_BYTES) + 1
         self._server = create_server(
             application,
             map=self._connections,
