@@ -51,7 +51,7 @@ def run_parts(options: argparse.Namespace) -> list[str]:
             failed.append(part.name)
             continue
         took = time.perf_counter() - started
-        save_part(options.results, part.name, data, took)
+        save_part(options.results, part.name, data, took, quick=options.quick)
         print(f"{part.name}: {took:.0f} s", file=sys.stderr, flush=True)
     return failed
 

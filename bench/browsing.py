@@ -52,7 +52,7 @@ def _weigh(browser: Browser, wire: Wire) -> dict[str, int]:
     """Return the bytes of each kind of file on a cold cache, heads of answers included."""
     requests: list[Request] = []
     context = browser.new_context()
-    context.on("requestfinished", requests.append)
+    context.on("requestfinished", lambda request: requests.append(request))
     _visit(context, wire, DESKTOP)
     weights: Counter[str] = Counter()
     for request in requests:

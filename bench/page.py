@@ -70,6 +70,14 @@ def _describe_machines(parts: dict[str, Any]) -> list[str]:
         lines.append(
             f"Measured {days[-1]} at commit {commits}; all parts together took {took:.1f} minutes."
         )
+    loads = [part["machine"]["load"] for part in parts.values()]
+    if loads:
+        lines.append(
+            f"Load average at the end of each part: {min(loads)} to {max(loads)}. Well above the number "
+            "of cores means that other work was done beside, which makes figures worse."
+        )
+    if quick := [part.title for part in PARTS if part.name in parts and parts[part.name]["quick"]]:
+        lines += ["", f"Measured with `--quick`, and rough: {', '.join(quick)}."]
     return [*lines, ""]
 
 

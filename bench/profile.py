@@ -9,12 +9,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+
 from bench.sites import list_processes, read_clients, serve, start_clients
 
 SECONDS = 12
 CLIENTS = (1, 8)
+BUSY_S = 0.3
 STAGES = (
-    ("network", ("invoke", "set_tensor", "get_tensor", "extract_view")),
+    ("network", ("invoke", "set_tensor", "get_tensor")),
+    ("waiting for the network", ("extract_view",)),
     ("decoding pictures", ("decode_image",)),
     ("base64 of crops", ("decode_crop",)),
     ("scaling crops for the network", ("prepare_crop",)),
@@ -27,6 +31,8 @@ STAGES = (
     ("gunicorn: reading and writing", ("handle", "handle_request", "run", "enqueue_req")),
 )
 """Stage → names of functions; the innermost frame with one of them tells the stage of a sample."""
+IDLE = frozenset({"select", "poll", "wait", "accept", "_worker", "wait_for_data"})
+"""A thread that is in one of these has nothing to do."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -41,12 +47,13 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def _sample(url: str, pid: int, clients: int, seconds: int) -> dict[str, Any]:
-    """Sample one process while clients ask; samples without the GIL count, waiting threads do not."""
+    """Sample one process while clients ask."""
     asking = start_clients(url, clients=clients, crops=5, seconds=seconds + 4)
+    _wait_until_busy(psutil.Process(pid), asking)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "stacks.txt"
         spy = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(pid)]
-        spy += ["--duration", str(seconds), "--rate", "200", "--format", "raw", "--output", str(out)]
+        spy += ["--duration", str(seconds), "--rate", "50", "--format", "raw", "--output", str(out)]
         done = subprocess.run(spy, capture_output=True, text=True, check=False)
         seen = read_clients(asking)
         if done.returncode:
@@ -55,11 +62,21 @@ def _sample(url: str, pid: int, clients: int, seconds: int) -> dict[str, Any]:
     return {"clients": clients, "crops_a_second": seen["crops_a_second"], **count_stages(stacks)}
 
 
+def _wait_until_busy(process: psutil.Process, clients: subprocess.Popen[str]) -> None:
+    """Wait until the clients have drawn their pictures and ask."""
+    before = process.cpu_times().user
+    while process.cpu_times().user - before < BUSY_S and clients.poll() is None:
+        try:
+            clients.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def count_stages(stacks: list[str]) -> dict[str, Any]:
     """Share the samples out over the stages.
 
     Args:
-        stacks: lines `outer (file:1);inner (file:2) 17`: frames and how many samples.
+        stacks: lines `Outer.call (file:1);inner (file:2) 17`: frames and how many samples.
 
     Returns:
         `samples`, and `shares`: stage → share of the samples.
@@ -67,9 +84,10 @@ def count_stages(stacks: list[str]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     for line in stacks:
         frames, _, number = line.rpartition(" ")
-        names = [frame.split(" ", 1)[0] for frame in frames.split(";")]
-        counts[_find_stage(names)] += int(number)
-    total = sum(counts.values())
+        names = [frame.split(" (", 1)[0].rpartition(".")[2] for frame in frames.split(";")]
+        if names[-1] not in IDLE:
+            counts[_find_stage(names)] += int(number)
+    total = sum(counts.values()) or 1
     shares = {stage: round(count / total, 4) for stage, count in counts.most_common()}
     return {"samples": total, "shares": shares}
 
@@ -85,7 +103,7 @@ def _find_stage(names: list[str]) -> str:
 def describe(data: dict[str, Any]) -> list[str]:
     """Turn the shares into a table."""
     lines = [
-        "Requests with five crops. py-spy takes 200 samples a second of every thread of the site that "
+        "Requests with five crops. py-spy takes 50 samples a second of every thread of the site that "
         "works; a thread that "
         "waits is not counted.",
         "",
