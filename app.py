@@ -20,6 +20,7 @@ from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_limiter import RateLimitExceeded
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -32,6 +33,7 @@ from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.headers import set_up_headers
 from kyara.web.limits import DEFAULT_LIMITS, explain_breach, set_up_limits
 from kyara.web.model_watch import ModelWatch
+from kyara.web.openapi import complete_document
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
 from kyara.web.operator_pages.models import set_up_models
@@ -66,6 +68,7 @@ DEFAULTS: Mapping[str, Any] = {
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
 VENDOR_MAX_AGE_S = 24 * 3600
+MAX_DETAIL_CHARACTERS = 600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -111,6 +114,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     app.before_request(_require_json)
+    app.spec_processor(complete_document)
     _register_errors(app)
     return app
 
@@ -172,6 +176,9 @@ def _register_errors(app: APIFlask) -> None:
             {},
         )
 
+    def answer_broken_request(error: Exception) -> tuple[Any, int, dict[str, str]]:
+        return answer_problem(400, "Bad request", "The body is not framed as HTTP wants it.")
+
     def answer_unexpected(error: Exception) -> tuple[Any, int, dict[str, str]]:
         logger.exception("Unexpected error on %s %s", request.method, request.path)
         return answer_problem(
@@ -182,6 +189,10 @@ def _register_errors(app: APIFlask) -> None:
     app.register_error_handler(KyaraError, answer_kyara_error)
     app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(
+        ParseException, answer_broken_request
+    )  # of gunicorn, from a body's reader
+    app.register_error_handler(NoMoreData, answer_broken_request)
     app.register_error_handler(Exception, answer_unexpected)
 
 
@@ -193,6 +204,8 @@ def answer_problem(
     crop: int | None = None,
 ) -> tuple[Any, int, dict[str, str]]:
     """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
+    if len(detail) > MAX_DETAIL_CHARACTERS:  # it may repeat what was sent
+        detail = f"{detail[:MAX_DETAIL_CHARACTERS]}… and so on."
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
         page = render_template("error.html", status=status, title=title, detail=detail)
         return page, status, dict(headers or {})

@@ -61,7 +61,7 @@ def read_registry(folder: Path = MODEL_FOLDER) -> Registry:
         serving, history = stored["serving"], [dict(step) for step in stored["history"]]
     except FileNotFoundError:
         return Registry("", ())
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} cannot be read ({error!r}); repair or remove it.") from error
     if not isinstance(serving, str) or Path(serving).name != serving:
         raise BundleError(f"No model serves: {path} names {serving!r}.")
@@ -77,7 +77,7 @@ def find_serving(folder: Path = MODEL_FOLDER) -> Path:
     path = folder / REGISTRY_FILE
     try:
         name = json.loads(path.read_text(encoding="utf-8"))["serving"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"No model serves: {path} cannot be read ({error!r}).") from error
     if not isinstance(name, str) or Path(name).name != name:
         raise BundleError(f"No model serves: {path} names {name!r}.")
