@@ -10,11 +10,14 @@ PROBLEM = "application/problem+json"
 _METHODS = frozenset({"get", "head", "post", "put", "patch", "delete"})
 
 
-def complete_document(spec: dict[str, Any]) -> dict[str, Any]:
+def complete_document(spec: Any) -> Any:
     """Give errors the media type that they have, and every limited route its 429.
 
     Args:
-        spec: the document; it is changed in place.
+        spec: the document, a dictionary; it is changed in place.
+
+    Returns:
+        The same document.
     """
     schema = {"schema": {"$ref": "#/components/schemas/ProblemOut"}}
     for path, operations in spec["paths"].items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from typing import Any
 
-import atheris
+atheris: Any = importlib.import_module("atheris")
 
 with atheris.instrument_imports(include=["kyara", "PIL", "numpy.lib"], enable_loader_override=False):
     from fuzzing.targets import TARGETS

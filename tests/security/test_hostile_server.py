@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostile_requests import list_raw, make_hostile
@@ -18,7 +19,10 @@ REQUESTS = 900
 def server(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for raw bytes."""
     folder = tmp_path_factory.mktemp("hostile")
-    settings = {"INSTANCE_FOLDER": folder / "instance", "DATASET_FOLDER": folder / "dataset"}
+    settings: dict[str, Any] = {
+        "INSTANCE_FOLDER": folder / "instance",
+        "DATASET_FOLDER": folder / "dataset",
+    }
     with Server(folder / "user_report", model=tiny_model_folder, **settings) as server:
         yield server
 
