@@ -65,7 +65,7 @@ screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take t
 
 fuzz: .venv/dev.stamp  ## fuzz for FUZZ_SECONDS (600): atheris, then schemathesis with many examples
 	cd tests && PYTHONPATH=..:. ../$(BIN)/python -m fuzzing --seconds $(or $(FUZZ_SECONDS),600)
-	$(BIN)/python -m pytest tests/security/test_openapi.py tests/test_fuzzing.py --hypothesis-profile=many
+	HYPOTHESIS_EXAMPLES=many $(BIN)/python -m pytest tests/security/test_openapi.py tests/security/test_fuzzing.py
 
 hostile: .venv/dev.stamp  ## send 20,000 hostile requests to a server on this machine
 	$(BIN)/python tests/hostile_run.py --write

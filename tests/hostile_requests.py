@@ -11,7 +11,7 @@ from functools import cache
 from fuzzing.seeds import SEEDS
 from hostile import JSON, as_url, encode, hostile_bodies
 
-PATHS = ("/api/identify", "/api/identify", "/api/explain", "/api/reports", "/api/gallery")
+PATHS = ("/api/identify",) * 4 + ("/api/explain",) + ("/api/reports",) * 2 + ("/api/gallery",)
 MAX_SEED_BYTES = 20_000
 
 
