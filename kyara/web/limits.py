@@ -21,7 +21,7 @@ from kyara.errors import BadInputError, TooManyRequestsError
 from kyara.senders import simplify_address
 
 DEFAULT_LIMITS = (
-    "identify=600/minute, explain=40/minute, reports=60/minute, characters=600/minute, "
+    "identify=600/minute, explain=40/minute, reports=120/minute, characters=600/minute, "
     "login=30/minute, operator=6000/minute"
 )
 """For a household behind one address: Live asks 150 times a minute, so four may watch at once."""
