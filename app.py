@@ -20,6 +20,7 @@ from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_limiter import RateLimitExceeded
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -46,6 +47,7 @@ from kyara.web.logs import find_request_id, set_up_logs
 from kyara.web.model_queue import ModelQueue, set_up_queue
 from kyara.web.model_watch import ModelWatch
 from kyara.web.monitoring import count_refusal, set_up_monitoring
+from kyara.web.openapi import complete_document
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
 from kyara.web.operator_pages.models import set_up_models
@@ -88,6 +90,7 @@ DEFAULTS: Mapping[str, Any] = {
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
+MAX_DETAIL_CHARACTERS = 600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -138,6 +141,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     set_up_queue(app)
     app.before_request(_require_json)
+    app.spec_processor(complete_document)
     _register_errors(app)
     return app
 
@@ -208,6 +212,9 @@ def _register_errors(app: APIFlask) -> None:
             {},
         )
 
+    def answer_broken_request(error: Exception) -> tuple[Any, int, dict[str, str]]:
+        return answer_problem(400, "Bad request", "The body is not framed as HTTP wants it.")
+
     def answer_unexpected(error: Exception) -> tuple[Any, int, dict[str, str]]:
         logger.exception("Unexpected error on %s %s", request.method, request.path)
         return answer_problem(
@@ -218,6 +225,10 @@ def _register_errors(app: APIFlask) -> None:
     app.register_error_handler(KyaraError, answer_kyara_error)
     app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(
+        ParseException, answer_broken_request
+    )  # of gunicorn, from a body's reader
+    app.register_error_handler(NoMoreData, answer_broken_request)
     app.register_error_handler(Exception, answer_unexpected)
 
 
@@ -229,6 +240,8 @@ def answer_problem(
     crop: int | None = None,
 ) -> tuple[Any, int, dict[str, str]]:
     """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
+    if len(detail) > MAX_DETAIL_CHARACTERS:  # it may repeat what was sent
+        detail = f"{detail[:MAX_DETAIL_CHARACTERS]}… and so on."
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
         page = render_template("error.html", status=status, title=title, detail=detail)
         return page, status, dict(headers or {})

@@ -155,7 +155,7 @@ def open_site(dataset: Path, models: Path, taught: Path | None, *, browser: bool
         KyaraError: the site does not start.
     """
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
-    seen = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # it listens everywhere
+    seen = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # nosec B104 # compared
     site = f"http://{seen}:{port}"
     if _answers(site):
         click.echo("The site runs already; it labels the folder that its KYARA_DATASET_FOLDER names.")
@@ -188,7 +188,7 @@ def open_site(dataset: Path, models: Path, taught: Path | None, *, browser: bool
 
 def _answers(site: str) -> bool:
     try:
-        urllib.request.urlopen(f"{site}/healthz", timeout=10).close()
+        urllib.request.urlopen(f"{site}/healthz", timeout=10).close()  # nosec B310 # http://
     except urllib.error.HTTPError as error:  # it is up, without a model
         error.close()
     except OSError:

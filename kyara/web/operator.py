@@ -19,12 +19,13 @@ from kyara.web.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
 from kyara.web.secrets import find_weakness
 
+PREFIX = "/api/gallery"
 MIN_TOKEN_CHARACTERS = 16
 MIN_DIFFERENT_CHARACTERS = 8
 SECURITY_SCHEMES = {"operator": {"type": "http", "scheme": "bearer"}}
 """For the OpenAPI document."""
 
-blueprint = APIBlueprint("operator", __name__, url_prefix="/api/gallery", tag="Operator")
+blueprint = APIBlueprint("operator", __name__, url_prefix=PREFIX, tag="Operator")
 
 
 def check_token(token: object) -> str:
@@ -49,13 +50,15 @@ def check_token(token: object) -> str:
     return token
 
 
-@blueprint.before_request
+@blueprint.before_app_request
 def require_operator() -> None:
-    """Let nobody pass without the token.
+    """Let nobody pass without the token; by the address, and before a body is read.
 
     Raises:
         UnauthorizedError: another token, or none.
     """
+    if request.path != PREFIX and not request.path.startswith(f"{PREFIX}/"):
+        return
     sent = request.authorization
     given = sent.token if sent is not None and sent.type == "bearer" and sent.token else ""
     expected = current_app.config["OPERATOR_TOKEN"]
