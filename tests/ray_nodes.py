@@ -16,25 +16,30 @@ from types import TracebackType
 from command_line import ROOT
 
 OBJECT_STORE_BYTES = 100_000_000
+COMMON = {
+    "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's word for: a node's address is 127.0.0.1, not the one that other machines see
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
 
 
 class RayNodes:
-    """A head and one more node, one processor each."""
+    """A head and one more node, one processor each; they listen to this machine alone."""
 
     def __enter__(self) -> RayNodes:
         """Start the nodes."""
         self._folder = tempfile.TemporaryDirectory(prefix="ray", dir="/tmp")  # a socket's name is short
-        path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", __file__],
-            env=os.environ
-            | {"PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": self._folder.name},
+            env={**os.environ, **COMMON, "RAY_TMPDIR": self._folder.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(Path(self._folder.name) / "stderr").open("w"),
             text=True,
         )
-        self.address = self._read()
+        self.environment = {**COMMON, "RAY_ADDRESS": self._read()}
+        """For who works on it."""
         return self
 
     def kill_node(self) -> None:

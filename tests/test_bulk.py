@@ -109,10 +109,9 @@ def test_collect_that_was_killed_goes_on(sources, one_by_one, tmp_path):
 def test_ray_loses_nothing_with_a_node(tmp_path):
     """Both nodes are in the middle of a shard when one is killed; the other does it all."""
     with RayNodes() as nodes:
-        path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", ROOT / "tests" / "engine_run.py", tmp_path],
-            env={**os.environ, "RAY_ADDRESS": nodes.address, "PYTHONPATH": path},
+            env={**os.environ, **nodes.environment},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -132,7 +131,7 @@ def test_ray_loses_nothing_with_a_node(tmp_path):
 
 def test_collect_on_ray_with_a_node_killed_leaves_the_same(sources, one_by_one, tmp_path):
     with RayNodes() as nodes:
-        run = Collecting(sources, tmp_path / "inbox", "--engine", "ray", RAY_ADDRESS=nodes.address)
+        run = Collecting(sources, tmp_path / "inbox", "--engine", "ray", **nodes.environment)
         run.wait_for_shards(SOURCES // 3)
         nodes.kill_node()
         assert run.finish() == one_by_one[1]
