@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export HOST ?= 127.0.0.1
 export PORT ?= 5000
-export THREADS ?= 8
+export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run test lint bench screenshot clean help
+.PHONY: run assets test lint bench soak reliability scale screenshot clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -18,7 +18,7 @@ help:  ## list the targets
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt .venv/serve.stamp
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt requirements-bulk.txt .venv/serve.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
@@ -34,11 +34,18 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	@bash scripts/install_chromium.sh
 	@touch $@
 
+.venv/services.stamp: scripts/install_services.sh | .venv/serve.stamp
+	@bash scripts/install_services.sh
+	@touch $@
+
 .venv/animeface/stamp: requirements-animeface.txt .venv/dev.stamp
 	$(BIN)/python -c 'from kyara.collecting.animeface import prepare_environment; prepare_environment(print)'
 	@touch $@
 
-run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
+assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files that have changed
+	@$(BIN)/python scripts/compress_assets.py
+
+run: assets  ## set up and serve the site at http://HOST:PORT
 	exec $(BIN)/gunicorn
 
 lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
@@ -49,14 +56,20 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
 
-test: lint .venv/chromium.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
+test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
 
-bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
-	$(BIN)/python scripts/bench.py
+bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
+	$(BIN)/python -m bench
+
+soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md
+	$(BIN)/python scripts/soak.py
+
+reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
+	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py
 
 clean:  ## remove what set-up installed
-	rm -rf .venv node_modules static/vendor
+	rm -rf .venv node_modules static/vendor build

@@ -10,26 +10,42 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Response, g, render_template, request
+from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
+from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import kyara
 from kyara.accounts.tables import INSTANCE_FOLDER
-from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
+from kyara.errors import (
+    BadInputError,
+    BusyError,
+    KyaraError,
+    LostConnectionError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from kyara.events import Events
+from kyara.files import Files, open_files
+from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
 from kyara.reports import ReportStore
-from kyara.web import api, explanations, operator, pages, reports
+from kyara.web import api, explanations, operator, pages, readiness, reports
+from kyara.web.assets import set_up_assets
+from kyara.web.headers import set_up_headers
+from kyara.web.limits import DEFAULT_LIMITS, explain_breach, set_up_limits
+from kyara.web.logs import find_request_id, set_up_logs
+from kyara.web.model_queue import ModelQueue, set_up_queue
 from kyara.web.model_watch import ModelWatch
+from kyara.web.monitoring import count_refusal, set_up_monitoring
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
 from kyara.web.operator_pages.models import set_up_models
@@ -46,20 +62,32 @@ DEFAULTS: Mapping[str, Any] = {
     "SECRET_KEY": "",
     "SESSION_COOKIE_SECURE": False,
     "TRUSTED_PROXIES": 0,
-    "MAX_QUEUED": 6,
+    "HSTS_SECONDS": 0,
+    "RATE_LIMITS": DEFAULT_LIMITS,
+    "REDIS_URL": "",
+    "MAX_QUEUED": 18,
+    "MAX_RUNNING": 0,
+    "REQUEST_DEADLINE_S": 10,
+    "LOG_FORMAT": "text",
+    "METRICS": "loopback",
+    "METRICS_TOKEN": "",
     "DATASET_FOLDER": str(ROOT / "dataset"),
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
+    "DATABASE_URL": "",
+    "CACHE_FOLDER": "",
+    "FILES_URL": "",
+    "FILES_ENDPOINT_URL": "",
     "REPORT_VOTE": False,
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
+    "REPORT_SENDER_QUOTA": 500,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "BABEL_DEFAULT_LOCALE": "en",
     "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
-VENDOR_MAX_AGE_S = 24 * 3600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -83,16 +111,22 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["DESCRIPTION"] = DESCRIPTION
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
-    app.get_send_file_max_age = choose_max_age
+    set_up_logs(app.config["LOG_FORMAT"])
+    set_up_monitoring(app)  # first, so that a request has its id before anybody refuses it
+    set_up_headers(app)
+    set_up_limits(app)
     Bootstrap5(app)
+    set_up_assets(app)
     Babel(app, locale_selector=pages.select_locale)
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
         app.config["REPORT_DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
+        files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
+        patient=True,  # the site is still good for everything else
     )
-    for module in (pages, api, explanations, reports):
+    for module in (pages, api, explanations, reports, readiness):
         app.register_blueprint(module.blueprint)
     if operator.check_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = operator.SECURITY_SCHEMES
@@ -102,32 +136,33 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
-    app.jinja_env.globals["csp_nonce"] = _csp_nonce
+    set_up_queue(app)
     app.before_request(_require_json)
-    app.after_request(_add_headers)
     _register_errors(app)
     return app
 
 
-def choose_max_age(filename: str | None) -> int | None:
-    """Let browsers keep the pinned libraries for a day and ask again (ETag) for our own files."""
-    return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
+def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:
+    config = app.config
+    return open_files(config["FILES_URL"], name, Path(config[folder_key]), config["FILES_ENDPOINT_URL"])
 
 
-def _load_model(app: APIFlask) -> api.ModelQueue:
+def _load_model(app: APIFlask) -> ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
     taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
-    queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
-    watch = ModelWatch(queue, folder, taught)
+    queue = ModelQueue(
+        None,
+        "",
+        app.config["MAX_QUEUED"],
+        running_places=app.config["MAX_RUNNING"],
+        deadline_s=app.config["REQUEST_DEADLINE_S"],
+    )
+    events = app.extensions["kyara_events"] = Events(app.config["REDIS_URL"])
+    models = app.extensions["kyara_models"] = open_models(folder, app.config, events)
+    watch = ModelWatch(queue, models, taught, events)
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()
     return queue
-
-
-def _csp_nonce() -> str:
-    if "csp_nonce" not in g:
-        g.csp_nonce = secrets.token_urlsafe(16)
-    return g.csp_nonce
 
 
 def _require_json() -> None:
@@ -146,38 +181,18 @@ def _require_json() -> None:
         raise BadInputError(f"The body is not valid JSON: {error}.") from error
 
 
-def _add_headers(response: Response) -> Response:
-    nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"'self' 'wasm-unsafe-eval' {nonce}",
-        "style-src": f"'self' {nonce}",
-        "worker-src": "'self'",
-        "connect-src": "'self'",
-        "img-src": "'self' data: blob:",
-        "media-src": "'self' blob:",
-        "font-src": "'self'",
-        "manifest-src": "'self'",
-        "form-action": "'self'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
-    }
-    text = "; ".join(f"{name} {value}".strip() for name, value in policy.items())
-    response.headers["Content-Security-Policy"] = text
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    return response
-
-
 def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
-        if isinstance(error, BusyError):
+        count_refusal(error)
+        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError | LostConnectionError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge
         return answer_problem(error.status, error.title, str(error), headers, error.crop)
+
+    def answer_rate_limit(error: RateLimitExceeded) -> tuple[Any, int, dict[str, str]]:
+        return answer_kyara_error(explain_breach())
 
     def answer_http_error(error: HTTPException) -> Any:
         if error.code is None or error.code < 400:
@@ -201,6 +216,7 @@ def _register_errors(app: APIFlask) -> None:
 
     app.error_processor(answer_api_error)  # takes Werkzeug's errors too: ours come after it
     app.register_error_handler(KyaraError, answer_kyara_error)
+    app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -214,8 +230,11 @@ def answer_problem(
 ) -> tuple[Any, int, dict[str, str]]:
     """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
-        return render_template("error.html", status=status, title=title, detail=detail), status, {}
+        page = render_template("error.html", status=status, title=title, detail=detail)
+        return page, status, dict(headers or {})
     problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if request_id := find_request_id():
+        problem["request_id"] = request_id
     if crop is not None:
         problem["crop"] = crop
     return problem, status, {**(headers or {}), "Content-Type": "application/problem+json"}

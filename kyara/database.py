@@ -5,35 +5,39 @@ SQLite is set up to survive power loss; any other database that SQLAlchemy knows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     URL,
-    Column,
     DateTime,
-    DefaultClause,
     Engine,
-    MetaData,
-    Table,
     TypeDecorator,
     create_engine,
     event,
-    inspect,
     make_url,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from kyara.errors import BadInputError, BusyError, StorageFullError
+from kyara.errors import (
+    BadInputError,
+    BusyError,
+    LostConnectionError,
+    StorageFullError,
+    UnavailableError,
+)
+from kyara.migrations import Room, upgrade_database
 
-WAIT_FOR_DATABASE_S = 20
+WAIT_FOR_DATABASE_S = 8
 """Longest wait for a connection, and for another process's write."""
 _DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
+_DAMAGED_CODES = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_UNUSABLE_CODES = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "25006")
+_GONE_CODES = ("57P", "08")
 _LOCKED_CODES = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED", "55P03"}
 
 
@@ -44,10 +48,12 @@ class DatabaseKind:
     Attributes:
         holds: what is in it, as in "the disk that holds the …".
         settings: the configuration keys that say where it is.
+        room: its tables and their revisions.
     """
 
     holds: str
     settings: str
+    room: Room
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -90,49 +96,28 @@ def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "handle_error", _drop_damaged)
     return engine
 
 
-def create_tables(engine: Engine, tables: MetaData, kind: DatabaseKind) -> None:
-    """Make the tables, and the columns of older tables, that are not there yet; nothing else is changed.
-
-    A database that an older Kyara made goes on being used, by an older one too: columns that came later
-    may be NULL or have a default in the database.
+def prepare_tables(engine: Engine, kind: DatabaseKind) -> None:
+    """Make the tables, or bring those of an older Kyara up to date; see `kyara.migrations`.
 
     Raises:
-        BadInputError: the database cannot be reached or read.
+        BadInputError: the database cannot be reached, read or written, or a newer Kyara made it.
     """
     try:
-        tables.create_all(engine)
-        for table in tables.sorted_tables:
-            _add_missing_columns(engine, table)
+        upgrade_database(engine, kind.room)
     except DBAPIError as error:
         raise BadInputError(
             f"The database of {kind.holds} {engine.url.render_as_string()} cannot be used "
-            f"({error.orig}): check {kind.settings}."
+            f"({_say_shortly(error)}): check {kind.settings}."
         ) from error
 
 
-def _add_missing_columns(engine: Engine, table: Table) -> None:
-    for column in table.columns:
-        if column.name in {known["name"] for known in inspect(engine).get_columns(table.name)}:
-            continue
-        try:
-            with engine.begin() as connection:
-                connection.execute(DDL(_describe_new_column(engine, table, column)))
-        except DBAPIError:  # another process may have been faster
-            if column.name not in {known["name"] for known in inspect(engine).get_columns(table.name)}:
-                raise
-    for index in table.indexes:
-        index.create(engine, checkfirst=True)
-
-
-def _describe_new_column(engine: Engine, table: Table, column: Column[Any]) -> str:
-    quote = engine.dialect.identifier_preparer.quote
-    kind = column.type.compile(engine.dialect)
-    default = column.server_default
-    text = f" DEFAULT {default.arg}" if isinstance(default, DefaultClause) else ""
-    return f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {kind}{text}"
+def _say_shortly(error: DBAPIError) -> str:
+    """Return what the database says, without the statement that PostgreSQL repeats below it."""
+    return str(error.orig).split("\n")[0]
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -147,11 +132,37 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def is_damaged(error: BaseException | None) -> bool:
+    """Tell whether this is SQLite saying that its file is damaged."""
+    return _find_code(error).startswith(_DAMAGED_CODES)
+
+
+def _find_code(error: Any) -> str:
+    return getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+
+
+def _drop_damaged(context: Any) -> None:
+    """Use no connection to a damaged file again: the next one sees what was put in its place."""
+    if is_damaged(context.original_exception):
+        context.is_disconnect = True
+
+
+def watch_for_damage(engine: Engine, note: Callable[[], None]) -> None:
+    """Call `note` whenever SQLite says that the file is damaged."""
+
+    def look(context: Any) -> None:
+        if is_damaged(context.original_exception):
+            note()
+
+    event.listen(engine, "handle_error", look)
+
+
 @contextmanager
 def explain_database_errors(kind: DatabaseKind) -> Iterator[None]:
-    """Turn a full disk and a busy database into errors that a person can act on.
+    """Turn a trouble of the disk or the database into an error that a person can act on.
 
-    Both are raised only where the database has undone the transaction for certain.
+    All but `LostConnectionError` are raised only where the database has undone the transaction for
+    certain.
     """
     try:
         yield
@@ -160,7 +171,7 @@ def explain_database_errors(kind: DatabaseKind) -> Iterator[None]:
             f"Too many people use the {kind.holds} at once. Please send it again in a moment."
         ) from error
     except DBAPIError as error:
-        code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None)
+        code = _find_code(error.orig)
         if code in _DISK_FULL_CODES:
             raise StorageFullError(
                 f"The disk that holds the {kind.holds} is full. Nothing was stored or changed; "
@@ -169,5 +180,19 @@ def explain_database_errors(kind: DatabaseKind) -> Iterator[None]:
         if code in _LOCKED_CODES:
             raise BusyError(
                 f"The database of {kind.holds} is busy. Please send it again in a moment."
+            ) from error
+        if code.startswith((*_DAMAGED_CODES, *_UNUSABLE_CODES)):
+            what = "damaged" if code.startswith(_DAMAGED_CODES) else "not writable"
+            raise UnavailableError(
+                f"The database of {kind.holds} is {what}. Nothing was stored or changed; "
+                "please try again later."
+            ) from error
+        if error.connection_invalidated or code.startswith(_GONE_CODES):
+            raise LostConnectionError(
+                f"The database of {kind.holds} does not answer. Please send it again in a moment."
+            ) from error
+        if not code and isinstance(error, OperationalError):  # it could not even be reached
+            raise LostConnectionError(
+                f"The database of {kind.holds} cannot be reached. Please send it again in a moment."
             ) from error
         raise

@@ -119,23 +119,66 @@ class StorageFullError(KyaraError):
 
 
 class BusyError(KyaraError):
-    """The queue in front of the model is full; try again soon."""
+    """The queue in front of the model is full, or something else is busy; try again soon.
+
+    Attributes:
+        retry_after_s: after how many seconds to ask again.
+        reason: the word that refusals are counted by.
+    """
 
     status = 503
     title = "Busy"
     retry_after_s = 2
+    reason = "busy"
+
+    def __init__(
+        self, message: str, *, crop: int | None = None, retry_after_s: int = 0, reason: str = ""
+    ) -> None:
+        """Take the sentence, and what is to be said other than usual."""
+        super().__init__(message, crop=crop)
+        self.retry_after_s = retry_after_s or self.retry_after_s
+        self.reason = reason or self.reason
 
 
-class TooManyAttemptsError(KyaraError):
-    """Too many wrong passwords; wait."""
+class StorageAwayError(BusyError):
+    """The place where files lie cannot be reached; nothing that was accepted is lost."""
+
+    title = "Storage away"
+    retry_after_s = 5
+
+
+class TooManyRequestsError(KyaraError):
+    """Too many requests of one client; wait."""
 
     status = 429
-    title = "Too many attempts"
+    title = "Too many requests"
 
     def __init__(self, message: str, *, retry_after_s: int) -> None:
-        """Take the sentence, and after how many seconds the next attempt is looked at."""
+        """Take the sentence, and after how many seconds the next attempt makes sense."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class TooManyAttemptsError(TooManyRequestsError):
+    """Too many wrong passwords; wait."""
+
+    title = "Too many attempts"
+
+
+class UnavailableError(KyaraError):
+    """A disk or a database does not work; nothing was stored or changed."""
+
+    status = 503
+    title = "Not available"
+    retry_after_s = 5
+
+
+class LostConnectionError(KyaraError):
+    """The database went away in the middle; whether it stored something is not known."""
+
+    status = 503
+    title = "Not available"
+    retry_after_s = 2
 
 
 class BundleError(KyaraError):

@@ -7,7 +7,7 @@ of the crop are hidden or cut out, and the score that answers are ranked by is r
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,17 +163,16 @@ def _score_masks(
     shown = prepare_crop(pixels, backbone.preprocessing)
     hidden = shown.mean(axis=(0, 1, 2))
 
-    def extract(number: int, mask: np.ndarray) -> np.ndarray:
-        chosen = [number // 2 % len(views)] if in_turn else range(len(views))
-        rows = []
-        for view in chosen:
-            seen = see_mask(mask, views[view])[..., None]
-            rows.append(backbone.extract_view(hidden + seen * (shown[view] - hidden)))
-        return np.mean(rows, axis=0)
+    def show(masks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for number, mask in enumerate(masks):
+            for view in [number // 2 % len(views)] if in_turn else range(len(views)):
+                seen = see_mask(mask, views[view])[..., None]
+                yield hidden + seen * (shown[view] - hidden)
 
     def score(masks: Iterable[np.ndarray]) -> np.ndarray:
-        features = np.stack([extract(number, mask) for number, mask in enumerate(masks)])
-        return classifier.score(features)[0][:, column]
+        of_views = np.stack(list(backbone.extract_views(show(masks))))
+        of_masks = of_views.reshape(-1, 1 if in_turn else len(views), of_views.shape[-1])
+        return classifier.score(of_masks.mean(axis=1))[0][:, column]
 
     return score
 

@@ -193,10 +193,9 @@ def _calibrate(
 ) -> tuple[Calibration, dict[str, Any]]:
     """Choose on `val`; return what was chosen and what to say of it."""
     known = _gather(bundle, manifest.of_split("val"), features)
+    shown = trained.labels if trained.shown is None else trained.shown
     left_out = [
-        face
-        for face in manifest.faces
-        if face.split in ("train", "val") and face.label not in trained.labels
+        face for face in manifest.faces if face.split in ("train", "val") and face.label not in shown
     ]
     apart = len(left_out) >= FEWEST_STRANGERS
     strangers = _gather(bundle, left_out, features) if apart else known

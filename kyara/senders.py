@@ -22,10 +22,13 @@ def hash_sender(address: str, key: bytes) -> str:
         address: IPv4 or IPv6; of the latter the first 64 bits count. Anything else is taken as it is.
         key: random, at least 16 bytes.
     """
-    return hmac.new(key, _simplify(address).encode(), hashlib.sha256).hexdigest()[:SENDER_CHARACTERS]
+    return hmac.new(key, simplify_address(address).encode(), hashlib.sha256).hexdigest()[
+        :SENDER_CHARACTERS
+    ]
 
 
-def _simplify(address: str) -> str:
+def simplify_address(address: str) -> str:
+    """Return an address as it is counted: IPv4 as it is, of IPv6 the /64; anything else unchanged."""
     try:
         parsed = ipaddress.ip_address(address.split("%")[0])
     except ValueError:

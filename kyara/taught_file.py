@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kyara.durable import explain_sqlite_error
 
-WAIT_FOR_WRITER_S = 20
+WAIT_FOR_WRITER_S = 8
 SCHEMA_VERSION = 1
 _TABLES = (
     """CREATE TABLE characters (

@@ -15,6 +15,7 @@ from command_line import ROOT, run_kyara
 from drawings import write_dataset
 from flask.testing import FlaskClient
 from operators import OperatorClient, log_in, make_operator
+from service_fixtures import *  # noqa: F403  # PostgreSQL, Redis and S3
 
 from app import create_app
 from classification import Classifier

@@ -98,7 +98,7 @@ def test_run_work_stops_where_results_cannot_be_written(tmp_path):
 
 def test_ray_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(KyaraError, match=r"pip install -r requirements-scale\.txt"):
+    with pytest.raises(KyaraError, match=r"pip install -r requirements-bulk\.txt"):
         with RayPool.open(make_task(), None):
             pass
 

@@ -148,7 +148,14 @@ def test_without_a_configured_token_there_are_no_such_routes(config):
 
 @pytest.mark.parametrize(
     ("token", "sentence"),
-    [("short", "at least 16"), ("x" * 16 + " ", "spaces"), ("ü" * 20, "ASCII"), (10**20, "a number")],
+    [
+        ("short", "at least 16"),
+        ("x" * 16 + " ", "spaces"),
+        ("ü" * 20, "ASCII"),
+        (10**20, "a number"),
+        ("x" * 40, "8 different"),
+        ("my-Secret-operator-token", "'secret'"),
+    ],
 )
 def test_an_unsafe_token_keeps_the_site_from_starting(config, token, sentence):
     with pytest.raises(BadInputError, match=f"KYARA_OPERATOR_TOKEN .*{sentence}"):

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from command_line import ROOT, run_kyara
 from drawings import LABELS, write_dataset
+from PIL import Image
 
 from classification import Classifier
 from kyara.bundle import load_bundle
@@ -23,6 +24,7 @@ from kyara.commands.train import train
 from kyara.dataset import Manifest, read_manifest
 from kyara.images import read_image
 from kyara.tagged import read_tagged
+from kyara.training.trained import SERVING_VIEWS
 
 pytestmark = pytest.mark.timeout(1500)  # real trainings: minutes on a busy machine
 TINY = ("--input-px", "75", "--dimension", "32", "--epochs", "2", "--batch", "16")
@@ -116,6 +118,25 @@ def test_a_softmax_layer_is_trained_on_the_features_of_a_bundle(tiny_bundle, tin
     assert bundle.backbone.read_bytes() == source.backbone.read_bytes()
     assert bundle.preprocessing == source.preprocessing
     assert bundle.provenance["features"] == tiny_bundle.name
+
+
+def test_references_are_chosen_anew_for_a_network_that_stays(tiny_bundle, tiny_data, tmp_path):
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    (data / "negative").mkdir()
+    for path in sorted((data / LABELS[0]).iterdir()):
+        Image.fromarray(255 - read_image(path)).save(data / "negative" / path.name)
+    run_kyara(
+        *("train", data, "--recipe", "gallery", "--features", tiny_bundle, "--name", "grown"),
+        *("--models", tmp_path, "--bottlenecks", tmp_path / "bottlenecks"),
+    )
+    source, bundle = load_bundle(tiny_bundle), load_bundle(tmp_path / "grown")
+    assert bundle.backbone.read_bytes() == source.backbone.read_bytes()
+    np.testing.assert_array_equal(bundle.head_weight, source.head_weight)
+    assert set(bundle.labels) == {*LABELS, "negative"}
+    assert bundle.labels.index("negative") not in bundle.head_rows
+    assert bundle.preprocessing.views == SERVING_VIEWS
+    assert bundle.provenance["from"]["version"] == source.version
+    assert measure_test(tmp_path / "grown", read_manifest(data)) >= 0.9
 
 
 MAKE_SAVED_MODEL = """

@@ -7,6 +7,7 @@ import click
 import kyara
 from kyara.commands.collect import collect
 from kyara.commands.dataset import dataset
+from kyara.commands.doctor import doctor
 from kyara.commands.evaluate import evaluate
 from kyara.commands.explain import explain
 from kyara.commands.features import features
@@ -54,5 +55,6 @@ for command in (
     promote,
     rollback,
     operator,
+    doctor,
 ):
     main.add_command(command)

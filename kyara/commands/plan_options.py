@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from kyara.training.plan import AnyPlan, CnnPlan, LayerPlan, Plan
+from kyara.training.plan import AnyPlan, CnnPlan, GalleryPlan, LayerPlan, Plan
 
 PLANS: dict[str, type[AnyPlan]] = {
     "finetune": Plan,
     "head": LayerPlan,
     "cnn": CnnPlan,
     "multilabel": LayerPlan,
+    "gallery": GalleryPlan,
 }
 _SHARE = click.FloatRange(0, 1)
 _POSITIVE = click.FloatRange(0, min_open=True)

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from kyara.dataset import Manifest
     from kyara.names import Names
     from kyara.training.frozen import Frozen
-    from kyara.training.plan import AnyPlan
+    from kyara.training.plan import AnyPlan, LayerPlan
     from kyara.training.trained import Trained
 
-HEAD_FROM = {"finetune": 20, "head": 1, "cnn": 1}
+HEAD_FROM = {"finetune": 20, "head": 1, "cnn": 1, "gallery": 1}
 """Training drawings from which a character has a column of the head."""
 _OF_RECIPES = {
     "start_weights": ("finetune",),
-    "features": ("head", "multilabel"),
+    "features": ("head", "multilabel", "gallery"),
     "export_only": ("finetune", "cnn"),
-    "names": ("finetune", "head", "cnn"),
-    "leave_out": ("finetune", "head", "cnn"),
-    "gallery_split": ("finetune", "head", "cnn"),
+    "names": ("finetune", "head", "cnn", "gallery"),
+    "leave_out": ("finetune", "head", "cnn", "gallery"),
+    "gallery_split": ("finetune", "head", "cnn", "gallery"),
     "head_from": ("finetune", "head", "cnn"),
-    "false_accept": ("finetune", "head", "cnn"),
+    "false_accept": ("finetune", "head", "cnn", "gallery"),
 }
 
 
@@ -72,7 +72,8 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     show_default=True,
     help="finetune: an Inception-v3 whose features put drawings of one character together. head: a "
     "softmax layer on frozen features. cnn: a small network from scratch, as a baseline. multilabel: "
-    "a picture has several labels, told by a table of 0 and 1.",
+    "a picture has several labels, told by a table of 0 and 1. gallery: nothing is trained; a bundle's "
+    "references and calibration are chosen anew.",
 )
 @_path(
     "--start-weights",
@@ -84,7 +85,8 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     "--features",
     metavar="BUNDLE|FILE|HANDLE",
     help="head, multilabel: the frozen network: a bundle's folder, the package nsfwjs, a .keras file, a "
-    "SavedModel's folder or a TensorFlow Hub handle.  [default: the bundle that serves]",
+    "SavedModel's folder or a TensorFlow Hub handle; gallery: a bundle's folder.  [default: the bundle "
+    "that serves]",
 )
 @_path("--names", metavar="JSON", help="Names, works and doubles (same_as) of labels.")
 @click.option("--leave-out", multiple=True, metavar="WORK", help="Not trained on, only taught.")
@@ -246,8 +248,9 @@ def _train_head(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[st
     from kyara.training.frozen_head import train_head
     from kyara.training.plan import LayerPlan
 
-    plan, frozen = order.plan, _open_frozen(order)
+    plan = order.plan
     assert isinstance(plan, LayerPlan)
+    frozen = _open_frozen(order, plan)
     count = len(manifest.of_split("train")) + len(manifest.of_split("val"))
     with _bar(count, "Features") as bar:
         trained = train_head(
@@ -267,7 +270,19 @@ def _train_cnn(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str
     return trained, {}
 
 
-_TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn}
+def _keep_network(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
+    from kyara.bundle import load_bundle
+    from kyara.registry import find_serving
+    from kyara.training.kept import keep_network
+
+    bundle = load_bundle(Path(order.features) if order.features else find_serving())
+    labels = frozenset(face.label for face in manifest.of_split("train"))
+    return keep_network(bundle, labels), {
+        "from": {"name": bundle.name, "version": bundle.version, "provenance": bundle.provenance}
+    }
+
+
+_TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn, "gallery": _keep_network}
 
 
 def _make_labels(order: TrainOrder) -> Bundle:
@@ -279,13 +294,14 @@ def _make_labels(order: TrainOrder) -> Bundle:
 
     if len(order.data) != 1:
         raise BadInputError(f"The recipe multilabel takes one dataset; received {len(order.data)}.")
-    data, frozen = read_tagged(order.data[0]), _open_frozen(order)
+    data, plan = read_tagged(order.data[0]), order.plan
+    assert isinstance(plan, LayerPlan)
+    frozen = _open_frozen(order, plan)
     counts = {split: len(data.of_split(split).paths) for split in ("train", "val")}
     click.echo(f"{len(data.labels)} labels; pictures: {counts['train']} train, {counts['val']} val.")
-    assert isinstance(order.plan, LayerPlan)
     with _bar(sum(counts.values()), "Features") as bar:
         trained, held_out = train_labels(
-            data, order.plan, order.run, frozen, cache=order.bottlenecks, progress=bar.update
+            data, plan, order.run, frozen, cache=order.bottlenecks, progress=bar.update
         )
     provenance = {
         **_describe(order),
@@ -296,12 +312,12 @@ def _make_labels(order: TrainOrder) -> Bundle:
     return export_labels(trained, held_out, data, order.target, provenance=provenance)
 
 
-def _open_frozen(order: TrainOrder) -> Frozen:
+def _open_frozen(order: TrainOrder, plan: LayerPlan) -> Frozen:
     from kyara.registry import find_serving
     from kyara.training.frozen import open_frozen
 
     source = order.features or str(find_serving())
-    return open_frozen(source, order.plan.input_px, order.run, quantise=order.quantise)
+    return open_frozen(source, plan.input_px, order.run, quantise=order.quantise)
 
 
 def _describe_frozen(order: TrainOrder, frozen: Frozen) -> dict[str, Any]:

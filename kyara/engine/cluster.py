@@ -97,7 +97,7 @@ def _import_ray() -> Any:
         import ray.exceptions
     except ImportError as error:
         raise KyaraError(
-            "--engine ray needs the package ray: pip install -r requirements-scale.txt"
+            "--engine ray needs the package ray: pip install -r requirements-bulk.txt"
         ) from error
     return ray
 

@@ -6,7 +6,9 @@ the script is JSON in a `<script type="application/json">`.
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,7 @@ def render_report(evaluation: Evaluation | TagEvaluation, command: str) -> str:
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False}
     environment.filters["percent"] = _as_percent
     environment.globals["inline"] = lambda name: (folder / name).read_text(encoding="utf-8")
+    environment.filters["csp_hash"] = _hash_inline
     several = isinstance(evaluation, TagEvaluation)
     parts = _build_tags(evaluation) if several else _build_parts(evaluation)
     return environment.get_template("tags.html" if several else "report.html").render(
@@ -64,6 +67,11 @@ def render_report(evaluation: Evaluation | TagEvaluation, command: str) -> str:
         day=datetime.date.today().isoformat(),
         **parts,
     )
+
+
+def _hash_inline(text: str) -> str:
+    """Return what a Content-Security-Policy calls an inline script or style that may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _as_percent(value: float | None, digits: int = 1) -> str:

@@ -7,13 +7,13 @@ PostgreSQL's row lock, before anything is read, so that two writers never count 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Update, func, select, update
 from sqlalchemy.orm import Session
 
-from kyara.errors import StorageFullError
+from kyara.errors import StorageFullError, TooLateError
 from kyara.reports.rules import Correction
 from kyara.reports.tables import ReportRow, ReportState, StorageRow, SubmissionRow
 
@@ -122,6 +122,21 @@ def lock_submission(
     if submission is None or submission.report_id != report_id:
         return None
     return session.get_one(ReportRow, report_id), submission
+
+
+def check_undo(row: ReportRow, age: timedelta, undo: timedelta) -> None:
+    """Say why a submission of an age cannot be taken back.
+
+    Raises:
+        TooLateError: it is older than `undo`, or its report has been reviewed.
+    """
+    if row.state != ReportState.PENDING:
+        raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
+    if age > undo:
+        raise TooLateError(
+            f"A report can be taken back for {undo.total_seconds():g} seconds; "
+            f"this one was sent {age.total_seconds():.0f} seconds ago."
+        )
 
 
 def withdraw_submission(session: Session, submission: SubmissionRow, now: datetime) -> ReportRow:

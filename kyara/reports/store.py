@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import threading
 import uuid
 import weakref
 from collections.abc import Mapping
@@ -13,22 +13,33 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import URL, Engine, func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
-from kyara.database import create_tables, explain_database_errors, open_database
+from kyara.database import (
+    explain_database_errors,
+    is_damaged,
+    open_database,
+    prepare_tables,
+    watch_for_damage,
+)
 from kyara.errors import (
     BadInputError,
     BusyError,
     KyaraError,
+    LostConnectionError,
     NotFoundError,
+    StorageAwayError,
     StorageFullError,
-    TooLateError,
+    UnavailableError,
 )
+from kyara.files import Files, FolderFiles
+from kyara.files.folder import FolderLock
 from kyara.images import Box
 from kyara.reports import files, rows
+from kyara.reports.damage import check_soundness, find_cause, set_database_aside
 from kyara.reports.recovery import Recovery, recover
 from kyara.reports.rules import Correction, check_correction, check_token, choose_file_stem
-from kyara.reports.tables import REPORTS, Base, Report, ReportRow, ReportState
+from kyara.reports.tables import REPORTS, Report, ReportRow, ReportState
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
@@ -39,12 +50,11 @@ _log = logging.getLogger(__name__)
 
 
 class ReportStore:
-    """Reports in a folder of PNG files and a database; safe for many threads and processes.
+    """Reports as PNG files and a database; safe for many threads and processes.
 
     Attributes:
-        folder: where the PNG files are.
+        folder: where the PNG files are, unless they are in an object store.
         recovery: what the start found and repaired.
-        sessions: of the database, for the other rooms of reports.
     """
 
     def __init__(
@@ -53,7 +63,9 @@ class ReportStore:
         database_url: str | None = None,
         quota_bytes: int = DEFAULT_QUOTA_BYTES,
         *,
+        files_in: Files | None = None,
         undo_s: float = UNDO_S,
+        patient: bool = False,
     ) -> None:
         """Open the store, making what is missing, and repair what a crash left.
 
@@ -61,34 +73,86 @@ class ReportStore:
             folder: for the files; made if need be.
             database_url: of SQLAlchemy; None is SQLite at `<folder>/reports.db`.
             quota_bytes: most bytes that all PNG files together may take.
+            files_in: where the PNG files are, if not in the folder.
             undo_s: seconds within which `withdraw` works.
+            patient: where folder or database cannot be used, log it, and try again with each use.
 
         Raises:
-            BadInputError: folder or database cannot be used.
+            BadInputError: folder or database cannot be used, and `patient` is not set.
         """
         self.folder = folder.resolve()
+        self._files = files_in or FolderFiles(self.folder)
         self._quota_bytes = quota_bytes
         self._undo = timedelta(seconds=undo_s)
         default_url = URL.create("sqlite", database=str(self.folder / "reports.db"))
-        engine = open_database(database_url or default_url, REPORTS)
+        self._engine = open_database(database_url or default_url, REPORTS)
+        self._own_file = not database_url
+        self._lock = FolderLock(self.folder)
+        self._release = weakref.finalize(self, _release, self._engine, self._lock)
+        self._sessions = sessionmaker(self._engine)
+        self._opening = threading.Lock()
+        self._ready = False
+        self.recovery = Recovery()
+        watch_for_damage(self._engine, self._note_damage)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = files.FolderLock(self.folder)
-        except OSError as error:
-            raise BadInputError(
-                f"The report folder {self.folder} cannot be used ({error.strerror}): "
-                "set REPORT_FOLDER to a folder that may be written."
-            ) from error
-        self._release = weakref.finalize(self, _release, engine, lock.descriptor)
-        self.sessions = sessionmaker(engine)
-        if not (alone := lock.take_alone()):
-            lock.share()  # after this, whoever was alone has made the tables and is done repairing
-        self.recovery = self._prepare(engine, alone)
-        lock.share()
+            self._open()
+        except KyaraError as error:
+            if not patient:
+                raise
+            _log.error("Reports cannot be taken: %s", error)
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        """Of the database, for the other rooms of reports too.
+
+        Raises:
+            UnavailableError: folder or database cannot be used at the moment.
+        """
+        if not self._ready:
+            try:
+                self._open()
+            except KyaraError as error:
+                _log.error("Reports cannot be taken: %s", error)
+                raise UnavailableError(
+                    "Reports cannot be taken at the moment; everything else works. "
+                    "Please send it again later."
+                ) from error
+        return self._sessions
 
     def close(self) -> None:
         """Close every connection and let go of the folder; harmless when done twice."""
         self._release()
+
+    def _open(self) -> None:
+        """Make what is missing, and repair what a crash left."""
+        with self._opening:
+            if self._ready:
+                return
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                alone = self._lock.take_alone()
+            except OSError as error:
+                raise BadInputError(
+                    f"The report folder {self.folder} cannot be used ({error.strerror}): "
+                    "set REPORT_FOLDER to a folder that may be written."
+                ) from error
+            if not alone:
+                self._lock.share()  # after this, whoever was alone has made the tables and has repaired
+            try:
+                self.recovery = self._prepare(self._engine, alone)
+            except (BadInputError, UnavailableError) as error:
+                if not (alone and self._own_file and is_damaged(find_cause(error))):
+                    raise
+                self._engine.dispose()
+                set_database_aside(self.folder)
+                self.recovery = self._prepare(self._engine, alone)
+            finally:
+                self._lock.share()
+            self._ready = True
+
+    def _note_damage(self) -> None:
+        """Have the next use open the database again, which makes it anew where nobody else uses it."""
+        self._ready = False
 
     def add(
         self,
@@ -163,7 +227,7 @@ class ReportStore:
                 )
             row, submission = held
             if submission.withdrawn_at is None:
-                self._check_undo(row, now - submission.created_at)
+                rows.check_undo(row, now - submission.created_at, self._undo)
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
         if report.state == ReportState.WITHDRAWN:
@@ -212,12 +276,16 @@ class ReportStore:
 
     def _prepare(self, engine: Engine, alone: bool) -> Recovery:
         """Make the tables where there are none and repair what a crash left."""
-        create_tables(engine, Base.metadata, REPORTS)
+        prepare_tables(engine, REPORTS)
         try:
             with explain_database_errors(REPORTS):
-                return recover(self.folder, self.sessions, alone=alone)
-        except StorageFullError as error:  # the site is still good for everything else
-            _log.error("Nothing was repaired in %s: %s", self.folder, error)
+                if self._own_file:
+                    check_soundness(engine)
+                alone = alone and not self._files.shared
+                return recover(self._files, self._sessions, alone=alone)
+        except (StorageFullError, StorageAwayError) as error:
+            # the site is still good for everything else
+            _log.error("Nothing was repaired in %s: %s", self._files, error)
             return Recovery()
 
     def _add(
@@ -248,6 +316,8 @@ class ReportStore:
                 except IntegrityError:  # someone was faster with this token, or this label and pixels
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
+        except LostConnectionError:  # the row may be there: the file stays, and the next start adopts it
+            raise
         except KyaraError:
             # Here the database has certainly not kept the row. After any other error it may have:
             # then the file stays, and the next start adopts it.
@@ -281,26 +351,39 @@ class ReportStore:
             raise rows.describe_full_quota(used_bytes, self._quota_bytes)
         report_id = uuid.uuid4().hex
         name = files.file_name(choose_file_stem(correction.label), report_id)
-        files.write_file(self.folder, name, data)
+        self._files.write(name, data)
         return rows.StoredFile(report_id, name, len(data), pixels_sha256)
-
-    def _check_undo(self, row: ReportRow, age: timedelta) -> None:
-        if row.state != ReportState.PENDING:
-            raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
-        if age > self._undo:
-            raise TooLateError(
-                f"A report can be taken back for {self._undo.total_seconds():g} seconds; "
-                f"this one was sent {age.total_seconds():.0f} seconds ago."
-            )
 
     def remove_file(self, name: str) -> None:
         """Remove a file that has no row or a withdrawn one; what fails, the next start repairs."""
         try:
-            (self.folder / name).unlink(missing_ok=True)
-        except OSError as error:
+            self._files.remove(name)
+        except (OSError, StorageAwayError) as error:
             _log.warning("Cannot remove %s: %s", name, error)
 
+    def check_files(self) -> None:
+        """Ask the place of the PNG files whether it answers.
 
-def _release(engine: Engine, lock_descriptor: int) -> None:
+        Raises:
+            StorageAwayError: it does not.
+        """
+        self._files.exists(".lock")
+
+    def read_file(self, report: Report) -> bytes:
+        """Return a report's PNG.
+
+        Raises:
+            NotFoundError: it is gone.
+            StorageAwayError: nobody can tell at the moment.
+        """
+        try:
+            return self._files.read(report.file)
+        except OSError as error:
+            raise NotFoundError(
+                f"The picture of report {report.id} is gone ({error.strerror}). Nothing was changed."
+            ) from error
+
+
+def _release(engine: Engine, lock: FolderLock) -> None:
     engine.dispose()
-    os.close(lock_descriptor)
+    lock.close()

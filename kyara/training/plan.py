@@ -107,7 +107,12 @@ class CnnPlan:
     seed: int = 1
 
 
-AnyPlan = Plan | LayerPlan | CnnPlan
+@dataclass(frozen=True)
+class GalleryPlan:
+    """What choosing references anew does: nothing is trained, so there is nothing to set."""
+
+
+AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan
 
 
 def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_from: str) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 
 from kyara.bundle import Preprocessing, View
 
-SERVING_VIEWS = (View(), View(mirror=True), View(0.08), View(0.12, mirror=True))
-"""Crops come tight (a hand-drawn box) and wide (the cascade's). On `val` these four views lose little on
-tight crops against the plain and the mirrored view alone, and win more where there is a margin."""
+SERVING_VIEWS = (View(), View(0.08, mirror=True))
+"""Crops come tight (a hand-drawn box) and wide (the cascade's): one view of either kind, on either side.
+On `val` a third and a fourth view won nothing and cost as much time again (docs/training.md)."""
 BOTH_SIDES = (View(), View(mirror=True))
 """A picture and its mirror image get the same answer."""
 
@@ -25,6 +25,7 @@ class Trained:
         labels: of the head's columns.
         weight: `float32 (features, len(labels))`.
         bias: `float32 (len(labels),)`.
+        shown: labels that the features were trained on; None: those of the columns.
     """
 
     backbone: bytes
@@ -32,3 +33,4 @@ class Trained:
     labels: tuple[str, ...]
     weight: np.ndarray
     bias: np.ndarray
+    shown: frozenset[str] | None = None

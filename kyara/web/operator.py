@@ -13,11 +13,14 @@ from apiflask import APIBlueprint
 from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
-from kyara.web.api import decode_crops, find_model
+from kyara.web.api import decode_crops
+from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
+from kyara.web.secrets import find_weakness
 
 MIN_TOKEN_CHARACTERS = 16
+MIN_DIFFERENT_CHARACTERS = 8
 SECURITY_SCHEMES = {"operator": {"type": "http", "scheme": "bearer"}}
 """For the OpenAPI document."""
 
@@ -28,7 +31,7 @@ def check_token(token: object) -> str:
     """Return the configured token; empty means that there are no operator routes.
 
     Raises:
-        BadInputError: too short to be safe, or not plain text.
+        BadInputError: too short or too plain to be safe, an example, or not plain text.
     """
     if not isinstance(token, str):
         raise BadInputError(
@@ -40,6 +43,9 @@ def check_token(token: object) -> str:
             f"KYARA_OPERATOR_TOKEN needs at least {MIN_TOKEN_CHARACTERS} ASCII characters, "
             f"without spaces around them; received {len(token)}."
         )
+    weakness = find_weakness(token, MIN_TOKEN_CHARACTERS, MIN_DIFFERENT_CHARACTERS) if token else ""
+    if weakness:
+        raise BadInputError(f"KYARA_OPERATOR_TOKEN is weak: {weakness}.")
     return token
 
 
@@ -66,7 +72,7 @@ def require_operator() -> None:
 def teach(lesson: dict[str, Any]) -> dict[str, Any]:
     """Add references of a character, which is answered from then on. The crops are kept."""
     label = lesson["label"]
-    with find_model().place() as classifier:
+    with find_model().place(len(lesson["crops"])) as classifier:
         references = classifier.teach(
             label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
         )

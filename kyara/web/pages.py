@@ -75,7 +75,9 @@ def script_urls() -> dict[str, str]:
     """Return the addresses that scripts load by themselves."""
     files = {
         "worker": "js/detector-worker.js",
-        "opencv": "vendor/opencv.js",
+        "cropper": "vendor/cropper.esm.min.js",
+        "opencv": "vendor/opencv-glue.js",
+        "wasm": "vendor/opencv.wasm",
         "cascade": "vendor/lbpcascade_animeface.xml",
         "settings": "detector.json",
         "example": "vendor/example.png",
@@ -116,6 +118,7 @@ def script_messages() -> dict[str, str]:
         "done_one": _("One face, {known} recognized."),
         "done_other": _("{count} faces, {known} recognized."),
         "busy": _("Kyara is busy. Trying again in {seconds} s…"),
+        "too_often": _("Many requests came from your address. Please try again {when}."),
         "busy_for_long": _("Kyara is very busy right now."),
         "offline": _("You are offline. Kyara asks again as soon as you are back."),
         "unreachable": _("Kyara cannot be reached."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
@@ -13,6 +12,7 @@ from flask import current_app, request
 from kyara.errors import BadInputError
 from kyara.images import Box
 from kyara.reports import ReportState, ReportStore
+from kyara.reports.quota import check_sender_quota
 from kyara.reports.rules import (
     MAX_BOX_PX,
     MAX_LABEL_CHARACTERS,
@@ -22,12 +22,14 @@ from kyara.reports.rules import (
 )
 from kyara.reports.settings import hash_visitor
 from kyara.web.crops import decode_crop
+from kyara.web.model_queue import find_model
 from kyara.web.review import let_visitors_vote
+from kyara.web.turns import Turns
 
 blueprint = APIBlueprint("reports", __name__)
 
 # A crop of 16 Mpx takes some 150 MB from data URL to PNG: no more than two at a time.
-_places = threading.BoundedSemaphore(2)
+turns = Turns(running_places=2, places=26)
 
 
 def _position(what: str) -> Integer:
@@ -144,7 +146,7 @@ def find_reports() -> ReportStore:
 @blueprint.post("/api/reports")
 @blueprint.input(ReportIn, location="json", arg_name="report")
 @blueprint.output(ReportOut, status_code=201)
-@blueprint.doc(summary="Say who it really is", responses=[400, 413, 415, 422, 503, 507])
+@blueprint.doc(summary="Say who it really is", responses=[400, 413, 415, 422, 429, 503, 507])
 def send_report(report: dict[str, Any]) -> dict[str, str]:
     """Store a correction for review.
 
@@ -153,10 +155,11 @@ def send_report(report: dict[str, Any]) -> dict[str, str]:
     same label are counted rather than stored twice.
     """
     box = report.pop("box")
-    with _places:
+    store = find_reports()
+    sender = hash_visitor(store, request.remote_addr)
+    check_sender_quota(store, sender, report["token"], current_app.config["REPORT_SENDER_QUOTA"])
+    with turns.hold(find_model().find_deadline()):
         crop = decode_crop(report.pop("crop"))
-        store = find_reports()
-        sender = hash_visitor(store, request.remote_addr)
         stored, _ = store.add(crop, box=Box(**box) if box else None, sender=sender, **report)
     let_visitors_vote(stored)
     return {"id": stored.id, "status": stored.state}

@@ -42,6 +42,11 @@ export class ServerError extends Error {
     return [429, 502, 503, 504].includes(this.status);
   }
 
+  /** Whether this address has asked too often: only time helps. */
+  get isLimited() {
+    return this.status === 429;
+  }
+
   /** Whether the server said when to come back. */
   get isBusy() {
     return this.mayPass && this.retryAfter !== null;

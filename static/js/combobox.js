@@ -94,10 +94,12 @@ export class CharacterField {
       this.#showSuggested();
       return;
     }
+    if (this.#options === this.#suggested) this.close(); // the guesses answer nothing that is typed
     this.#timer = window.setTimeout(() => void this.#lookUp(), TYPING_PAUSE_MS);
   }
 
   async #lookUp() {
+    clearTimeout(this.#timer);
     this.#search?.abort();
     const search = new AbortController();
     this.#search = search;

@@ -4,7 +4,7 @@
 
 import { ConnectionError, ServerError, identify, isAbort } from "./api.js";
 import { encodeCrops } from "./crops.js";
-import { say, settings } from "./messages.js";
+import { say, sayWhen, settings } from "./messages.js";
 
 /** @typedef {import("./state.js").PageState} PageState */
 /** @typedef {import("./state.js").Face} Face */
@@ -65,7 +65,8 @@ export class Identification {
       try {
         return await identify(crops, settings.language, signal);
       } catch (error) {
-        if (!(error instanceof ServerError) || !error.isBusy || retries === BUSY_RETRIES) throw error;
+        const busy = error instanceof ServerError && error.isBusy && !error.isLimited;
+        if (!busy || retries === BUSY_RETRIES) throw error;
         const seconds = Math.max(1, Math.min(error.retryAfter ?? 0, LONGEST_WAIT_S));
         this.status.show({ kind: "busy", text: say("busy", { seconds }) });
         await wait(seconds * 1000, signal);
@@ -89,6 +90,8 @@ export class Identification {
       if (!navigator.onLine) addEventListener("online", this.#askWhenOnline, { once: true });
       const text = say(navigator.onLine ? "unreachable" : "offline");
       this.status.show({ kind: "error", text, ...again });
+    } else if (error instanceof ServerError && error.isLimited) {
+      this.status.show({ kind: "error", text: say("too_often", { when: sayWhen(error.retryAfter ?? 60) }), ...again });
     } else if (error instanceof ServerError && error.isBusy) {
       this.status.show({ kind: "error", text: say("busy_for_long"), ...again });
     } else if (error instanceof ServerError) {

@@ -9,7 +9,7 @@
 import { ConnectionError, ServerError, identify, isAbort } from "./api.js";
 import { encodeQuickCrops } from "./crops.js";
 import { LiveView } from "./live-view.js";
-import { say, settings } from "./messages.js";
+import { say, sayWhen, settings } from "./messages.js";
 import { announce } from "./status.js";
 import { FaceTracks, isCut, scaleBox } from "./tracks.js";
 
@@ -265,7 +265,8 @@ export class Live extends EventTarget {
   /** Let questions wait after one that failed, and say why. @param {unknown} error */
   #wait(error) {
     const wanted = error instanceof ServerError ? (error.retryAfter ?? 0) : 0;
-    const seconds = Math.min(LONGEST_WAIT_S, Math.max(wanted, FIRST_WAIT_S * 2 ** this.#failures));
+    const longest = Math.max(LONGEST_WAIT_S, wanted); // what the server asks for is kept to
+    const seconds = Math.min(longest, Math.max(wanted, FIRST_WAIT_S * 2 ** this.#failures));
     this.#failures += 1;
     this.#askFrom = performance.now() + seconds * 1000;
     this.status.show({ kind: "error", text: explain(error, seconds) });
@@ -278,6 +279,7 @@ export class Live extends EventTarget {
 
 /** @param {unknown} error @param {number} seconds */
 function explain(error, seconds) {
+  if (error instanceof ServerError && error.isLimited) return say("too_often", { when: sayWhen(seconds) });
   if (error instanceof ServerError && error.mayPass) return say("live_busy", { seconds });
   if (error instanceof ServerError) return say("refused", { detail: error.message || String(error.status) });
   if (error instanceof ConnectionError) return say(navigator.onLine ? "live_unreachable" : "live_offline");

@@ -7,7 +7,7 @@
  * @typedef {object} Settings
  * @property {"en" | "zh" | "ja"} language as the API spells it
  * @property {string} locale as the browser spells it
- * @property {{worker: string, opencv: string, cascade: string, settings: string, example: string}} urls
+ * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, example: string}} urls
  * @property {Record<string, string>} messages
  */
 
@@ -32,6 +32,15 @@ export function say(key, values = {}) {
 export function sayPercent(share) {
   if (share > 0 && share < 0.01) return `<${percent.format(0.01)}`;
   return percent.format(share < 1 ? Math.min(share, 0.99) : 1);
+}
+
+const distance = new Intl.RelativeTimeFormat(settings.locale);
+
+/** 90 → "in 2 minutes" @param {number} seconds from now */
+export function sayWhen(seconds) {
+  if (seconds > 3600) return distance.format(Math.ceil(seconds / 3600), "hour");
+  if (seconds > 60) return distance.format(Math.ceil(seconds / 60), "minute");
+  return distance.format(Math.max(1, Math.ceil(seconds)), "second");
 }
 
 /** 75.3 → "1:15.3" @param {number} seconds */

@@ -4,7 +4,7 @@
  */
 
 import { ConnectionError, ServerError, sendReport, withdrawReport } from "./api.js";
-import { say } from "./messages.js";
+import { say, sayWhen } from "./messages.js";
 import { Toast } from "./toasts.js";
 
 /** @typedef {import("./api.js").Report} Report */
@@ -12,6 +12,8 @@ import { Toast } from "./toasts.js";
 const UNDO_S = 10;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
+/** Who is to wait longer than this is told so rather than kept waiting. */
+const LONGEST_PATIENCE_S = 60;
 const STORAGE_KEY = "reports";
 
 /** 128 random bits; `crypto.randomUUID` exists on https and localhost alone. */
@@ -39,7 +41,8 @@ export async function submitReport(report, mark = () => {}) {
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     mark(false);
-    toast.say(say("report_refused", { detail: error.message }), "error");
+    const when = sayWhen(error.retryAfter ?? 0);
+    toast.say(error.isLimited ? say("too_often", { when }) : say("report_refused", { detail: error.message }), "error");
   } finally {
     forget(report);
   }
@@ -57,7 +60,8 @@ async function sendPatiently(report, sayWaiting) {
       return await sendReport(report);
     } catch (error) {
       const passes = error instanceof ConnectionError || (error instanceof ServerError && error.mayPass);
-      if (!passes) throw error;
+      const long = error instanceof ServerError && (error.retryAfter ?? 0) > LONGEST_PATIENCE_S;
+      if (!passes || long) throw error;
       sayWaiting();
       const asked = error instanceof ServerError ? (error.retryAfter ?? 0) * 1000 : 0;
       await pauseOrOnline(Math.max(wait, asked));

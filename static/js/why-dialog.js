@@ -5,7 +5,7 @@
 import { ConnectionError, ServerError, explain, isAbort } from "./api.js";
 import { cutCrop, encodeCrops } from "./crops.js";
 import { byId, copyTemplate, part } from "./elements.js";
-import { say, sayPercent, settings } from "./messages.js";
+import { say, sayPercent, sayWhen, settings } from "./messages.js";
 
 /** @typedef {import("./api.js").Explanation} Explanation */
 /** @typedef {import("./api.js").Neighbour} Neighbour */
@@ -155,6 +155,7 @@ function createRow({ name, similarity, thumbnail }, own) {
 /** @param {unknown} error */
 function sayError(error) {
   if (error instanceof ConnectionError) return say("unreachable");
+  if (error instanceof ServerError && error.isLimited) return say("too_often", { when: sayWhen(error.retryAfter ?? 60) });
   if (error instanceof ServerError && error.isBusy) return say("busy_for_long");
   return say("refused", { detail: error instanceof Error ? error.message : "" });
 }

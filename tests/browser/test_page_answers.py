@@ -223,11 +223,11 @@ def test_a_server_without_a_model_says_so(
 
 def test_without_the_face_finder_boxes_can_be_drawn(open_page: OpenPage) -> None:
     page = open_page(fresh=True, failures_expected=True)
-    page.context.route("**/opencv.js", lambda route: route.abort())
+    page.context.route("**/opencv.wasm", lambda route: route.abort())
     choose(page, encode(draw_plain(), "PNG"))
     expect(page.locator("#status-text")).to_contain_text("The face finder could not be loaded")
     draw_box(page, 0.2, 0.2, 0.6, 0.7)
     wait_for_answers(page)
-    page.context.unroute("**/opencv.js")
+    page.context.unroute("**/opencv.wasm")
     choose(page, encode(draw_plain(color="#e0d0ff"), "PNG"))
     expect(page.locator("#status-text")).to_contain_text("No face found")

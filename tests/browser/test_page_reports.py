@@ -91,6 +91,20 @@ def test_a_name_can_be_typed_at_once(open_page: OpenPage, server: Server) -> Non
     assert len(read_rows(server.reports, "Somebody")) == 1
 
 
+def test_no_guess_is_taken_for_what_was_typed(open_page: OpenPage, server: Server) -> None:
+    page = open_page()
+    open_drawn(page, 0.03)
+    open_form(page)
+    page.get_by_role("combobox").focus()
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.route("**/api/characters*", lambda route: None)  # the search does not answer
+    page.keyboard.type("Nobody there")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast-words")).to_contain_text("Thank you")
+    assert len(read_rows(server.reports, "Nobody there")) == 1
+
+
 def test_other_guesses_are_offered_before_typing(open_page: OpenPage) -> None:
     page = open_page()
     open_drawn(page)

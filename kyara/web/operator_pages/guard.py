@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kyara.accounts import AccountStore, Operator
-from kyara.errors import ForbiddenError, NoSessionError
+from kyara.errors import BadInputError, ForbiddenError, NoSessionError, UnavailableError
 from kyara.senders import hash_sender
 from kyara.web.operator_pages.sessions import OperatorSessions, check_secret_key, is_operator_path
 
@@ -116,7 +116,7 @@ def guard_operator_paths() -> Any:
     """
     if not is_operator_path(request.path):
         return None
-    if not find_accounts().exist():
+    if not _have_operators():
         raise NotFound
     if request.endpoint != LOGIN_ENDPOINT and not current_user.is_authenticated:
         if not wants_page():
@@ -127,6 +127,21 @@ def guard_operator_paths() -> Any:
     except CSRFError as error:
         raise ForbiddenError(f"{error.description} Load the page again, and try once more.") from error
     return None
+
+
+def _have_operators() -> bool:
+    """Tell whether there is any account.
+
+    Raises:
+        UnavailableError: the database cannot be used.
+    """
+    try:
+        return find_accounts().exist()
+    except BadInputError as error:
+        current_app.logger.error("%s", error)
+        raise UnavailableError(
+            "Operators' accounts cannot be used at the moment; everything else works."
+        ) from error
 
 
 def wants_page() -> bool:

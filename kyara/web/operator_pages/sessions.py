@@ -15,7 +15,8 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from kyara.accounts import SECRET_FILE
-from kyara.errors import BadInputError
+from kyara.errors import BadInputError, KyaraError
+from kyara.web.secrets import find_weakness
 
 PREFIX = "/operator"
 MIN_KEY_CHARACTERS = 32
@@ -34,11 +35,17 @@ class OperatorSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Any:
         """Read the cookie; None (no session) for everybody but operators."""
-        if not is_operator_path(request.path) or not app.extensions["kyara_accounts"].exist():
+        if not is_operator_path(request.path) or not self._has_operators(app):
             return None
         if not app.secret_key:  # made when the first operator comes, not with every site
             app.secret_key = load_secret_key(Path(app.config["INSTANCE_FOLDER"]))
         return super().open_session(app, request)
+
+    def _has_operators(self, app: Flask) -> bool:
+        try:
+            return app.extensions["kyara_accounts"].exist()
+        except KyaraError:  # the guard finds it again, where it can be answered
+            return False
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the address below which browsers send it."""
@@ -53,18 +60,16 @@ def check_secret_key(key: object) -> str:
     """Return a secret key that is fit to sign cookies with; empty is none.
 
     Raises:
-        BadInputError: too short or too plain.
+        BadInputError: too short, too plain, or an example.
     """
     if key in (None, ""):
         return ""
-    if (
-        not isinstance(key, str)
-        or len(key) < MIN_KEY_CHARACTERS
-        or len(set(key)) < MIN_DIFFERENT_CHARACTERS
-    ):
+    weakness = "it is a number or JSON, not text"
+    if isinstance(key, str):
+        weakness = find_weakness(key, MIN_KEY_CHARACTERS, MIN_DIFFERENT_CHARACTERS)
+    if weakness or not isinstance(key, str):
         raise BadInputError(
-            f"KYARA_SECRET_KEY is weak: it needs at least {MIN_KEY_CHARACTERS} characters, "
-            f"{MIN_DIFFERENT_CHARACTERS} of them different, such as "
+            f"KYARA_SECRET_KEY is weak: {weakness}. Take what "
             "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` prints. "
             "Without the variable Kyara makes one and keeps it."
         )

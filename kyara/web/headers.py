@@ -1,0 +1,143 @@
+"""Security headers of every answer: what the browser may load, run, show in a frame, keep and send on.
+
+In: an answer of any route, static files and errors included. Out: the same answer with its headers.
+Nothing inline runs: data blocks and styles carry a nonce, and no policy says `unsafe-inline`.
+
+Source: OWASP HTTP Headers Cheat Sheet,
+https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Flask, Response, current_app, g, request
+
+from kyara.errors import BadInputError
+
+MAX_HSTS_SECONDS = 10 * 365 * 24 * 3600
+UNUSED_FEATURES = (
+    "accelerometer",
+    "browsing-topics",
+    "camera",
+    "clipboard-read",
+    "clipboard-write",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "gamepad",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "idle-detection",
+    "local-fonts",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "otp-credentials",
+    "payment",
+    "picture-in-picture",
+    "publickey-credentials-create",
+    "publickey-credentials-get",
+    "screen-wake-lock",
+    "serial",
+    "storage-access",
+    "usb",
+    "window-management",
+    "xr-spatial-tracking",
+)
+"""What no page uses. A paste is an event, not `clipboard-read`; `autoplay` stays: Live plays, muted."""
+_PUBLIC = frozenset({"/api/characters", "/api/docs", "/api/openapi.json"})
+"""The same for everybody who asks in the same language."""
+
+
+def set_up_headers(app: Flask) -> None:
+    """Add the headers to every answer of an application, and `csp_nonce()` to its templates.
+
+    Raises:
+        BadInputError: HSTS_SECONDS is not a number of seconds.
+    """
+    if check_hsts_seconds(app.config["HSTS_SECONDS"]):
+        app.config["SESSION_COOKIE_SECURE"] = True
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+    app.after_request(add_headers)
+
+
+def check_hsts_seconds(seconds: object) -> int:
+    """Return for how long browsers are to insist on https; 0 is not at all.
+
+    Raises:
+        BadInputError: not an integer from 0 to `MAX_HSTS_SECONDS`.
+    """
+    whole = isinstance(seconds, int) and not isinstance(seconds, bool)
+    if not whole or not 0 <= int(seconds) <= MAX_HSTS_SECONDS:  # type: ignore[call-overload]
+        raise BadInputError(
+            f"KYARA_HSTS_SECONDS is a number of seconds from 0 (off) to {MAX_HSTS_SECONDS}, such as "
+            f"31536000 for a year; received {seconds!r}."
+        )
+    return int(seconds)  # type: ignore[call-overload]
+
+
+def csp_nonce() -> str:
+    """Return this request's nonce; whoever asks for it lets what carries it run."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return g.csp_nonce
+
+
+def add_headers(response: Response) -> Response:
+    """Set the security headers of an answer."""
+    headers = response.headers
+    nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
+    headers.update(describe_headers(current_app.config["HSTS_SECONDS"], nonce))
+    if is_private(response) and "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    return response
+
+
+def describe_headers(hsts_seconds: int = 0, nonce: str = "") -> dict[str, str]:
+    """Return what every answer carries, whoever sends it.
+
+    Args:
+        hsts_seconds: for how long browsers are to insist on https; 0 is not at all.
+        nonce: `'nonce-…'` for what is inline on this page; empty where nothing is.
+    """
+    headers = {
+        "Content-Security-Policy": describe_content_policy(nonce),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED_FEATURES),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    if hsts_seconds:
+        headers["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
+    return headers
+
+
+def describe_content_policy(nonce: str = "") -> str:
+    """Return the Content-Security-Policy; see `describe_headers`."""
+    policy = {
+        "default-src": "'none'",
+        "script-src": f"'self' 'wasm-unsafe-eval' {nonce}",
+        "style-src": f"'self' {nonce}",
+        "worker-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self' data: blob:",
+        "media-src": "'self' blob:",
+        "font-src": "'self'",
+        "manifest-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "object-src": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}".strip() for name, value in policy.items())
+
+
+def is_private(response: Response) -> bool:
+    """Tell whether an answer is for one client alone: what the API says of a crop, errors, cookies."""
+    if response.status_code >= 400 or "Set-Cookie" in response.headers:
+        return True
+    return request.path.startswith("/api/") and request.path not in _PUBLIC

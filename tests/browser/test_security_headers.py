@@ -1,0 +1,70 @@
+"""Every page in a real Chromium under its two policies: no page is refused anything that it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from operators import PASSWORD
+from playwright.sync_api import Browser, Page, expect
+
+from kyara.accounts import AccountStore
+from scripts.local_site import Server
+
+OPERATOR_PAGES = ("", "reports", "label", "datasets", "characters", "models")
+
+
+@pytest.fixture
+def page(browser: Browser):
+    """A page on which every message of the console is a failure, warnings included."""
+    context = browser.new_context()
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(f"{page.url}: {message.type}: {message.text}"))
+    page.on("pageerror", lambda error: told.append(f"{page.url}: {error}"))
+    yield page
+    context.close()
+    assert not told, "\n".join(told)
+
+
+def test_visitors_pages_and_the_api_documents_load_without_a_complaint(page: Page, server: Server):
+    page.goto(server.url)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.goto(f"{server.url}/api/docs")
+    operation = page.locator(".opblock-summary").first
+    operation.click()
+    expect(page.locator(".opblock-body").first).to_be_visible()
+
+
+def test_operators_pages_load_without_a_complaint(page: Page, own_server, tmp_path: Path):
+    accounts = AccountStore(tmp_path / "instance")
+    accounts.create("rin", PASSWORD)
+    accounts.close()
+    server = own_server(INSTANCE_FOLDER=tmp_path / "instance", DATASET_FOLDER=tmp_path / "dataset")
+    page.goto(f"{server.url}/operator/login?next=/operator/reports")
+    page.fill("#name", "rin")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#operator-name")).to_have_text("rin")
+    for name in OPERATOR_PAGES:
+        page.goto(f"{server.url}/operator/{name}")
+        expect(page.locator("#operator-name")).to_have_text("rin")
+        page.wait_for_load_state("load")
+
+
+def test_an_inline_script_does_not_run(browser: Browser, server: Server):
+    context = browser.new_context()
+    page = context.new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.goto(server.url)
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+        }"""
+    )
+    assert page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in line for line in told)
+    context.close()

@@ -1,0 +1,103 @@
+"""Rate limits in a real Redis: shared by several servers, and no request fails while it is away."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from services import RedisServer
+
+from app import create_app
+from kyara.errors import BadInputError
+
+MakeApp = Callable[..., APIFlask]
+DEADLINE_S = 60
+
+
+@pytest.fixture
+def make_app(app: APIFlask) -> Iterator[MakeApp]:
+    """Make servers that count in the same Redis."""
+    made: list[APIFlask] = []
+
+    def make(url: str, limits: str = "characters=3/hour") -> APIFlask:
+        made.append(create_app({**app.config, "REDIS_URL": url, "RATE_LIMITS": limits}))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.extensions["kyara_reports"].close()
+        each.extensions["kyara_labels"].close()
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """A Redis that a test may stop."""
+    server = RedisServer()
+    server.start()
+    yield server
+    server.kill()
+    server.close()
+
+
+def ask(app: APIFlask) -> int:
+    """Return the status of one request."""
+    return app.test_client().get("/api/characters").status_code
+
+
+def test_servers_count_together(make_app: MakeApp, redis_url: str):
+    one, two = make_app(redis_url), make_app(redis_url)
+    assert [ask(one), ask(two), ask(one), ask(two), ask(one)] == [200, 200, 200, 429, 429]
+
+
+def test_while_redis_is_away_each_server_counts_for_itself_and_says_so(
+    make_app: MakeApp, redis: RedisServer, caplog: Any
+):
+    app = make_app(redis.url())
+    assert [ask(app), ask(app)] == [200, 200]
+    redis.kill()
+    with caplog.at_level(logging.INFO, "kyara.limits"):
+        assert [ask(app) for _ in range(4)] == [200, 200, 200, 429]
+        assert "falling back to in-memory storage" in caplog.text
+        redis.start()  # empty
+        until = time.monotonic() + DEADLINE_S
+        while ask(app) != 200:
+            assert time.monotonic() < until
+    assert "recovered" in caplog.text
+
+
+def test_a_redis_that_hangs_holds_up_nobody_for_long(make_app: MakeApp, redis: RedisServer):
+    app = make_app(redis.url())
+    assert ask(app) == 200
+    redis.suspend()
+    try:
+        started = time.monotonic()
+        assert [ask(app) for _ in range(5)] == [200, 200, 200, 429, 429]
+        assert time.monotonic() - started < 20
+    finally:
+        redis.resume()
+
+
+def test_the_site_starts_while_redis_is_away(make_app: MakeApp, redis: RedisServer):
+    redis.stop()
+    app = make_app(redis.url())
+    assert [ask(app) for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_an_address_that_is_none_of_redis_keeps_the_site_from_starting(app: APIFlask):
+    with pytest.raises(BadInputError, match="REDIS_URL"):
+        create_app({**app.config, "REDIS_URL": "rediss+nonsense://x"})
+
+
+def test_no_address_of_a_visitor_is_logged(make_app: MakeApp, redis_url: str, caplog: Any):
+    app = make_app(redis_url, "characters=1/hour")
+    with caplog.at_level(logging.DEBUG):
+        answers = [
+            app.test_client().get("/api/characters", environ_overrides={"REMOTE_ADDR": "203.0.113.7"})
+            for _ in range(3)
+        ]
+    assert answers[-1].status_code == 429
+    assert "203.0.113.7" not in caplog.text

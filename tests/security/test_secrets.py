@@ -1,0 +1,93 @@
+"""Secrets, debugging and the daily quota: what keeps the site from starting, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from command_line import ROOT
+from hostile import as_url, encode
+
+from app import DEFAULTS, create_app
+from kyara.web.secrets import find_weakness
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("Zk3-mP9_qL7", "at least 16 characters"),
+        ("ababababababababab", "8 different"),
+        ("changeme-changeme-now", "'change'"),
+        ("Kyara-SECRET-9f8e7d6c", "'secret'"),
+        ("0123456789abcdefghij", "'abcdefgh'"),
+        ("this-is-an-Example-9021", "'example'"),
+    ],
+)
+def test_a_weak_secret_is_told_why(secret, words):
+    assert words in find_weakness(secret, 16, 8)
+
+
+def test_a_random_secret_is_strong():
+    assert find_weakness("vG1mQz8k-T3wN7xR_yB5uJ2p", 16, 8) == ""
+
+
+def test_no_secret_has_a_default():
+    assert {DEFAULTS["SECRET_KEY"], DEFAULTS["OPERATOR_TOKEN"]} == {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLASK_DEBUG", "1"),
+        ("KYARA_DEBUG", "true"),
+        ("KYARA_TESTING", "yes"),
+        ("KYARA_SECRET_KEY", "change-me-change-me-change-me-change-me"),
+        ("KYARA_OPERATOR_TOKEN", "short"),
+        ("KYARA_RATE_LIMITS", "identify"),
+        ("KYARA_HSTS_SECONDS", "-1"),
+    ],
+)
+def test_the_server_does_not_start_with_an_unsafe_setting_and_says_which(tmp_path, name, value):
+    environment = {
+        **os.environ,
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "KYARA_REPORT_FOLDER": str(tmp_path / "reports"),
+        "KYARA_INSTANCE_FOLDER": str(tmp_path / "instance"),
+        "KYARA_DATASET_FOLDER": str(tmp_path / "dataset"),
+        "KYARA_MODEL_FOLDER": str(tmp_path / "model"),
+        name: value,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):
+    limited = create_app({**app.config, "REPORT_SENDER_QUOTA": 2, "RATE_LIMITS": ""})
+    client = limited.test_client()
+
+    def send(number: int, address: str = "2001:db8::1", **more: str):
+        body = {"crop": as_url(encode("PNG", (8 + number, 8))), "label": "aka_ribbon", **more}
+        return client.post("/api/reports", json=body, environ_overrides={"REMOTE_ADDR": address})
+
+    assert send(0, token="a-random-text").status_code == 201
+    assert send(1).status_code == 201
+    refused = send(2, address="2001:db8::2")
+    assert refused.status_code == 429
+    assert 23 * 3600 < int(refused.headers["Retry-After"]) <= 24 * 3600
+    assert "within a day" in refused.text
+    assert send(0, token="a-random-text").status_code == 201
+    assert send(3, address="2001:db8:1::1").status_code == 201
+    limited.extensions["kyara_reports"].close()
+    limited.extensions["kyara_labels"].close()
