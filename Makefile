@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run assets test lint bench soak reliability screenshot fuzz hostile audit clean help
+.PHONY: run assets test lint bench soak reliability scale screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -18,7 +18,7 @@ help:  ## list the targets
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt .venv/serve.stamp
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt requirements-bulk.txt .venv/serve.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

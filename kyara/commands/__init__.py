@@ -10,6 +10,7 @@ from kyara.commands.dataset import dataset
 from kyara.commands.doctor import doctor
 from kyara.commands.evaluate import evaluate
 from kyara.commands.explain import explain
+from kyara.commands.features import features
 from kyara.commands.identify import identify
 from kyara.commands.label import label
 from kyara.commands.operator import operator
@@ -44,6 +45,7 @@ for command in (
     teach,
     forget,
     collect,
+    features,
     label,
     reports,
     dataset,
