@@ -8,8 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from conftest import Record, StartSite
-from faulty_site import Site, damage
+from faulty_site import Record, Site, StartSite, damage
 from services import PostgresServer
 from waiting import wait_until
 
