@@ -86,11 +86,12 @@ def measure(server: Server, folder: Path) -> dict[str, float]:
     }
 
 
-def run(requests: int, model: Path, folder: Path) -> dict[str, Any]:
+def run(requests: int, model: Path, folder: Path, seconds: float = 3600) -> dict[str, Any]:
     """Send so many requests.
 
     Args:
         requests: how many.
+        seconds: after so many no more are sent; the figures tell how many were.
         model: the model folder.
         folder: for everything that the site writes.
 
@@ -105,7 +106,7 @@ def run(requests: int, model: Path, folder: Path) -> dict[str, Any]:
     }
     statuses: Counter[str] = Counter()
     wrong: list[str] = []
-    samples = []
+    samples, sent = [], 0
     started = time.monotonic()
     with Server(folder / "user_report", model=model, **settings) as server:
         ask_well(server)
@@ -117,11 +118,14 @@ def run(requests: int, model: Path, folder: Path) -> dict[str, Any]:
                         wrong.append(f"{hostile.name}: {bad}")
                 ask_well(server)
                 samples.append(measure(server, folder))
+                sent += len(chunk)
+                if time.monotonic() - started > seconds:
+                    break
         server.stop()
         wrong += [line for line in server.log if "Traceback" in line or "Unexpected error" in line][:20]
     return {
         **_summarise(samples, statuses),
-        "requests": requests,
+        "requests": sent,
         "seconds": round(time.monotonic() - started),
         "good_answers_between": len(samples) + 1,
         "statuses": dict(sorted(statuses.items())),
@@ -190,11 +194,12 @@ def main() -> int:
     """Parse the options, send, print; 1 where something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--seconds", type=float, default=3600, help="send no more after so many")
     parser.add_argument("--model", type=Path, default=ROOT / "model", help="model folder")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/security.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = run(options.requests, options.model, Path(folder))
+        figures = run(options.requests, options.model, Path(folder), options.seconds)
     print(json.dumps(figures, indent=1))
     print(describe(figures))
     if options.write:
