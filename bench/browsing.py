@@ -117,13 +117,11 @@ def describe(data: dict[str, Any]) -> list[str]:
     weights = data["weights"]
     kinds = sorted(weights["Kyara"], key=lambda kind: -weights["Kyara"][kind])
     lines = [
-        "Real Chromium, headless. *Usable*: every control works and a picture can be chosen. *Finder*: "
-        "OpenCV.js is "
-        "compiled in the worker and faces are found at once; it is fetched at the first movement of the "
-        "mouse, touch or "
-        "key. The rival is the same page without versioned addresses and compressed copies. Chromium "
-        "slows only the page's "
-        "main thread down; the wire is a proxy without added latency.",
+        "Real Chromium, headless. *Usable*: every control works and a picture can be chosen. "
+        "*Finder*: OpenCV.js is compiled in the worker and faces are found at once; it is fetched at "
+        "the first movement of the mouse, touch or key. The rival is the same page without versioned "
+        "addresses and compressed copies. Chromium slows only the page's main thread down; the wire "
+        "is a proxy without added latency.",
         "",
         "| bytes over the wire, cold cache | " + " | ".join(kinds) + " | together |",
         "|---|" + "---|" * (len(kinds) + 1),
@@ -141,7 +139,6 @@ def describe(data: dict[str, Any]) -> list[str]:
         ratio = row["finder_s"] / ours[row["condition"], row["cache"]]["finder_s"]
         lines.append(
             f"| {row['condition']} | {row['cache']} | {row['site']} | {row['usable_s']:.2f} | "
-            f"{row['finder_s']:.2f} "
-            f"| {row['kb']:,.0f} | {ratio:.1f} |"
+            f"{row['finder_s']:.2f} | {row['kb']:,.0f} | {ratio:.1f} |"
         )
     return lines

@@ -104,8 +104,7 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the shares into a table."""
     lines = [
         "Requests with five crops. py-spy takes 50 samples a second of every thread of the site that "
-        "works; a thread that "
-        "waits is not counted.",
+        "works; a thread that waits is not counted.",
         "",
     ]
     runs = [run for run in data["runs"] if "shares" in run]
