@@ -88,6 +88,8 @@ def _describe_targets(parts: dict[str, Any]) -> list[str]:
         table = parts["network"]["data"]["ms_a_crop"]
         threads, ways = list(table.items())[-1]
         for rival, times in ((network.SEED_ITSELF, 200), (network.SEED, 200), (network.KERAS, 10)):
+            if rival not in ways:
+                continue
             ratio = ways[rival]["1"] / ways[network.OURS]["1"]
             what = f"one crop against {rival}, {threads} threads"
             rows.append((what, f"{times} times", f"{ratio:,.0f} times", ratio >= times))
