@@ -79,9 +79,9 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the measurements into a table."""
     first = data["rows"][EXACT]
     lines = [
-        f"{data['crops']} crops: the example's faces in boxes of three widths, and drawn faces of 512 px. "
-        f"The page sends *{CHOSEN}* for a network of 128 px, more for a larger one. It is lossless because "
-        "of the last columns: what JPEG and WebP save in bytes they change in the answers.",
+        f"{data['crops']} crops: the example's faces in boxes of three widths, and drawn faces of 512 "
+        f"px. The page sends *{CHOSEN}* for a network of 128 px, more for a larger one. It is lossless "
+        "because of the last columns: what JPEG and WebP save in bytes they change in the answers.",
         "",
         "| sent as | kB | decoding ms | same first answer | change of confidence, mean | largest |",
         "|---|---|---|---|---|---|",
