@@ -16,9 +16,10 @@ from bench.sites import list_processes, read_clients, serve, start_clients
 SECONDS = 12
 CLIENTS = (1, 8)
 BUSY_S = 0.3
+WAITING = "waiting for the network"
 STAGES = (
     ("network", ("invoke", "set_tensor", "get_tensor")),
-    ("waiting for the network", ("extract_view",)),
+    (WAITING, ("extract_view",)),
     ("decoding pictures", ("decode_image",)),
     ("base64 of crops", ("decode_crop",)),
     ("scaling crops for the network", ("prepare_crop",)),
@@ -79,7 +80,8 @@ def count_stages(stacks: list[str]) -> dict[str, Any]:
         stacks: lines `Outer.call (file:1);inner (file:2) 17`: frames and how many samples.
 
     Returns:
-        `samples`, and `shares`: stage → share of the samples.
+        `samples` of threads that work; `shares`: stage → share of them; `waiting`: how many threads wait
+        for the network while one works, on average.
     """
     counts: Counter[str] = Counter()
     for line in stacks:
@@ -87,9 +89,10 @@ def count_stages(stacks: list[str]) -> dict[str, Any]:
         names = [frame.split(" (", 1)[0].rpartition(".")[2] for frame in frames.split(";")]
         if names[-1] not in IDLE:
             counts[_find_stage(names)] += int(number)
+    waiting = counts.pop(WAITING, 0)
     total = sum(counts.values()) or 1
     shares = {stage: round(count / total, 4) for stage, count in counts.most_common()}
-    return {"samples": total, "shares": shares}
+    return {"samples": total, "shares": shares, "waiting": round(waiting / total, 1)}
 
 
 def _find_stage(names: list[str]) -> str:
@@ -104,8 +107,7 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the shares into a table."""
     lines = [
         "Requests with five crops. py-spy takes 50 samples a second of every thread of the site that "
-        "works; a thread that "
-        "waits is not counted.",
+        "works; a thread that waits is not counted.",
         "",
     ]
     runs = [run for run in data["runs"] if "shares" in run]
@@ -125,4 +127,5 @@ def describe(data: dict[str, Any]) -> list[str]:
     for stage in stages:
         cells = " | ".join(f"{run['shares'].get(stage, 0):.1%}" for run in runs)
         lines.append(f"| {stage} | {cells} |")
-    return lines
+    waiting = " | ".join(f"{run['waiting']}" for run in runs)
+    return [*lines, f"| threads that wait for the network while one works | {waiting} |"]
