@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 8
 BIN := .venv/bin
 
-.PHONY: run test lint bench screenshot clean help
+.PHONY: run test lint chaos bench screenshot clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -55,6 +55,9 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 
 test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
+
+chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are killed behind nginx, under load
+	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/test_several_servers.py
 
 bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
 	$(BIN)/python scripts/bench.py

@@ -24,6 +24,13 @@ _RETRY_S = 5.0
 _log = logging.getLogger("kyara")
 
 
+def announce(event: str) -> None:
+    """Tell the servers of the environment's `KYARA_REDIS_URL`, for a program that ends soon."""
+    events = Events(os.environ.get("KYARA_REDIS_URL", ""))
+    events.publish(event)
+    events.close()
+
+
 class Events:
     """A channel of events; without a URL nothing is ever heard."""
 

@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from kyara.errors import BadInputError
+from kyara.events import TAUGHT, announce
 from kyara.images import Box, crop_pixels, list_pictures, read_image
 from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_taught
 
@@ -96,6 +97,7 @@ def teach(
         for what in ("name", "work")
     )
     references = classifier.teach(label, crops, name, work)
+    announce(TAUGHT)
     if as_json:
         document = {"label": label, "references": references, "images": found}
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
@@ -140,6 +142,7 @@ def forget(label: str, reference: str | None, models: Path, taught: Path | None,
     """
     classifier = _load_classifier(models, taught)
     references = classifier.forget(label, reference)
+    announce(TAUGHT)
     if as_json:
         click.echo(json.dumps({"label": label, "references": references}))
     elif reference is None:

@@ -220,6 +220,7 @@ class ReportStore:
         prepare_tables(engine, REPORTS)
         try:
             with explain_database_errors(REPORTS):
+                rows.make_storage_row(self.sessions)
                 alone = alone and not self._files.shared
                 return recover(self._files, self.sessions, alone=alone)
         except (StorageFullError, StorageAwayError) as error:

@@ -52,6 +52,8 @@ class ModelWatch:
         self._failures = 0
         self._retry_at = 0.0
         self._process = 0
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
         self._turn = threading.Lock()
         self.look()
 
@@ -62,10 +64,17 @@ class ModelWatch:
         with self._turn:
             if self._process != os.getpid():
                 self._process = os.getpid()
-                threading.Thread(target=self._watch, name="model-watch", daemon=True).start()
+                self._thread = threading.Thread(target=self._watch, name="model-watch", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more, and let go of the registry."""
+        self._ended.set()
+        if self._thread is not None and self._process == os.getpid():
+            self._thread.join()
 
     def _watch(self) -> None:
-        while self._queue() is not None:
+        while self._queue() is not None and not self._ended.is_set():
             self._events.wait(LOOK_EVERY_S)
             self.look()
         self._events.close()
