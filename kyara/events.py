@@ -121,6 +121,7 @@ class Events:
                     socket_connect_timeout=_TIMEOUT_S,
                     socket_timeout=_TIMEOUT_S,
                     retry=Retry(NoBackoff(), 1),
+                    health_check_interval=10,  # a machine that is gone says nothing, for ever
                 )
                 self._client, self._heard = (os.getpid(), client), None
             return self._client[1]

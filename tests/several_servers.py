@@ -73,7 +73,8 @@ class Instance:
             "INSTANCE_FOLDER": folder / "instance",
             "DATASET_FOLDER": folder / "dataset",
             "RUN_FOLDER": folder / "runs",
-            "TAUGHT_DATABASE": folder / "taught.db",
+            "RATE_LIMITS": "",  # all visitors here are one address
+            "REPORT_SENDER_QUOTA": 10**6,
             **settings,
         }
         self._site: local_site.Server | None = None
