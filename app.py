@@ -26,7 +26,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import kyara
 from kyara.accounts.tables import INSTANCE_FOLDER
 from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
+from kyara.registry import MODEL_FOLDER, find_taught
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.model_watch import ModelWatch
@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "MODEL_FOLDER": str(MODEL_FOLDER),
+    "DATABASE_URL": "",
     "TAUGHT_DATABASE": "",
     "OPERATOR_TOKEN": "",
     "OPERATOR_DATABASE_URL": "",
@@ -89,7 +90,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
-        app.config["REPORT_DATABASE_URL"] or None,
+        app.config["REPORT_DATABASE_URL"] or app.config["DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
     )
     for module in (pages, api, explanations, reports):
@@ -116,7 +117,9 @@ def choose_max_age(filename: str | None) -> int | None:
 
 def _load_model(app: APIFlask) -> api.ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
-    taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
+    taught = find_taught(
+        folder, place=app.config["TAUGHT_DATABASE"], database_url=app.config["DATABASE_URL"]
+    )
     queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
     watch = ModelWatch(queue, folder, taught)
     queue.on_use = watch.start  # again in a worker that was forked off

@@ -42,15 +42,16 @@ class Classifier:
         bundle: Bundle | Path | None = None,
         *,
         threads: int | None = None,
-        taught: Path | None = None,
+        taught: Path | str | None = None,
     ) -> None:
         """Load a model.
 
         Args:
             bundle: a bundle or its folder; by default the one that `model/registry.json` serves.
             threads: CPU threads for the network; by default those the process may use, up to 4.
-            taught: the file of taught characters, which need not exist yet. By default the serving
-                model has the one of `registry.find_taught`, and a bundle that is given has none.
+            taught: where taught characters are kept: a file, which need not exist yet, or the URL of a
+                database. By default the serving model has the place of `registry.find_taught`, and a
+                bundle that is given has none.
 
         Raises:
             BundleError: no such model, or it is damaged.

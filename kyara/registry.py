@@ -24,6 +24,7 @@ REGISTRY_FILE = "registry.json"
 LOCK_FILE = ".registry.lock"
 TAUGHT_FILE = "taught.db"
 TAUGHT_VARIABLE = "KYARA_TAUGHT_DATABASE"
+DATABASE_VARIABLE = "KYARA_DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,22 @@ def find_serving(folder: Path = MODEL_FOLDER) -> Path:
     return folder / name
 
 
-def find_taught(folder: Path = MODEL_FOLDER) -> Path:
-    """Return the file of taught characters; it need not exist.
+def find_taught(
+    folder: Path = MODEL_FOLDER, *, place: str | None = None, database_url: str | None = None
+) -> Path | str:
+    """Return where taught characters are kept, a file or the URL of a database; it need not exist.
 
-    `KYARA_TAUGHT_DATABASE` in the environment names another one than `taught.db` in the model folder.
+    Args:
+        folder: the model folder; a file in it is the default.
+        place: a file or a URL; None is that of `KYARA_TAUGHT_DATABASE`, empty is none.
+        database_url: for everything, where `place` says nothing; None is that of `KYARA_DATABASE_URL`.
     """
-    return Path(os.environ.get(TAUGHT_VARIABLE) or folder / TAUGHT_FILE)
+    if place is None:
+        place = os.environ.get(TAUGHT_VARIABLE, "")
+    if database_url is None:
+        database_url = os.environ.get(DATABASE_VARIABLE, "")
+    chosen = place or database_url
+    return chosen if "://" in chosen else Path(chosen or folder / TAUGHT_FILE)
 
 
 def promote_bundle(

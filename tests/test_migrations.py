@@ -21,8 +21,9 @@ from kyara.database import DatabaseKind, open_database, prepare_tables
 from kyara.errors import BadInputError
 from kyara.migrations import FOLDER, Room, read_revision, upgrade_database
 from kyara.reports.tables import REPORTS
+from kyara.taught.tables import TAUGHT
 
-KINDS = [REPORTS, OPERATORS]
+KINDS = [REPORTS, OPERATORS, TAUGHT]
 
 OpenEngine = Callable[[str], Engine]
 

@@ -29,13 +29,13 @@ _Seen = tuple[int, int, int] | None
 class ModelWatch:
     """Keeps a queue's model the one that serves, for as long as the queue lives."""
 
-    def __init__(self, queue: ModelQueue, folder: Path, taught: Path) -> None:
+    def __init__(self, queue: ModelQueue, folder: Path, taught: Path | str) -> None:
         """Load the model that serves; there may be none yet.
 
         Args:
             queue: gets the models.
             folder: the model folder.
-            taught: file of the taught characters.
+            taught: where taught characters are kept; see `registry.find_taught`.
         """
         self._queue = weakref.ref(queue)
         self._folder = folder
