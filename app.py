@@ -28,7 +28,7 @@ from kyara.accounts.tables import INSTANCE_FOLDER
 from kyara.errors import BadInputError, BusyError, KyaraError, UnauthorizedError
 from kyara.events import Events
 from kyara.files import Files, open_files
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
+from kyara.registry import MODEL_FOLDER, find_taught, open_models
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, reports
 from kyara.web.model_watch import ModelWatch
@@ -41,6 +41,7 @@ ROOT = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "MODEL_FOLDER": str(MODEL_FOLDER),
+    "DATABASE_URL": "",
     "TAUGHT_DATABASE": "",
     "OPERATOR_TOKEN": "",
     "OPERATOR_DATABASE_URL": "",
@@ -53,7 +54,6 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
-    "DATABASE_URL": "",
     "REDIS_URL": "",
     "CACHE_FOLDER": "",
     "FILES_URL": "",
@@ -96,7 +96,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
-        app.config["REPORT_DATABASE_URL"] or None,
+        app.config["REPORT_DATABASE_URL"] or app.config["DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
         files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
     )
@@ -129,7 +129,9 @@ def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:
 
 def _load_model(app: APIFlask) -> api.ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
-    taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
+    taught = find_taught(
+        folder, place=app.config["TAUGHT_DATABASE"], database_url=app.config["DATABASE_URL"]
+    )
     queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
     events = app.extensions["kyara_events"] = Events(app.config["REDIS_URL"])
     models = app.extensions["kyara_models"] = open_models(folder, app.config, events)

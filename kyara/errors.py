@@ -133,6 +133,13 @@ class StorageAwayError(BusyError):
     retry_after_s = 5
 
 
+class UnreachableError(BusyError):
+    """A database went away; what was being committed may be done or not."""
+
+    title = "Database unreachable"
+    retry_after_s = 5
+
+
 class TooManyAttemptsError(KyaraError):
     """Too many wrong passwords; wait."""
 

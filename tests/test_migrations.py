@@ -22,8 +22,9 @@ from kyara.errors import BadInputError
 from kyara.migrations import FOLDER, Room, read_revision, upgrade_database
 from kyara.registry.tables import SERVING
 from kyara.reports.tables import REPORTS
+from kyara.taught.tables import TAUGHT
 
-KINDS = [REPORTS, OPERATORS, SERVING]
+KINDS = [REPORTS, OPERATORS, TAUGHT, SERVING]
 
 OpenEngine = Callable[[str], Engine]
 

@@ -25,7 +25,7 @@ from kyara.events import Events
 from kyara.files import objects, open_files
 from kyara.gate import GateError
 from kyara.promotion import promote_candidate
-from kyara.registry import Models, open_models, promote_bundle
+from kyara.registry import Models, open_models, promote_bundle, read_registry
 from kyara.registry.shelf import KEPT_VERSIONS
 from kyara.web import model_watch
 from kyara.web.api import ModelQueue
@@ -276,7 +276,7 @@ def test_the_commands_follow_the_environment(
     face = tiny_data / LABELS[0] / "000.png"
     answer = json.loads(run_kyara("identify", face, "--whole", "--json").stdout)
     assert answer["model"]["name"] == "good"
-    history = open_models(tmp_path / "empty").read().history
+    history = read_registry(tmp_path / "empty").history
     assert [step["name"] for step in history] == ["good"]
 
 
@@ -345,7 +345,7 @@ def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
         follower = shop.follow("server")
         assert follower.name == FIRST
         postgres.kill()
-        with pytest.raises(BusyError, match="does not answer"):
+        with pytest.raises(BusyError, match="cannot be reached"):
             trainer.promote(SECOND)
         assert follower.name == FIRST
         postgres.start()
@@ -366,5 +366,5 @@ def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
 def test_a_registry_that_cannot_be_reached_is_said_in_one_sentence(tmp_path: Path):
     models = open_models(tmp_path, {"DATABASE_URL": "postgresql+psycopg://kyara@127.0.0.1:1/none"})
     for call in (models.read, models.look, models.load_serving):
-        with pytest.raises(KyaraError, match=r"cannot be used|does not answer"):
+        with pytest.raises(KyaraError, match="cannot be reached"):
             call()

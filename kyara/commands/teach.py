@@ -23,10 +23,9 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
             "--taught",
-            type=click.Path(path_type=Path, dir_okay=False),
             envvar=TAUGHT_VARIABLE,
-            metavar="FILE",
-            help="Where taught characters are kept.  [default: taught.db in the model folder]",
+            metavar="PLACE",
+            help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
         ),
         click.option(
             "--models",
@@ -50,10 +49,10 @@ def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _load_classifier(models: Path, taught: Path | None) -> Any:
+def _load_classifier(models: Path, taught: str | None) -> Any:
     from classification import Classifier
 
-    return Classifier(find_serving(models), taught=taught or find_taught(models))
+    return Classifier(find_serving(models), taught=find_taught(models, place=taught))
 
 
 @click.command()
@@ -67,7 +66,7 @@ def teach(
     images: tuple[Path, ...],
     whole: bool,
     models: Path,
-    taught: Path | None,
+    taught: str | None,
     as_json: bool,
     **texts: str | None,
 ) -> None:
@@ -135,7 +134,7 @@ def _choose_box(pixels: np.ndarray, *, whole: bool) -> tuple[Box, str]:
     "--reference", metavar="ID", help="Forget this taught reference only; `explain` tells the ids."
 )
 @_place_options
-def forget(label: str, reference: str | None, models: Path, taught: Path | None, as_json: bool) -> None:
+def forget(label: str, reference: str | None, models: Path, taught: str | None, as_json: bool) -> None:
     """Forget the character LABEL: what was taught of it is deleted, and it is answered no more.
 
     A character of the model itself is hidden; teaching it brings it back.

@@ -23,6 +23,7 @@ from kyara.errors import (
     NotFoundError,
     StorageAwayError,
     StorageFullError,
+    UnreachableError,
 )
 from kyara.files import Files, FolderFiles
 from kyara.files.folder import FolderLock
@@ -256,6 +257,8 @@ class ReportStore:
                 except IntegrityError:  # someone was faster with this token, or this label and pixels
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
+        except UnreachableError:
+            raise
         except KyaraError:
             # Here the database has certainly not kept the row. After any other error it may have:
             # then the file stays, and the next start adopts it.

@@ -16,11 +16,12 @@ import threading
 import time
 import weakref
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 
 from classification import Classifier
-from kyara.errors import KyaraError
-from kyara.events import Events
+from kyara.errors import BundleError, KyaraError
+from kyara.events import TAUGHT, Events
 from kyara.registry import Models
 from kyara.web.api import ModelQueue
 
@@ -34,13 +35,13 @@ logger = logging.getLogger("kyara")
 class ModelWatch:
     """Keeps a queue's model the one that serves, for as long as the queue lives."""
 
-    def __init__(self, queue: ModelQueue, models: Models, taught: Path, events: Events) -> None:
+    def __init__(self, queue: ModelQueue, models: Models, taught: Path | str, events: Events) -> None:
         """Load the model that serves; there may be none yet.
 
         Args:
             queue: gets the models.
             models: which one serves.
-            taught: file of the taught characters.
+            taught: where taught characters are kept; see `registry.find_taught`.
             events: that other servers send.
         """
         self._queue = weakref.ref(queue)
@@ -75,10 +76,18 @@ class ModelWatch:
 
     def _watch(self) -> None:
         while self._queue() is not None and not self._ended.is_set():
-            self._events.wait(LOOK_EVERY_S)
+            if self._events.wait(LOOK_EVERY_S) == TAUGHT:
+                self._wake()
             self.look()
         self._events.close()
         self._models.close()
+
+    def _wake(self) -> None:
+        """Let the model that serves look for what was taught."""
+        queue = self._queue()
+        if queue is not None:
+            with suppress(BundleError):  # none serves yet
+                queue.classifier.wake()
 
     def look(self) -> None:
         """Load what serves if the registry has changed since the last look, or that failed."""
