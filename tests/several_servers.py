@@ -104,11 +104,13 @@ class Instance:
 
 
 def ask(
-    port: int, method: str, path: str, body: Any = None, *, timeout_s: float = 60
+    port: int, method: str, path: str, body: Any = None, *, timeout_s: float = 60, token: str = ""
 ) -> tuple[int, dict[str, Any]]:
     """Return status and JSON of one request over its own connection; 0 where there was no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     headers = {"Content-Type": "application/json"} if body is not None else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()

@@ -28,6 +28,7 @@ from kyara.registry import Models, open_models
 from kyara.reports import ReportStore, recovery
 
 CHAOS_S = float(os.environ.get("KYARA_CHAOS_S", "12"))
+TOKEN = "an-operator-of-three-servers"
 SWITCH_S = 20.0
 """Two seconds are promised; this machine may be busy with other tests."""
 
@@ -61,6 +62,7 @@ def shop(
         Instance(
             tmp_path / f"server{number}",
             REPORT_DATABASE_URL=postgres_url,
+            OPERATOR_TOKEN=TOKEN,
             TRUSTED_PROXIES=1,
             **settings,
         )
@@ -119,6 +121,7 @@ def test_servers_that_are_killed_lose_nothing_and_answer_right(
         worker.join()
     assert [worker.error for worker in workers] == [None] * len(workers)
     switched_s = check_the_last_switch(shop)
+    heard_s = check_a_lesson(shop)
     late_s = check_answers(shop, askers, promoter)
     statuses = sum_statuses([*askers, *reporters])
     assert set(statuses) <= {200, 201, 502, 503}
@@ -129,7 +132,8 @@ def test_servers_that_are_killed_lose_nothing_and_answer_right(
         f"\n{CHAOS_S:.0f} s: {killer.kills} killed, {killer.spared} spared; "
         f"{len(promoter.changes)} promotions and rollbacks; answers by status {statuses}; {len(stored)} "
         f"reports, each once; {orphans} pictures without a report set aside; oldest answer of a former "
-        f"model {late_s:.2f} s after the change; all switched {switched_s:.2f} s after the last one"
+        f"model {late_s:.2f} s after the change; all switched {switched_s:.2f} s after the last one and "
+        f"knew a taught character after {heard_s:.2f} s"
     )
 
 
@@ -154,6 +158,19 @@ def check_the_last_switch(shop: Shop) -> float:
         status, answer = ask(instance.port, "POST", "/api/identify", {"crops": [draw(1)]})
         assert (status, answer["model"]["name"]) == (200, name)
     return took_s
+
+
+def check_a_lesson(shop: Shop) -> float:
+    """What one server is taught all know; return how long that took."""
+    lesson = {"label": "taught_here", "crops": [draw(2)], "name": {"en": "Quite New"}}
+    status, answer = ask(shop.instances[0].port, "POST", "/api/gallery", lesson, token=TOKEN)
+    assert status == 201, answer
+
+    def find() -> list[bool]:
+        answers = [ask(one.port, "GET", "/api/characters?query=quite")[1] for one in shop.instances]
+        return [bool(answer.get("characters")) for answer in answers]
+
+    return wait_for(find, [True] * 3, SWITCH_S)
 
 
 def check_answers(shop: Shop, askers: list[Asker], promoter: Promoter) -> float:
