@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run assets test lint bench soak reliability scale screenshot fuzz hostile audit clean help
+.PHONY: run assets test lint chaos bench soak reliability scale screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -68,6 +68,9 @@ soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minut
 
 reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
 	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
+
+chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are killed behind nginx, under load
+	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/test_several_servers.py
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

@@ -30,14 +30,13 @@ from kyara.errors import (
     BadInputError,
     BusyError,
     KyaraError,
-    LostConnectionError,
     TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
 )
 from kyara.events import Events
 from kyara.files import Files, open_files
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
+from kyara.registry import MODEL_FOLDER, find_taught, open_models
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, readiness, reports
 from kyara.web.assets import set_up_assets
@@ -57,6 +56,7 @@ ROOT = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "MODEL_FOLDER": str(MODEL_FOLDER),
+    "DATABASE_URL": "",
     "TAUGHT_DATABASE": "",
     "OPERATOR_TOKEN": "",
     "OPERATOR_DATABASE_URL": "",
@@ -77,7 +77,6 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
-    "DATABASE_URL": "",
     "CACHE_FOLDER": "",
     "FILES_URL": "",
     "FILES_ENDPOINT_URL": "",
@@ -124,7 +123,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
-        app.config["REPORT_DATABASE_URL"] or None,
+        app.config["REPORT_DATABASE_URL"] or app.config["DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
         files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
         patient=True,  # the site is still good for everything else
@@ -153,7 +152,9 @@ def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:
 
 def _load_model(app: APIFlask) -> ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
-    taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
+    taught = find_taught(
+        folder, place=app.config["TAUGHT_DATABASE"], database_url=app.config["DATABASE_URL"]
+    )
     queue = ModelQueue(
         None,
         "",
@@ -189,7 +190,7 @@ def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
         count_refusal(error)
-        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError | LostConnectionError):
+        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Update, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.errors import StorageFullError, TooLateError
 from kyara.reports.rules import Correction
@@ -165,13 +166,23 @@ def count_stored_bytes(session: Session) -> int:
     return session.scalar(select(StorageRow.bytes).where(StorageRow.id == 1)) or 0
 
 
+def make_storage_row(sessions: sessionmaker[Session]) -> None:
+    """Make the row that holds the stored bytes where there is none; several may start at once."""
+    try:
+        with sessions.begin() as session:
+            if session.get(StorageRow, 1) is None:
+                session.add(StorageRow(id=1))
+    except IntegrityError:  # another one was faster
+        return
+
+
 def refresh_stored_bytes(session: Session) -> None:
-    """Count the stored bytes anew from the reports, making the row where there is none."""
-    if session.get(StorageRow, 1) is None:
-        session.add(StorageRow(id=1))
-        session.flush()
+    """Count the stored bytes anew from the reports."""
+    row = update(StorageRow).where(StorageRow.id == 1)
+    # First wait for who is storing: only a statement that begins after that sees what they stored.
+    session.execute(row.values(bytes=StorageRow.bytes))
     total = select(func.coalesce(func.sum(ReportRow.file_bytes), 0)).scalar_subquery()
-    session.execute(update(StorageRow).where(StorageRow.id == 1).values(bytes=total))
+    session.execute(row.values(bytes=total))
 
 
 def describe_full_quota(used_bytes: int, quota_bytes: int) -> StorageFullError:

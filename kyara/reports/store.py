@@ -17,9 +17,9 @@ from kyara.database import explain_database_errors
 from kyara.errors import (
     BusyError,
     KyaraError,
-    LostConnectionError,
     NotFoundError,
     StorageAwayError,
+    UnreachableError,
 )
 from kyara.files import Files, FolderFiles
 from kyara.images import Box
@@ -246,7 +246,7 @@ class ReportStore:
                 except IntegrityError:  # someone was faster with this token, or this label and pixels
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
-        except LostConnectionError:  # the row may be there: the file stays, and the next start adopts it
+        except UnreachableError:  # the row may be there: the file stays, and the next start adopts it
             raise
         except KyaraError:
             # Here the database has certainly not kept the row. After any other error it may have:

@@ -13,6 +13,7 @@ from apiflask import APIBlueprint
 from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
+from kyara.events import TAUGHT
 from kyara.web.api import decode_crops
 from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
@@ -79,6 +80,7 @@ def teach(lesson: dict[str, Any]) -> dict[str, Any]:
         references = classifier.teach(
             label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
         )
+    current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 
 
@@ -90,6 +92,7 @@ def forget(label: str, query: dict[str, Any]) -> dict[str, Any]:
     """Delete what was taught of a character, and answer it no more; teaching it brings it back."""
     with find_model().place() as classifier:
         references = classifier.forget(label, query.get("reference"))
+    current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 
 
