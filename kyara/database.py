@@ -28,7 +28,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from kyara.errors import BadInputError, BusyError, KyaraError, StorageFullError, UnreachableError
+from kyara.errors import (
+    BadInputError,
+    BusyError,
+    CollidedError,
+    KyaraError,
+    StorageFullError,
+    UnreachableError,
+)
 from kyara.migrations import Room, upgrade_database
 
 WAIT_FOR_DATABASE_S = 20
@@ -37,8 +44,10 @@ _CONNECT_S = 5
 _FORGOTTEN_TRANSACTION_S = 60
 _DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
 _SQLITE_LOCKED_CODES = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"}
-# a lock was not to be had, a deadlock, a serialization failure, a statement that took too long
-_LOCKED_CODES = {*_SQLITE_LOCKED_CODES, "55P03", "40P01", "40001", "57014"}
+# of PostgreSQL: a lock was not to be had in time, a statement took too long
+_LOCKED_CODES = {*_SQLITE_LOCKED_CODES, "55P03", "57014"}
+# a deadlock, a serialization failure
+_COLLIDED_CODES = {"40P01", "40001"}
 # of PostgreSQL: shutting down, crashed, starting, too many connections, read only, cut off while idle
 _UNREACHABLE_CODES = {"57P01", "57P02", "57P03", "53300", "25006", "25P03"}
 
@@ -180,7 +189,7 @@ def explain_database_errors(kind: DatabaseKind) -> Iterator[None]:
 
     Raises:
         StorageFullError: the disk is full.
-        BusyError: others hold what is needed.
+        BusyError: others hold what is needed; CollidedError where trying again at once will do.
         UnreachableError: the database went away. Where this is said of a commit, it may have been done.
         BadInputError: a text or a number cannot be kept in this database.
     """
@@ -209,8 +218,9 @@ def _explain(error: DBAPIError | UnicodeEncodeError, kind: DatabaseKind) -> Kyar
             f"The disk that holds the {kind.holds} is full. Nothing was stored or changed; "
             "please try again later."
         )
-    if code in _LOCKED_CODES:
-        return BusyError(f"The database of {kind.holds} is busy. Please send it again in a moment.")
+    if code in _LOCKED_CODES | _COLLIDED_CODES:
+        error_class = CollidedError if code in _COLLIDED_CODES else BusyError
+        return error_class(f"The database of {kind.holds} is busy. Please send it again in a moment.")
     if _is_unreachable(error):
         return UnreachableError(
             f"The database of {kind.holds} cannot be reached. Please send it again in a moment."

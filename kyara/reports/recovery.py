@@ -73,8 +73,8 @@ def recover(folder: Path, sessions: sessionmaker[Session], *, alone: bool) -> Re
     live = {name for name, state in states.items() if state != ReportState.WITHDRAWN}
     result.missing = sorted(live - present)
     with sessions.begin() as session:
-        _mark_missing(session, result.missing)
         rows.refresh_stored_bytes(session)
+        _mark_missing(session, result.missing)
     sync_folder(folder)
     _log_recovery(folder, result)
     return result

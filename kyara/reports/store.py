@@ -19,6 +19,7 @@ from kyara.database import explain_database_errors, open_database, prepare_table
 from kyara.errors import (
     BadInputError,
     BusyError,
+    CollidedError,
     KyaraError,
     NotFoundError,
     StorageFullError,
@@ -246,7 +247,7 @@ class ReportStore:
                         )
                         report = row.to_report()
                     return report, True
-                except IntegrityError:  # someone was faster with this token, or this label and pixels
+                except (IntegrityError, CollidedError):  # someone was faster with this token or crop
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
         except UnreachableError:
