@@ -7,6 +7,7 @@ next request finds the database again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from kyara.migrations import Room, upgrade_database
 
 WAIT_FOR_DATABASE_S = 20
 """Longest wait for a connection, and for another process's write."""
+_log = logging.getLogger(__name__)
 _CONNECT_S = 5
 _FORGOTTEN_TRANSACTION_S = 60
 _DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
@@ -134,15 +136,21 @@ def prepare_tables(engine: Engine, kind: DatabaseKind) -> None:
     """Make the tables, or bring those of an older Kyara up to date; see `kyara.migrations`.
 
     Raises:
-        BadInputError: the database cannot be reached, read or written, or a newer Kyara made it.
+        BadInputError: the database cannot be read or written, or a newer Kyara made it.
+        UnreachableError: it does not answer; why is logged.
     """
     try:
         upgrade_database(engine, kind.room)
     except DBAPIError as error:
-        reached = not _is_unreachable(error)
-        raise (BadInputError if reached else UnreachableError)(
-            f"The database of {kind.holds} {engine.url.render_as_string()} cannot be "
-            f"{'used' if reached else 'reached'} ({say_shortly(error)}): check {kind.settings}."
+        if _is_unreachable(error):
+            _log.error("%s: %s", engine.url.render_as_string(), say_shortly(error))
+            raise UnreachableError(  # visitors may read this, too: no address
+                f"The database of {kind.holds} cannot be reached. Please try again in a moment; if that "
+                f"does not help, check {kind.settings}."
+            ) from error
+        raise BadInputError(
+            f"The database of {kind.holds} {engine.url.render_as_string()} cannot be used "
+            f"({say_shortly(error)}): check {kind.settings}."
         ) from error
 
 

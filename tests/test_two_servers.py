@@ -122,6 +122,8 @@ def test_a_database_that_goes_away_is_one_clear_503_and_comes_back(servers, post
         return Browser().ask(server, "/api/reports", make_report(number))
 
     assert all(send(server, 2000).status in (200, 201) for server in servers)
+    rin = Browser()
+    rin.log_in(servers[0], "rin")
     postgres_server.kill()
     try:
         for server in servers:
@@ -131,8 +133,14 @@ def test_a_database_that_goes_away_is_one_clear_503_and_comes_back(servers, post
             assert int(answer.headers["Retry-After"]) > 0
             identified = Browser().ask(server, "/api/identify", {"crops": CROPS[:1]})
             assert identified.status == 200  # whoever was known goes on being answered
+            queue = rin.ask(server, "/operator/reports/queue")
+            assert queue.status == 503, queue.text
+            assert queue.json["detail"].startswith("The database of operators cannot be reached.")
+            page = rin.ask(server, "/operator/", headers={"Accept": "text/html"})
+            assert (page.status, "try again in a moment" in page.text) == (503, True)
     finally:
         postgres_server.start()
+    assert [rin.ask(server, "/operator/reports/queue").status for server in servers] == [200, 200]
     answers = [send(server, 2001) for server in servers]
     assert [answer.status for answer in answers] in ([201, 201], [201, 200])
     assert answers[0].json["id"] == answers[1].json["id"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, g, render_template, request
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from werkzeug.exceptions import NotFound
@@ -112,12 +112,15 @@ def guard_operator_paths() -> Any:
     """Let nobody pass who may not; by the address, so that no route can be forgotten.
 
     Raises:
+        KyaraError: the accounts cannot be read.
         NotFound: there is no operator yet.
         NoSessionError: nobody is logged in.
         ForbiddenError: the request changes something and has no valid CSRF token.
     """
     if not is_operator_path(request.path):
         return None
+    if "session_problem" in g:
+        raise g.session_problem
     if not find_accounts().exist():
         raise NotFound
     if request.endpoint != LOGIN_ENDPOINT and not current_user.is_authenticated:

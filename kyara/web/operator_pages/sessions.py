@@ -9,13 +9,13 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request, g, request
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from kyara.accounts import SECRET_FILE
-from kyara.errors import BadInputError
+from kyara.errors import BadInputError, KyaraError
 
 PREFIX = "/operator"
 MIN_KEY_CHARACTERS = 32
@@ -33,12 +33,24 @@ class OperatorSessions(SecureCookieSessionInterface):
     """Flask's signed cookie, which visitors neither get nor send."""
 
     def open_session(self, app: Flask, request: Request) -> Any:
-        """Read the cookie; None (no session) for everybody but operators."""
-        if not is_operator_path(request.path) or not app.extensions["kyara_accounts"].exist():
-            return None
+        """Read the cookie; None (no session) for everybody but operators.
+
+        A trouble of the accounts is kept in `g.session_problem`: nobody answers errors raised here.
+        """
+        try:
+            if not is_operator_path(request.path) or not app.extensions["kyara_accounts"].exist():
+                return None
+        except KyaraError as error:
+            g.session_problem = error
+            return self.session_class()
         if not app.secret_key:  # made when the first operator comes, not with every site
             app.secret_key = load_secret_key(Path(app.config["INSTANCE_FOLDER"]))
         return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+        """Write the cookie, but where none could be read: the operator's own is still good."""
+        if "session_problem" not in g:
+            super().save_session(app, session, response)
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the address below which browsers send it."""
