@@ -7,6 +7,7 @@ next request finds the database again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from kyara.errors import (
     BadInputError,
     BusyError,
+    CollidedError,
     KyaraError,
     StorageFullError,
     UnavailableError,
@@ -40,14 +42,17 @@ from kyara.migrations import Room, upgrade_database
 
 WAIT_FOR_DATABASE_S = 8
 """Longest wait for a connection, and for another process's write."""
+_log = logging.getLogger(__name__)
 _CONNECT_S = 5
 _FORGOTTEN_TRANSACTION_S = 60
 _DISK_FULL_CODES = {"SQLITE_FULL", "53100"}
 _DAMAGED_CODES = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _UNUSABLE_CODES = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "25006")
 _SQLITE_LOCKED_CODES = {"SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_LOCKED"}
-# a lock was not to be had, a deadlock, a serialization failure, a statement that took too long
-_LOCKED_CODES = {*_SQLITE_LOCKED_CODES, "55P03", "40P01", "40001", "57014"}
+# of PostgreSQL: a lock was not to be had in time, a statement took too long
+_LOCKED_CODES = {*_SQLITE_LOCKED_CODES, "55P03", "57014"}
+# a deadlock, a serialization failure
+_COLLIDED_CODES = {"40P01", "40001"}
 # of PostgreSQL: shutting down, crashed, starting, too many connections, cut off while idle
 _UNREACHABLE_CODES = {"57P01", "57P02", "57P03", "53300", "25P03"}
 
@@ -135,15 +140,21 @@ def prepare_tables(engine: Engine, kind: DatabaseKind) -> None:
     """Make the tables, or bring those of an older Kyara up to date; see `kyara.migrations`.
 
     Raises:
-        BadInputError: the database cannot be reached, read or written, or a newer Kyara made it.
+        BadInputError: the database cannot be read or written, or a newer Kyara made it.
+        UnreachableError: it does not answer; why is logged.
     """
     try:
         upgrade_database(engine, kind.room)
     except DBAPIError as error:
-        reached = not _is_unreachable(error)
-        raise (BadInputError if reached else UnreachableError)(
-            f"The database of {kind.holds} {engine.url.render_as_string()} cannot be "
-            f"{'used' if reached else 'reached'} ({say_shortly(error)}): check {kind.settings}."
+        if _is_unreachable(error):
+            _log.error("%s: %s", engine.url.render_as_string(), say_shortly(error))
+            raise UnreachableError(  # visitors may read this, too: no address
+                f"The database of {kind.holds} cannot be reached. Please try again in a moment; if that "
+                f"does not help, check {kind.settings}."
+            ) from error
+        raise BadInputError(
+            f"The database of {kind.holds} {engine.url.render_as_string()} cannot be used "
+            f"({say_shortly(error)}): check {kind.settings}."
         ) from error
 
 
@@ -215,7 +226,7 @@ def explain_database_errors(kind: DatabaseKind) -> Iterator[None]:
 
     Raises:
         StorageFullError: the disk is full.
-        BusyError: others hold what is needed.
+        BusyError: others hold what is needed; CollidedError where trying again at once will do.
         UnavailableError: the file is damaged, or may not be written.
         UnreachableError: the database went away. Where this is said of a commit, it may have been done.
         BadInputError: a text or a number cannot be kept in this database.
@@ -245,8 +256,9 @@ def _explain(error: DBAPIError | UnicodeEncodeError, kind: DatabaseKind) -> Kyar
             f"The disk that holds the {kind.holds} is full. Nothing was stored or changed; "
             "please try again later."
         )
-    if code in _LOCKED_CODES:
-        return BusyError(f"The database of {kind.holds} is busy. Please send it again in a moment.")
+    if code in _LOCKED_CODES | _COLLIDED_CODES:
+        error_class = CollidedError if code in _COLLIDED_CODES else BusyError
+        return error_class(f"The database of {kind.holds} is busy. Please send it again in a moment.")
     if code.startswith((*_DAMAGED_CODES, *_UNUSABLE_CODES)):
         what = "damaged" if code.startswith(_DAMAGED_CODES) else "not writable"
         return UnavailableError(

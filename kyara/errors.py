@@ -147,6 +147,10 @@ class StorageAwayError(BusyError):
     retry_after_s = 5
 
 
+class CollidedError(BusyError):
+    """Others changed the same at the same moment, and the database has undone this change."""
+
+
 class UnreachableError(BusyError):
     """A database went away; what was being committed may be done or not."""
 

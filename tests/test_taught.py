@@ -229,7 +229,7 @@ import numpy as np
 from kyara.bundle import Character
 from kyara.taught import TaughtStore
 
-store = TaughtStore(Path(sys.argv[1]))
+store = TaughtStore(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
 crops = [np.full((8, 8, 3), shade, np.uint8) for shade in range(5)]
 for number in range(int(sys.argv[3])):
     label = f"{sys.argv[2]}/n{number}"
@@ -238,15 +238,16 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def start_teacher(path: Path, work: str, count: int) -> subprocess.Popen[str]:
+def start_teacher(path: Path | str, work: str, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", TEACHER, str(path), work, str(count)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
 
 
-def read_whole(path: Path) -> set[str]:
+def read_whole(path: Path | str) -> set[str]:
     """Return the labels, all of which have all of their references."""
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    if isinstance(path, Path):
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store = TaughtStore(path)
     characters = read(store).characters
     store.close()
@@ -265,12 +266,44 @@ def test_a_kill_loses_nothing_that_was_answered(path):
     assert read_whole(path) >= {label for label in answered if label[-1].isdigit()}
 
 
-def test_several_processes_teach_at_once(path):
-    teachers = [start_teacher(path, f"work{number}", 10) for number in range(4)]
+def test_several_processes_teach_at_once_and_no_lesson_is_missed(open_store, place):
+    teachers = [start_teacher(place, f"work{number}", 10) for number in range(4)]
+    store, moment, seen = open_store(place), 0, set()
+    while len(seen) < 40:
+        running = any(process.poll() is None for process in teachers)
+        store.wake()
+        if changes := store.read_changes(moment, "one"):
+            moment = changes.moment
+            seen |= {taught.character.label for taught in changes.characters}
+        assert running or len(seen) == 40
     for process in teachers:
         process.communicate()
         assert process.returncode == 0
-    assert read_whole(path) == {f"work{w}/n{number}" for w in range(4) for number in range(10)}
+    assert seen == read_whole(place) == {f"work{w}/n{n}" for w in range(4) for n in range(10)}
+
+
+def test_a_server_is_asked_now_and_then_or_when_somebody_says_so(open_store, postgres_url, monkeypatch):
+    monkeypatch.setattr("kyara.taught.server.LOOK_EVERY_S", 3600)
+    reader, writer = open_store(postgres_url), open_store(postgres_url)
+    assert reader.read_changes(0, "one") is None
+    teach(writer, "miku", 1)
+    assert reader.read_changes(0, "one") is None
+    reader.wake()
+    assert len(read(reader).characters) == 1
+
+
+def test_an_older_copy_that_is_put_in_its_place_is_read_whole(open_store, place):
+    store = open_store(place)
+    teach(store, "miku", 1)
+    teach(store, "luka", 2)
+    assert read(store).moment == 2
+    with change(place) as connection:
+        connection.exec_driver_sql("DELETE FROM crops WHERE label = 'luka'")
+        connection.exec_driver_sql("DELETE FROM characters WHERE label = 'luka'")
+    store.wake()
+    changes = read(store, since=2)
+    assert changes.anew
+    assert [taught.character.label for taught in changes.characters] == ["miku"]
 
 
 FULL_DISK = """

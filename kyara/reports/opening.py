@@ -26,7 +26,6 @@ from kyara.errors import (
 )
 from kyara.files import Files
 from kyara.files.folder import FolderLock
-from kyara.reports import rows
 from kyara.reports.damage import check_soundness, find_cause, set_database_aside
 from kyara.reports.recovery import Recovery, recover
 from kyara.reports.tables import REPORTS
@@ -135,7 +134,6 @@ class ReportDatabase:
             with explain_database_errors(REPORTS):
                 if self._own_file:
                     check_soundness(self._engine)
-                rows.make_storage_row(self._sessions)
                 alone = alone and not self._place.shared
                 return recover(self._place, self._sessions, alone=alone)
         except (StorageFullError, StorageAwayError) as error:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from kyara.database import explain_database_errors
 from kyara.errors import (
     BusyError,
+    CollidedError,
     KyaraError,
     NotFoundError,
     StorageAwayError,
@@ -243,7 +244,7 @@ class ReportStore:
                         )
                         report = row.to_report()
                     return report, True
-                except IntegrityError:  # someone was faster with this token, or this label and pixels
+                except (IntegrityError, CollidedError):  # someone was faster with this token or crop
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
         except UnreachableError:  # the row may be there: the file stays, and the next start adopts it

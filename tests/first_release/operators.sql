@@ -1,3 +1,4 @@
+-- What the Kyara of commit 54a25b0 (2026-11-27) wrote into operators.db, as SQLite dumps it.
 BEGIN TRANSACTION;
 CREATE TABLE login_failures (
 	subject VARCHAR(120) NOT NULL, 

@@ -1,3 +1,4 @@
+-- What the Kyara of commit 795177c (2026-11-21) wrote into reports.db, as SQLite dumps it.
 BEGIN TRANSACTION;
 CREATE TABLE reports (
 	id VARCHAR(32) NOT NULL, 

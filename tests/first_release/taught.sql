@@ -1,3 +1,4 @@
+-- What the Kyara of commit 795177c (2026-11-21) wrote into taught.db, as SQLite dumps it.
 BEGIN TRANSACTION;
 CREATE TABLE characters (
         label TEXT PRIMARY KEY, name TEXT NOT NULL, work TEXT NOT NULL,

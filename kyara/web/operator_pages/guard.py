@@ -112,6 +112,7 @@ def guard_operator_paths() -> Any:
     """Let nobody pass who may not; by the address, so that no route can be forgotten.
 
     Raises:
+        KyaraError: the accounts cannot be read.
         NotFound: there is no operator yet.
         NoSessionError: nobody is logged in.
         ForbiddenError: the request changes something and has no valid CSRF token.
