@@ -16,6 +16,7 @@ from drawings import write_dataset
 from flask.testing import FlaskClient
 from operators import OperatorClient, log_in, make_operator
 from service_fixtures import *  # noqa: F403  # PostgreSQL, Redis and S3
+from shared_models import *  # noqa: F403  # machines that share them
 
 from app import create_app
 from classification import Classifier
