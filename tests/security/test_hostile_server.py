@@ -1,4 +1,4 @@
-"""Hostile requests to a real gunicorn: two hundred of `make hostile`, and what smuggling is made of."""
+"""Hostile requests to a real gunicorn: some of `make hostile`, and what smuggling is made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hostile_run import DELIBERATE, PAGE, describe, run, send
 
 from scripts.local_site import Server
 
-REQUESTS = 900
+REQUESTS = 600
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_hostile_requests_do_no_harm(tiny_model_folder: Path, tmp_path: Path):
 
 def test_a_hostile_request_is_told_by_its_number():
     assert [make_hostile(n) for n in range(60)] == [make_hostile(n) for n in range(60)]
-    assert len({make_hostile(n).raw for n in range(2000)}) > 1500
+    assert len({make_hostile(n).raw for n in range(2000)}) > 1000
 
 
 SMUGGLING = [each for each in list_raw() if "length" in each.name or "chunk" in each.name]
