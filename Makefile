@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export HOST ?= 127.0.0.1
 export PORT ?= 5000
-export THREADS ?= 8
+export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run test lint bench screenshot clean help fuzz hostile audit
+.PHONY: run assets test lint chaos bench soak reliability scale screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -18,7 +18,7 @@ help:  ## list the targets
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt .venv/serve.stamp
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt requirements-bulk.txt .venv/serve.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
@@ -42,7 +42,10 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	$(BIN)/python -c 'from kyara.collecting.animeface import prepare_environment; prepare_environment(print)'
 	@touch $@
 
-run: .venv/serve.stamp static/vendor/.stamp  ## set up and serve the site at http://HOST:PORT
+assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files that have changed
+	@$(BIN)/python scripts/compress_assets.py
+
+run: assets  ## set up and serve the site at http://HOST:PORT
 	exec $(BIN)/gunicorn
 
 lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
@@ -57,8 +60,17 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest
 
-bench: .venv/dev.stamp static/vendor/.stamp  ## measure speed and memory of the shipped model
-	$(BIN)/python scripts/bench.py
+bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
+	$(BIN)/python -m bench
+
+soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md
+	$(BIN)/python scripts/soak.py
+
+reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
+	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
+
+chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are killed behind nginx, under load
+	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/test_several_servers.py
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py
@@ -76,4 +88,4 @@ audit: .venv/dev.stamp  ## ask the advisory databases about every dependency (ne
 	npm audit --omit=dev
 
 clean:  ## remove what set-up installed
-	rm -rf .venv node_modules static/vendor
+	rm -rf .venv node_modules static/vendor build

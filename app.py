@@ -26,13 +26,26 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import kyara
 from kyara.accounts.tables import INSTANCE_FOLDER
-from kyara.errors import BadInputError, BusyError, KyaraError, TooManyRequestsError, UnauthorizedError
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE
+from kyara.errors import (
+    BadInputError,
+    BusyError,
+    KyaraError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from kyara.events import Events
+from kyara.files import Files, open_files
+from kyara.registry import MODEL_FOLDER, find_taught, open_models
 from kyara.reports import ReportStore
-from kyara.web import api, explanations, operator, pages, reports
+from kyara.web import api, explanations, operator, pages, readiness, reports
+from kyara.web.assets import set_up_assets
 from kyara.web.headers import set_up_headers
 from kyara.web.limits import DEFAULT_LIMITS, explain_breach, set_up_limits
+from kyara.web.logs import find_request_id, set_up_logs
+from kyara.web.model_queue import ModelQueue, set_up_queue
 from kyara.web.model_watch import ModelWatch
+from kyara.web.monitoring import count_refusal, set_up_monitoring
 from kyara.web.openapi import complete_document
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
@@ -43,6 +56,7 @@ ROOT = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "MODEL_FOLDER": str(MODEL_FOLDER),
+    "DATABASE_URL": "",
     "TAUGHT_DATABASE": "",
     "OPERATOR_TOKEN": "",
     "OPERATOR_DATABASE_URL": "",
@@ -53,11 +67,19 @@ DEFAULTS: Mapping[str, Any] = {
     "HSTS_SECONDS": 0,
     "RATE_LIMITS": DEFAULT_LIMITS,
     "REDIS_URL": "",
-    "MAX_QUEUED": 6,
+    "MAX_QUEUED": 18,
+    "MAX_RUNNING": 0,
+    "REQUEST_DEADLINE_S": 10,
+    "LOG_FORMAT": "text",
+    "METRICS": "loopback",
+    "METRICS_TOKEN": "",
     "DATASET_FOLDER": str(ROOT / "dataset"),
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
+    "CACHE_FOLDER": "",
+    "FILES_URL": "",
+    "FILES_ENDPOINT_URL": "",
     "REPORT_VOTE": False,
     "REPORT_QUOTA_BYTES": 2 * 1024**3,
     "REPORT_SENDER_QUOTA": 500,
@@ -67,7 +89,6 @@ DEFAULTS: Mapping[str, Any] = {
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
-VENDOR_MAX_AGE_S = 24 * 3600
 MAX_DETAIL_CHARACTERS = 600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
@@ -92,18 +113,22 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.config["DESCRIPTION"] = DESCRIPTION
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemOut
-    app.get_send_file_max_age = choose_max_age
+    set_up_logs(app.config["LOG_FORMAT"])
+    set_up_monitoring(app)  # first, so that a request has its id before anybody refuses it
     set_up_headers(app)
     set_up_limits(app)
     Bootstrap5(app)
+    set_up_assets(app)
     Babel(app, locale_selector=pages.select_locale)
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
-        app.config["REPORT_DATABASE_URL"] or None,
+        app.config["REPORT_DATABASE_URL"] or app.config["DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
+        files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
+        patient=True,  # the site is still good for everything else
     )
-    for module in (pages, api, explanations, reports):
+    for module in (pages, api, explanations, reports, readiness):
         app.register_blueprint(module.blueprint)
     if operator.check_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = operator.SECURITY_SCHEMES
@@ -113,22 +138,33 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
+    set_up_queue(app)
     app.before_request(_require_json)
     app.spec_processor(complete_document)
     _register_errors(app)
     return app
 
 
-def choose_max_age(filename: str | None) -> int | None:
-    """Let browsers keep the pinned libraries for a day and ask again (ETag) for our own files."""
-    return VENDOR_MAX_AGE_S if (filename or "").startswith("vendor/") else None
+def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:
+    config = app.config
+    return open_files(config["FILES_URL"], name, Path(config[folder_key]), config["FILES_ENDPOINT_URL"])
 
 
-def _load_model(app: APIFlask) -> api.ModelQueue:
+def _load_model(app: APIFlask) -> ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
-    taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
-    queue = api.ModelQueue(None, "", app.config["MAX_QUEUED"])
-    watch = ModelWatch(queue, folder, taught)
+    taught = find_taught(
+        folder, place=app.config["TAUGHT_DATABASE"], database_url=app.config["DATABASE_URL"]
+    )
+    queue = ModelQueue(
+        None,
+        "",
+        app.config["MAX_QUEUED"],
+        running_places=app.config["MAX_RUNNING"],
+        deadline_s=app.config["REQUEST_DEADLINE_S"],
+    )
+    events = app.extensions["kyara_events"] = Events(app.config["REDIS_URL"])
+    models = app.extensions["kyara_models"] = open_models(folder, app.config, events)
+    watch = ModelWatch(queue, models, taught, events)
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()
     return queue
@@ -153,7 +189,8 @@ def _require_json() -> None:
 def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
-        if isinstance(error, BusyError | TooManyRequestsError):
+        count_refusal(error)
+        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge
@@ -210,6 +247,8 @@ def answer_problem(
         page = render_template("error.html", status=status, title=title, detail=detail)
         return page, status, dict(headers or {})
     problem: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if request_id := find_request_id():
+        problem["request_id"] = request_id
     if crop is not None:
         problem["crop"] = crop
     return problem, status, {**(headers or {}), "Content-Type": "application/problem+json"}

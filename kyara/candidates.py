@@ -10,7 +10,7 @@ from typing import Any
 from kyara.bundle import MANIFEST_FILE, METRICS_FILE
 from kyara.durable import read_json_object
 from kyara.gate import COMPARISON_FILE
-from kyara.registry import read_registry
+from kyara.registry import Models
 
 FIGURES = ("top1", "top5", "macro_f1", "ece")
 _HASH_CHARACTERS = 12
@@ -44,13 +44,13 @@ def list_bundles(models: Path) -> list[dict[str, Any]]:
     return [described for _, described in found]
 
 
-def describe_registry(models: Path) -> dict[str, Any]:
+def describe_registry(models: Models) -> dict[str, Any]:
     """Return `serving`, `history` (the newest step first), and the name that a rollback would restore.
 
     Raises:
         BundleError: the registry cannot be read.
     """
-    registry = read_registry(models)
+    registry = models.read()
     standing = registry.list_standing()
     before = str(standing[-2]["name"]) if len(standing) > 1 else ""
     return {

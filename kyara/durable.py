@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kyara.errors import BusyError, KyaraError, StorageFullError
+from kyara.errors import BusyError, KyaraError, StorageFullError, UnavailableError
 
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -125,7 +125,7 @@ def explain_os_error(error: OSError, what: str, kept: str) -> KyaraError:
     reason = error.strerror or str(error)
     if error.errno in _FULL_ERRNOS:
         return StorageFullError(f"The disk that holds {what} is full ({reason}). {kept}")
-    return KyaraError(f"{what} cannot be written ({reason}). {kept}")
+    return UnavailableError(f"{what} cannot be written ({reason}). {kept}")
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -152,4 +152,6 @@ def explain_sqlite_error(error: Exception, path: Path, otherwise: str) -> KyaraE
         )
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return BusyError(f"Another process is writing to {path}; try again.")
+    if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
+        return UnavailableError(f"{otherwise} Nothing was changed.")
     return KyaraError(f"{otherwise} Nothing was changed.")

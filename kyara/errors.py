@@ -119,11 +119,39 @@ class StorageFullError(KyaraError):
 
 
 class BusyError(KyaraError):
-    """The queue in front of the model is full; try again soon."""
+    """The queue in front of the model is full, or something else is busy; try again soon.
+
+    Attributes:
+        retry_after_s: after how many seconds to ask again.
+        reason: the word that refusals are counted by.
+    """
 
     status = 503
     title = "Busy"
     retry_after_s = 2
+    reason = "busy"
+
+    def __init__(
+        self, message: str, *, crop: int | None = None, retry_after_s: int = 0, reason: str = ""
+    ) -> None:
+        """Take the sentence, and what is to be said other than usual."""
+        super().__init__(message, crop=crop)
+        self.retry_after_s = retry_after_s or self.retry_after_s
+        self.reason = reason or self.reason
+
+
+class StorageAwayError(BusyError):
+    """The place where files lie cannot be reached; nothing that was accepted is lost."""
+
+    title = "Storage away"
+    retry_after_s = 5
+
+
+class UnreachableError(BusyError):
+    """A database went away; what was being committed may be done or not."""
+
+    title = "Database unreachable"
+    retry_after_s = 5
 
 
 class TooManyRequestsError(KyaraError):
@@ -142,6 +170,14 @@ class TooManyAttemptsError(TooManyRequestsError):
     """Too many wrong passwords; wait."""
 
     title = "Too many attempts"
+
+
+class UnavailableError(KyaraError):
+    """A disk or a database does not work; nothing was stored or changed."""
+
+    status = 503
+    title = "Not available"
+    retry_after_s = 5
 
 
 class BundleError(KyaraError):

@@ -1,4 +1,4 @@
-"""Promotion through the gate: a candidate is compared with what serves, then registry.json is replaced.
+"""Promotion through the gate: a candidate is compared with what serves, then it is promoted.
 
 The command line and the operators' page both promote through here. Measuring is not this room's: it is
 given what to compare by, or reads what was measured before.
@@ -7,10 +7,9 @@ given what to compare by, or reads what was measured before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from kyara.bundle import METRICS_FILE, Bundle, load_bundle
+from kyara.bundle import METRICS_FILE, Bundle
 from kyara.durable import read_json_object
 from kyara.errors import BundleError
 from kyara.gate import (
@@ -22,20 +21,20 @@ from kyara.gate import (
     read_comparison,
     refuse,
 )
-from kyara.registry import Registry, load_named_bundle, promote_bundle, read_registry
+from kyara.registry import Models, Registry, load_named_bundle
 
 Judge = Callable[[Bundle, Bundle], list[str]]
 """Takes the bundle that serves and the candidate; returns a sentence for everything that fell."""
 
 
 def promote_candidate(
-    name: str, folder: Path, judge: Judge, *, reason: str = "", operator: str = ""
+    name: str, models: Models, judge: Judge, *, reason: str = "", operator: str = ""
 ) -> Bundle:
     """Make a candidate serve if it is not worse than what serves; the first one needs no comparison.
 
     Args:
         name: of the candidate's folder.
-        folder: the model folder.
+        models: the candidate is in their folder.
         judge: compares; may take long, and nobody is kept waiting meanwhile.
         reason: why it is to serve although it is worse: it goes into the history, with what fell.
         operator: whose decision it is, where that is known.
@@ -47,12 +46,12 @@ def promote_candidate(
         GateError: it is worse, cannot be compared, or another promotion came in between.
         BundleError: it cannot be loaded. Whatever is raised, what served goes on serving.
     """
-    registry = read_registry(folder)
-    candidate = load_named_bundle(name, folder)
+    registry = models.read()
+    candidate = load_named_bundle(name, models.folder)
     note: dict[str, Any] = {"operator": operator} if operator else {}
     if registry.serving:
         try:
-            falls = _judge(registry, folder, candidate, judge)
+            falls = _judge(registry, models, candidate, judge)
         except GateError as error:
             if not reason:
                 raise
@@ -66,10 +65,10 @@ def promote_candidate(
         if (serving, version) != (registry.serving, candidate.version):
             raise GateError("Another promotion came in between; look at what serves now and try again.")
 
-    return promote_bundle(name, folder, check=check, note=note)
+    return models.promote(name, check=check, note=note)
 
 
-def _judge(registry: Registry, folder: Path, candidate: Bundle, judge: Judge) -> list[str]:
+def _judge(registry: Registry, models: Models, candidate: Bundle, judge: Judge) -> list[str]:
     version = registry.history[-1].get("version") if registry.history else None
     if candidate.name == registry.serving:
         if candidate.version == version:
@@ -79,7 +78,7 @@ def _judge(registry: Registry, folder: Path, candidate: Bundle, judge: Judge) ->
             f"train under another name. {FORCE_HINT}"
         )
     try:
-        serving = load_bundle(folder / registry.serving)
+        serving = models.load_serving()
     except BundleError as error:
         raise GateError(f"What serves cannot be loaded to compare with: {error} {FORCE_HINT}") from error
     return judge(serving, candidate)

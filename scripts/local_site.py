@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from urllib.error import HTTPError
@@ -37,6 +38,9 @@ class Server:
         model: Path | None = None,
         port: int = 0,
         wait: bool = True,
+        launcher: Sequence[str] = (),
+        drain_s: float = 0,
+        application: str = "",
         **settings: object,
     ) -> None:
         """Start gunicorn and wait until it answers.
@@ -46,6 +50,9 @@ class Server:
             model: model folder; by default the one that ships.
             port: to listen at; 0 lets the system choose.
             wait: return only when the application answers, not already when gunicorn listens.
+            drain_s: how long it takes connections after SIGTERM.
+            launcher: a command that is put before gunicorn's.
+            application: another WSGI application, `module:call`, than gunicorn.conf.py names.
             settings: configuration keys of `app.DEFAULTS`.
 
         Raises:
@@ -58,11 +65,11 @@ class Server:
             **({"MODEL_FOLDER": model} if model else {}),
             **settings,
         }
-        environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port)}
+        environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(port), "DRAIN_S": str(drain_s)}
         environment |= {f"KYARA_{name}": str(value) for name, value in configuration.items()}
         self.reports = reports
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn"],
+            [*launcher, sys.executable, "-m", "gunicorn", *filter(None, [application])],
             cwd=ROOT,
             env=environment,
             stderr=subprocess.PIPE,

@@ -48,7 +48,8 @@ CHROMIUM_ARGUMENTS = (
 ).split()
 URLS = {
     "worker": "/static/js/detector-worker.js",
-    "opencv": "/static/vendor/opencv.js",
+    "opencv": "/static/vendor/opencv-glue.js",
+    "wasm": "/static/vendor/opencv.wasm",
     "cascade": "/static/vendor/lbpcascade_animeface.xml",
     "settings": "/static/detector.json",
 }

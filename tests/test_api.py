@@ -7,6 +7,7 @@ import threading
 import pytest
 from drawings import LABELS
 from hostile import as_url, crops_of, encode, hostile_bodies
+from waiting import wait_until
 
 from kyara.images import encode_png, read_image
 
@@ -97,23 +98,24 @@ def test_the_status_tells_what_was_wrong_and_the_index_which_crop(client, drawn_
 
 def test_a_full_queue_answers_503_with_retry_after(app, drawn_crop):
     model = app.extensions["kyara_model"]
-    entered, leave = threading.Semaphore(0), threading.Event()
+    leave = threading.Event()
 
-    def wait_inside() -> None:
+    def stay_inside() -> None:
         with model.place():
-            entered.release()
             leave.wait(timeout=60)
 
-    waiting = [threading.Thread(target=wait_inside) for _ in range(app.config["MAX_QUEUED"])]
-    for thread in waiting:
+    crowd = [threading.Thread(target=stay_inside) for _ in range(app.config["MAX_QUEUED"])]
+    for thread in crowd:
         thread.start()
-        assert entered.acquire(timeout=60)
     try:
+        wait_until(lambda: model.count().full)
+        running = model.count().running
         answer = app.test_client().post("/api/identify", json={"crops": [drawn_crop]})
     finally:
         leave.set()
-        for thread in waiting:
+        for thread in crowd:
             thread.join()
+    assert running == model.count().running_places < len(crowd)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     assert app.test_client().post("/api/identify", json={"crops": [drawn_crop]}).status_code == 200

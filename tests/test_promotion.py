@@ -18,13 +18,14 @@ import pytest
 from command_line import ROOT, run_kyara
 from drawings import LABELS
 from two_models import FIRST, SECOND, copy_model, write_two_models
+from waiting import wait_until
 
 from app import create_app
 from kyara.bundle import load_bundle, save_bundle
 from kyara.errors import BundleError
 from kyara.gate import GateError
 from kyara.promotion import judge_stored, promote_candidate
-from kyara.registry import find_serving, promote_bundle, read_registry, roll_back
+from kyara.registry import find_serving, open_models, promote_bundle, read_registry, roll_back
 from scripts.local_site import Server
 
 
@@ -89,7 +90,7 @@ def test_an_equal_candidate_passes_by_its_stored_metrics(models, tiny_bundle):
 
 def test_rollback_restores_what_served_in_less_than_ten_seconds(models, tiny_bundle):
     copy_model(tiny_bundle, models, "same")
-    promote_candidate("same", models, judge_stored)
+    promote_candidate("same", open_models(models), judge_stored)
     started = time.perf_counter()
     done = run_kyara("rollback", "--models", models)
     assert time.perf_counter() - started < 10
@@ -98,13 +99,13 @@ def test_rollback_restores_what_served_in_less_than_ten_seconds(models, tiny_bun
     assert [step.get("action") for step in history_of(models)] == ["promote", "promote", "rollback"]
     with pytest.raises(BundleError, match="nothing to roll back to"):
         roll_back(models)
-    promote_candidate("same", models, judge_stored)
+    promote_candidate("same", open_models(models), judge_stored)
     assert roll_back(models).name == "good"
 
 
 def test_a_rollback_to_a_bundle_that_is_damaged_or_replaced_changes_nothing(models, tiny_bundle):
     copy_model(tiny_bundle, models, "same")
-    promote_candidate("same", models, judge_stored)
+    promote_candidate("same", open_models(models), judge_stored)
     write_swapped(models, "other")
     save_bundle(load_bundle(models / "other"), models / "good")
     with pytest.raises(BundleError, match="replaced since it served"):
@@ -118,7 +119,7 @@ def test_a_rollback_to_a_bundle_that_is_damaged_or_replaced_changes_nothing(mode
 def test_what_serves_cannot_slip_past_the_gate_by_being_replaced(models):
     write_swapped(models, "good")
     with pytest.raises(GateError, match="replaced while it served"):
-        promote_candidate("good", models, judge_stored)
+        promote_candidate("good", open_models(models), judge_stored)
 
 
 def test_a_promotion_in_between_is_noticed(models, tiny_bundle):
@@ -130,7 +131,7 @@ def test_a_promotion_in_between_is_noticed(models, tiny_bundle):
         return []
 
     with pytest.raises(GateError, match="in between"):
-        promote_candidate("one", models, judge)
+        promote_candidate("one", open_models(models), judge)
     assert find_serving(models).name == "two"
 
 
@@ -149,15 +150,6 @@ def test_promoters_at_once_lose_no_step_of_the_history(models, tiny_bundle):
     steps = [step["name"] for step in history_of(models)[1:]]
     assert sorted(steps) == ["one"] * 3 + ["two"] * 3
     assert read_registry(models).serving == steps[-1]
-
-
-def wait_until(condition, timeout_s: float = 30) -> float:
-    """Wait for a condition; return how long that took."""
-    started, pause = time.monotonic(), threading.Event()
-    while not condition():
-        assert time.monotonic() - started < timeout_s
-        pause.wait(0.02)
-    return time.monotonic() - started
 
 
 class Asker(threading.Thread):

@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.accounts import attempts, passwords
-from kyara.accounts.tables import DATABASE_FILE, OPERATORS, Base, FailureRow, OperatorRow, SessionRow
-from kyara.database import create_tables, explain_database_errors, open_database
+from kyara.accounts.tables import DATABASE_FILE, OPERATORS, FailureRow, OperatorRow, SessionRow
+from kyara.database import explain_database_errors, open_database, prepare_tables
 from kyara.errors import BadInputError, NotFoundError
 
 SESSION_LIFE = timedelta(hours=12)
@@ -215,7 +215,7 @@ class AccountStore:
             if self._engine is None:
                 self._prepare_file(make=make)
                 engine = open_database(self._url, OPERATORS)
-                create_tables(engine, Base.metadata, OPERATORS)
+                prepare_tables(engine, OPERATORS)
                 self._engine = engine
             return sessionmaker(self._engine)()
 

@@ -10,8 +10,8 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.database import DatabaseKind, UtcDateTime
+from kyara.migrations import Room
 
-OPERATORS = DatabaseKind("operators", "OPERATOR_DATABASE_URL and INSTANCE_FOLDER")
 INSTANCE_FOLDER = Path(__file__).resolve().parents[2] / "instance"
 INSTANCE_VARIABLE = "KYARA_INSTANCE_FOLDER"
 DATABASE_FILE = "operators.db"
@@ -26,6 +26,11 @@ def find_instance() -> Path:
 
 class Base(DeclarativeBase):
     """Parent of the operators' tables."""
+
+
+OPERATORS = DatabaseKind(
+    "operators", "OPERATOR_DATABASE_URL and INSTANCE_FOLDER", Room("operators", Base.metadata)
+)
 
 
 class OperatorRow(Base):

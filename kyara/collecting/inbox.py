@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kyara.dataset_folder import INBOX_FOLDER, MANIFEST_FILE
-from kyara.durable import explain_os_error, replace_file, sync_folder
+from kyara.durable import explain_os_error, read_json_object, replace_file, sync_folder
 from kyara.errors import BusyError
 from kyara.images import Box
 from kyara.labelling import JOURNAL_FILE, LabelJournal, name_face
@@ -164,11 +164,7 @@ class Inbox:
 
     def read_progress(self, source_sha256: str, key: str) -> Mapping[str, Any]:
         """Return the note about a source; empty where there is none, or none that can be read."""
-        try:
-            note = json.loads(self._find_note(source_sha256, key).read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return note if isinstance(note, dict) else {}
+        return read_note(self.folder, source_sha256, key)
 
     def write_progress(self, source_sha256: str, key: str, note: Mapping[str, Any]) -> None:
         """Note how far a source is.
@@ -176,14 +172,20 @@ class Inbox:
         Raises:
             KyaraError: it cannot be written.
         """
-        path = self._find_note(source_sha256, key)
+        path = _find_note(self.folder, source_sha256, key)
         try:
             replace_file(path, json.dumps(note, sort_keys=True).encode() + b"\n")
         except OSError as error:
             raise explain_os_error(error, str(path), _KEPT) from error
 
-    def _find_note(self, source_sha256: str, key: str) -> Path:
-        return self.folder / PROGRESS_FOLDER / f"{source_sha256[:32]}-{key}.json"
+
+def read_note(folder: Path, source_sha256: str, key: str) -> Mapping[str, Any]:
+    """Return what an inbox notes about a source; empty where there is nothing that can be read."""
+    return read_json_object(_find_note(folder, source_sha256, key))
+
+
+def _find_note(folder: Path, source_sha256: str, key: str) -> Path:
+    return folder / PROGRESS_FOLDER / f"{source_sha256[:32]}-{key}.json"
 
 
 def _remove_partial(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,51 @@ class Tally:
     done: bool = False
 
 
+@dataclass(frozen=True)
+class Step:
+    """A frame that was looked at, or the end.
+
+    Attributes:
+        faces: to keep of it.
+        tally: from the first frame to this one.
+        note: what the inbox keeps, to go on from here.
+        time_s: when the frame is shown.
+    """
+
+    faces: list[CollectedFace]
+    tally: Tally
+    note: dict[str, Any]
+    time_s: float
+
+
+def watch_source(
+    source: Path, digest: str, note: Mapping[str, Any], settings: Settings, detect: Detect
+) -> Iterator[Step]:
+    """Look at the frames of one source, or at the rest of them; nothing is written.
+
+    Args:
+        source: a video, an animation or a picture.
+        digest: SHA-256 of its content.
+        note: what the inbox keeps of it.
+        settings: what is wanted.
+        detect: finds bare faces.
+
+    Yields:
+        A step for each frame, and one for the end. None where the note says that the source is done.
+
+    Raises:
+        KyaraError: the source cannot be read, or is damaged.
+    """
+    tally, memory = _resume(note, settings)
+    if tally.done:
+        return
+    for frame in read_source(source, settings.sampling, tally.next_frame):
+        faces, tally = _look_at(frame, tally, memory, settings, detect, str(source), digest)
+        yield Step(faces, tally, _note(source, tally, memory), frame.time_s)
+    tally = replace(tally, done=True)
+    yield Step([], tally, _note(source, tally, memory), 0.0)
+
+
 def collect_source(
     source: Path,
     inbox: Inbox,
@@ -61,27 +106,39 @@ def collect_source(
     Raises:
         KyaraError: the source cannot be read, or is damaged; what it gave until then is kept.
     """
+    digest = hash_source(source)
+    note = inbox.read_progress(digest, settings.key)
+    tally = tell_tally(note)
+    for step in watch_source(source, digest, note, settings, detect):
+        tally = step.tally
+        inbox.add(step.faces)
+        inbox.write_progress(digest, settings.key, step.note)
+        if not tally.done:
+            progress(step.time_s)
+    return tally
+
+
+def hash_source(source: Path) -> str:
+    """Return the SHA-256 of a source.
+
+    Raises:
+        BadInputError: it cannot be read.
+    """
     try:
-        digest = hash_file(source)
+        return hash_file(source)
     except OSError as error:
         raise BadInputError(f"Cannot read {source}: {error.strerror or error}.") from error
-    tally, memory = _resume(inbox.read_progress(digest, settings.key), settings)
-    if tally.done:
-        return tally
-    for frame in read_source(source, settings.sampling, tally.next_frame):
-        faces, tally = _look_at(frame, tally, memory, settings, detect, str(source), digest)
-        inbox.add(faces)
-        inbox.write_progress(digest, settings.key, _note(source, tally, memory))
-        progress(frame.time_s)
-    tally = replace(tally, done=True)
-    inbox.write_progress(digest, settings.key, _note(source, tally, memory))
-    return tally
+
+
+def tell_tally(note: Mapping[str, Any]) -> Tally:
+    """Return what a note of the inbox tells of a source; all zero where it cannot be read."""
+    return _resume(note, Settings())[0]
 
 
 def read_tally(source: Path, inbox: Inbox, settings: Settings) -> Tally:
     """Return what a source has given so far, all runs together."""
     try:
-        return _resume(inbox.read_progress(hash_file(source), settings.key), settings)[0]
+        return tell_tally(inbox.read_progress(hash_file(source), settings.key))
     except OSError:
         return Tally()
 

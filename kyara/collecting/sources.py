@@ -10,6 +10,9 @@ from kyara.errors import BadInputError
 from kyara.images import SUFFIXES, read_image
 from kyara.video import VIDEO_SUFFIXES, Frame, Sampling, describe_video, read_frames
 
+SHARD_PICTURES = 32
+"""Pictures that a worker is handed at a time."""
+
 
 def list_sources(named: Iterable[Path]) -> list[Path]:
     """Return the files that are named: a folder gives its videos and pictures, a pattern its matches.
@@ -32,6 +35,21 @@ def list_sources(named: Iterable[Path]) -> list[Path]:
             raise BadInputError(f"{path} has no video and no picture.")
         found.update(dict.fromkeys(files))
     return list(found)
+
+
+def split_sources(files: Iterable[Path]) -> Iterator[list[str]]:
+    """Return the shards for bulk work: each video alone, pictures that follow each other together."""
+    pictures: list[str] = []
+    for file in files:
+        if is_picture(file):
+            pictures.append(str(file))
+        if pictures and (len(pictures) == SHARD_PICTURES or not is_picture(file)):
+            yield pictures
+            pictures = []
+        if not is_picture(file):
+            yield [str(file)]
+    if pictures:
+        yield pictures
 
 
 def is_picture(path: Path) -> bool:

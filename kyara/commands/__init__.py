@@ -7,8 +7,10 @@ import click
 import kyara
 from kyara.commands.collect import collect
 from kyara.commands.dataset import dataset
+from kyara.commands.doctor import doctor
 from kyara.commands.evaluate import evaluate
 from kyara.commands.explain import explain
+from kyara.commands.features import features
 from kyara.commands.identify import identify
 from kyara.commands.label import label
 from kyara.commands.operator import operator
@@ -43,6 +45,7 @@ for command in (
     teach,
     forget,
     collect,
+    features,
     label,
     reports,
     dataset,
@@ -52,5 +55,6 @@ for command in (
     promote,
     rollback,
     operator,
+    doctor,
 ):
     main.add_command(command)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from kyara.commands.engine_options import engine_options
 from kyara.errors import KyaraError
 
 if TYPE_CHECKING:
     from kyara.collecting import Inbox, Settings, Tally
-    from kyara.collecting.finding import Detect
+    from kyara.engine import Engine
+    from kyara.engine.choosing import EngineName
 
 _path = click.Path(path_type=Path)
 
@@ -89,6 +89,7 @@ _path = click.Path(path_type=Path)
     is_flag=True,
     help="Keep the left half, the right half and the whole of each frame, too.",
 )
+@engine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def collect(
     sources: tuple[Path, ...],
@@ -96,6 +97,8 @@ def collect(
     every_s: float | None,
     scene_score: float | None,
     margin: float | None,
+    engine_name: EngineName,
+    workers: int | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -107,6 +110,8 @@ def collect(
     """
     from kyara.collecting import Inbox, Settings, list_sources
     from kyara.collecting.settings import MARGINS
+    from kyara.collecting.sources import split_sources
+    from kyara.engine import Engine
 
     if every_s is not None and scene_score is not None:
         raise click.UsageError("Give --every or --scenes, not both.")
@@ -119,8 +124,13 @@ def collect(
     )
     files = list_sources(sources)
     try:
-        with Inbox.hold(out) as inbox, _open_detector(settings) as detect:
-            tallies, failed = _collect_all(files, inbox, settings, detect)
+        engine = Engine(engine_name, workers)
+        alone = engine.is_alone(sum(1 for _ in split_sources(files)))
+        with Inbox.hold(out) as inbox:
+            if alone:
+                tallies, failed = _collect_in_turn(files, inbox, settings)
+            else:
+                tallies, failed = _collect_many(files, inbox, settings, engine)
     except KeyboardInterrupt:
         click.echo("\nStopped; what was collected is kept, and the same command goes on.", err=True)
         raise click.exceptions.Exit(130) from None
@@ -129,23 +139,40 @@ def collect(
         raise click.exceptions.Exit(1)
 
 
-@contextmanager
-def _open_detector(settings: Settings) -> Iterator[Detect]:
-    from kyara.collecting.animeface import open_animeface
-    from kyara.collecting.finding import use_cascade
-
-    if settings.detector == "cascade":
-        yield use_cascade(settings.level)
-        return
-    with open_animeface(settings.threshold, lambda text: click.echo(text, err=True)) as detect:
-        yield detect
-
-
-def _collect_all(
-    files: list[Path], inbox: Inbox, settings: Settings, detect: Detect
+def _collect_many(
+    files: list[Path], inbox: Inbox, settings: Settings, engine: Engine
 ) -> tuple[dict[Path, Tally], dict[Path, str]]:
-    """Collect from every file; return what each gave, and what is wrong with some."""
+    """Collect from many files at a time; return the same."""
+    from kyara.collecting.bulk import collect_many, find_work, open_detector, plan_collecting
+    from kyara.collecting.sources import split_sources
+    from kyara.engine import Work, open_pool
+
+    failed: dict[Path, str] = {}
+
+    def fail(name: str, error: str) -> None:
+        failed[Path(name)] = error
+        click.echo(f"kyara: {name}: {error}", err=True)
+
+    task = plan_collecting(inbox.folder, settings)
+    with open_detector(settings, lambda text: click.echo(text, err=True)):
+        pass  # it works, before many are started
+    with (
+        Work.hold(find_work(inbox.folder), task, split_sources(files)) as work,
+        open_pool(engine, task) as pool,
+        click.progressbar(length=work.items, label="Collecting", file=sys.stderr) as bar,
+    ):
+        given = collect_many(work, pool, inbox, settings, fail, bar.update)
+        tallies = {Path(name): tally for name, tally in given}
+    work.remove()
+    return tallies, failed
+
+
+def _collect_in_turn(
+    files: list[Path], inbox: Inbox, settings: Settings
+) -> tuple[dict[Path, Tally], dict[Path, str]]:
+    """Collect from one file after the other; return what each gave, and what is wrong with some."""
     from kyara.collecting import collect_source
+    from kyara.collecting.bulk import open_detector
     from kyara.collecting.running import read_tally
     from kyara.collecting.sources import measure_duration
 
@@ -158,7 +185,10 @@ def _collect_all(
             click.echo(f"kyara: {file}: {error}", err=True)
     tallies: dict[Path, Tally] = {}
     total = max(1, round(sum(lengths.values()) * 10))
-    with click.progressbar(length=total, label="Collecting", file=sys.stderr) as bar:
+    with (
+        open_detector(settings, lambda text: click.echo(text, err=True)) as detect,
+        click.progressbar(length=total, label="Collecting", file=sys.stderr) as bar,
+    ):
         passed = 0.0
         for file, length in lengths.items():
 

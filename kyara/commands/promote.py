@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from kyara.bundle import Bundle
 from kyara.commands.gate_options import gate_options, take_tolerances
 from kyara.gate import Tolerances, check_reason
 from kyara.promotion import Judge, judge_stored, promote_candidate
-from kyara.registry import MODEL_FOLDER, roll_back
+from kyara.registry import MODEL_FOLDER, open_models, roll_back
 
 OUT_FOLDER = Path("runs") / "comparison"
 
@@ -80,7 +81,8 @@ def promote(
     chosen: Judge = judge
     if data:
         chosen = _make_judge(data, split, bottlenecks, out or OUT_FOLDER / name, tolerances)
-    bundle = promote_candidate(name, models, chosen, reason=words)
+    with closing(open_models(models)) as opened:
+        bundle = promote_candidate(name, opened, chosen, reason=words)
     click.echo(f"{bundle.name} (version {bundle.version}) serves.")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from kyara.errors import BundleError
-from kyara.registry import MODEL_FOLDER, find_serving, find_taught
+from kyara.registry import DATABASE_VARIABLE, MODEL_FOLDER, find_serving, find_taught
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = ("pending", "accepted", "rejected", "withdrawn", "all")
@@ -24,6 +24,7 @@ class Places:
     """Where reports, their database, the dataset and the models are."""
 
     reports: Path
+    files: str
     database: str | None
     dataset: Path
     models: Path
@@ -31,12 +32,14 @@ class Places:
 
     def open_desk(self) -> Any:
         """Return the desk of these places."""
+        from kyara.files import open_files
         from kyara.reports import ReportStore
         from kyara.reviewing import ReviewDesk
 
-        return ReviewDesk(
-            ReportStore(self.reports, self.database or None), self.dataset, self.find_names
-        )
+        endpoint = os.environ.get("KYARA_FILES_ENDPOINT_URL", "")
+        files = open_files(self.files, "user_report", self.reports, endpoint)
+        store = ReportStore(self.reports, self.database or None, files_in=files)
+        return ReviewDesk(store, self.dataset, self.find_names)
 
     def find_names(self) -> Any:
         """Return whom a report may be accepted as; without a model, whom the dataset knows."""
@@ -77,8 +80,15 @@ def _find_user() -> str:
     help="Where reports are kept.",
 )
 @click.option(
+    "--files",
+    default="",
+    envvar="KYARA_FILES_URL",
+    metavar="URL",
+    help="Where their pictures are, an fsspec URL.  [default: in that folder]",
+)
+@click.option(
     "--database",
-    envvar="KYARA_REPORT_DATABASE_URL",
+    envvar=["KYARA_REPORT_DATABASE_URL", DATABASE_VARIABLE],
     metavar="URL",
     help="Their database.  [default: SQLite in that folder]",
 )
@@ -103,13 +113,14 @@ def _find_user() -> str:
 def reports(
     context: click.Context,
     folder: Path,
+    files: str,
     database: str | None,
     dataset: Path,
     models: Path,
     operator: str | None,
 ) -> None:
     """Review what visitors reported: list, accept, reject, undo, export, delete, vote."""
-    context.obj = Places(folder, database, dataset, models, (operator or _find_user())[:40])
+    context.obj = Places(folder, files, database, dataset, models, (operator or _find_user())[:40])
 
 
 def _choice_options(command: Callable[..., Any]) -> Callable[..., Any]:

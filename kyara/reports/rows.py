@@ -7,13 +7,14 @@ PostgreSQL's row lock, before anything is read, so that two writers never count 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Update, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
 
-from kyara.errors import StorageFullError
+from kyara.errors import StorageFullError, TooLateError
 from kyara.reports.rules import Correction
 from kyara.reports.tables import ReportRow, ReportState, StorageRow, SubmissionRow
 
@@ -124,6 +125,21 @@ def lock_submission(
     return session.get_one(ReportRow, report_id), submission
 
 
+def check_undo(row: ReportRow, age: timedelta, undo: timedelta) -> None:
+    """Say why a submission of an age cannot be taken back.
+
+    Raises:
+        TooLateError: it is older than `undo`, or its report has been reviewed.
+    """
+    if row.state != ReportState.PENDING:
+        raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
+    if age > undo:
+        raise TooLateError(
+            f"A report can be taken back for {undo.total_seconds():g} seconds; "
+            f"this one was sent {age.total_seconds():.0f} seconds ago."
+        )
+
+
 def withdraw_submission(session: Session, submission: SubmissionRow, now: datetime) -> ReportRow:
     """Take back one submission; the last one takes the report with it, all but a stub.
 
@@ -150,13 +166,23 @@ def count_stored_bytes(session: Session) -> int:
     return session.scalar(select(StorageRow.bytes).where(StorageRow.id == 1)) or 0
 
 
+def make_storage_row(sessions: sessionmaker[Session]) -> None:
+    """Make the row that holds the stored bytes where there is none; several may start at once."""
+    try:
+        with sessions.begin() as session:
+            if session.get(StorageRow, 1) is None:
+                session.add(StorageRow(id=1))
+    except IntegrityError:  # another one was faster
+        return
+
+
 def refresh_stored_bytes(session: Session) -> None:
-    """Count the stored bytes anew from the reports, making the row where there is none."""
-    if session.get(StorageRow, 1) is None:
-        session.add(StorageRow(id=1))
-        session.flush()
+    """Count the stored bytes anew from the reports."""
+    row = update(StorageRow).where(StorageRow.id == 1)
+    # First wait for who is storing: only a statement that begins after that sees what they stored.
+    session.execute(row.values(bytes=StorageRow.bytes))
     total = select(func.coalesce(func.sum(ReportRow.file_bytes), 0)).scalar_subquery()
-    session.execute(update(StorageRow).where(StorageRow.id == 1).values(bytes=total))
+    session.execute(row.values(bytes=total))
 
 
 def describe_full_quota(used_bytes: int, quota_bytes: int) -> StorageFullError:

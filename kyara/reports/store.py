@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
-import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import URL, Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.orm import Session, sessionmaker
 
-from kyara.database import create_tables, explain_database_errors, open_database
+from kyara.database import explain_database_errors
 from kyara.errors import (
-    BadInputError,
     BusyError,
     KyaraError,
     NotFoundError,
-    StorageFullError,
-    TooLateError,
+    StorageAwayError,
+    UnreachableError,
 )
+from kyara.files import Files, FolderFiles
 from kyara.images import Box
 from kyara.reports import files, rows
-from kyara.reports.recovery import Recovery, recover
+from kyara.reports.opening import ReportDatabase
+from kyara.reports.recovery import Recovery
 from kyara.reports.rules import Correction, check_correction, check_token, choose_file_stem
-from kyara.reports.tables import REPORTS, Base, Report, ReportRow, ReportState
+from kyara.reports.tables import REPORTS, Report, ReportRow, ReportState
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
@@ -39,12 +38,10 @@ _log = logging.getLogger(__name__)
 
 
 class ReportStore:
-    """Reports in a folder of PNG files and a database; safe for many threads and processes.
+    """Reports as PNG files and a database; safe for many threads and processes.
 
     Attributes:
-        folder: where the PNG files are.
-        recovery: what the start found and repaired.
-        sessions: of the database, for the other rooms of reports.
+        folder: where the PNG files are, unless they are in an object store.
     """
 
     def __init__(
@@ -53,7 +50,9 @@ class ReportStore:
         database_url: str | None = None,
         quota_bytes: int = DEFAULT_QUOTA_BYTES,
         *,
+        files_in: Files | None = None,
         undo_s: float = UNDO_S,
+        patient: bool = False,
     ) -> None:
         """Open the store, making what is missing, and repair what a crash left.
 
@@ -61,34 +60,43 @@ class ReportStore:
             folder: for the files; made if need be.
             database_url: of SQLAlchemy; None is SQLite at `<folder>/reports.db`.
             quota_bytes: most bytes that all PNG files together may take.
+            files_in: where the PNG files are, if not in the folder.
             undo_s: seconds within which `withdraw` works.
+            patient: where folder or database cannot be used, log it, and try again with each use.
 
         Raises:
-            BadInputError: folder or database cannot be used.
+            BadInputError: folder or database cannot be used, and `patient` is not set.
         """
         self.folder = folder.resolve()
+        self._files = files_in or FolderFiles(self.folder)
         self._quota_bytes = quota_bytes
         self._undo = timedelta(seconds=undo_s)
-        default_url = URL.create("sqlite", database=str(self.folder / "reports.db"))
-        engine = open_database(database_url or default_url, REPORTS)
+        self._database = ReportDatabase(self.folder, database_url, self._files)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = files.FolderLock(self.folder)
-        except OSError as error:
-            raise BadInputError(
-                f"The report folder {self.folder} cannot be used ({error.strerror}): "
-                "set REPORT_FOLDER to a folder that may be written."
-            ) from error
-        self._release = weakref.finalize(self, _release, engine, lock.descriptor)
-        self.sessions = sessionmaker(engine)
-        if not (alone := lock.take_alone()):
-            lock.share()  # after this, whoever was alone has made the tables and is done repairing
-        self.recovery = self._prepare(engine, alone)
-        lock.share()
+            self._database.open()
+        except KyaraError as error:
+            if not patient:
+                self.close()
+                raise
+            _log.error("Reports cannot be taken: %s", error)
+
+    @property
+    def recovery(self) -> Recovery:
+        """What the start found and repaired."""
+        return self._database.recovery
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        """Of the database, for the other rooms of reports too.
+
+        Raises:
+            UnavailableError: folder or database cannot be used at the moment.
+        """
+        return self._database.sessions
 
     def close(self) -> None:
         """Close every connection and let go of the folder; harmless when done twice."""
-        self._release()
+        self._database.close()
 
     def add(
         self,
@@ -163,7 +171,7 @@ class ReportStore:
                 )
             row, submission = held
             if submission.withdrawn_at is None:
-                self._check_undo(row, now - submission.created_at)
+                rows.check_undo(row, now - submission.created_at, self._undo)
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
         if report.state == ReportState.WITHDRAWN:
@@ -210,16 +218,6 @@ class ReportStore:
         with explain_database_errors(REPORTS), self.sessions() as session:
             return rows.count_stored_bytes(session)
 
-    def _prepare(self, engine: Engine, alone: bool) -> Recovery:
-        """Make the tables where there are none and repair what a crash left."""
-        create_tables(engine, Base.metadata, REPORTS)
-        try:
-            with explain_database_errors(REPORTS):
-                return recover(self.folder, self.sessions, alone=alone)
-        except StorageFullError as error:  # the site is still good for everything else
-            _log.error("Nothing was repaired in %s: %s", self.folder, error)
-            return Recovery()
-
     def _add(
         self, crop: np.ndarray, correction: Correction, now: datetime, sender: str | None
     ) -> tuple[Report, bool]:
@@ -248,6 +246,8 @@ class ReportStore:
                 except IntegrityError:  # someone was faster with this token, or this label and pixels
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
+        except UnreachableError:  # the row may be there: the file stays, and the next start adopts it
+            raise
         except KyaraError:
             # Here the database has certainly not kept the row. After any other error it may have:
             # then the file stays, and the next start adopts it.
@@ -281,26 +281,34 @@ class ReportStore:
             raise rows.describe_full_quota(used_bytes, self._quota_bytes)
         report_id = uuid.uuid4().hex
         name = files.file_name(choose_file_stem(correction.label), report_id)
-        files.write_file(self.folder, name, data)
+        self._files.write(name, data)
         return rows.StoredFile(report_id, name, len(data), pixels_sha256)
-
-    def _check_undo(self, row: ReportRow, age: timedelta) -> None:
-        if row.state != ReportState.PENDING:
-            raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
-        if age > self._undo:
-            raise TooLateError(
-                f"A report can be taken back for {self._undo.total_seconds():g} seconds; "
-                f"this one was sent {age.total_seconds():.0f} seconds ago."
-            )
 
     def remove_file(self, name: str) -> None:
         """Remove a file that has no row or a withdrawn one; what fails, the next start repairs."""
         try:
-            (self.folder / name).unlink(missing_ok=True)
-        except OSError as error:
+            self._files.remove(name)
+        except (OSError, StorageAwayError) as error:
             _log.warning("Cannot remove %s: %s", name, error)
 
+    def check_files(self) -> None:
+        """Ask the place of the PNG files whether it answers.
 
-def _release(engine: Engine, lock_descriptor: int) -> None:
-    engine.dispose()
-    os.close(lock_descriptor)
+        Raises:
+            StorageAwayError: it does not.
+        """
+        self._files.exists(".lock")
+
+    def read_file(self, report: Report) -> bytes:
+        """Return a report's PNG.
+
+        Raises:
+            NotFoundError: it is gone.
+            StorageAwayError: nobody can tell at the moment.
+        """
+        try:
+            return self._files.read(report.file)
+        except OSError as error:
+            raise NotFoundError(
+                f"The picture of report {report.id} is gone ({error.strerror}). Nothing was changed."
+            ) from error

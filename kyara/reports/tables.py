@@ -12,11 +12,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.database import DatabaseKind, UtcDateTime
 from kyara.images import Box
+from kyara.migrations import Room
 from kyara.reports.rules import MAX_LABEL_CHARACTERS, MAX_MODEL_VERSION_CHARACTERS
 from kyara.senders import SENDER_CHARACTERS
 
 MAX_OPERATOR_CHARACTERS = 40
-REPORTS = DatabaseKind("reports", "REPORT_DATABASE_URL and REPORT_FOLDER")
 
 
 class ReportState(StrEnum):
@@ -75,6 +75,11 @@ class Report:
 
 class Base(DeclarativeBase):
     """Parent of the report tables."""
+
+
+REPORTS = DatabaseKind(
+    "reports", "REPORT_DATABASE_URL and REPORT_FOLDER", Room("reports", Base.metadata)
+)
 
 
 class ReportRow(Base):

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from kyara.database import explain_database_errors
 from kyara.durable import explain_os_error, replace_file
-from kyara.errors import BadInputError, KyaraError
+from kyara.errors import BadInputError, KyaraError, StorageAwayError
 from kyara.images import encode_png
 from kyara.reports import steps
 from kyara.reports.choosing import Choice
@@ -43,6 +43,7 @@ def export_to_folder(store: ReportStore, choice: Choice, folder: Path) -> int:
 
     Raises:
         BadInputError: the folder is there already and not empty.
+        StorageAwayError: the pictures cannot be reached.
         StorageFullError: no room.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -82,6 +83,8 @@ def _read_crops(
         entry["file"] = None
         try:
             yield entry, encode_png(read_pixels(store, store.get(entry["id"])))
+        except StorageAwayError:
+            raise
         except KyaraError as error:
             entry["problem"] = str(error)
 

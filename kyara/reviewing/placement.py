@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from kyara.database import explain_database_errors
 from kyara.dataset_folder import FACES_FOLDER, Change, change_dataset, list_faces_below
 from kyara.dataset_intake import HISTORY_FOLDER, IntakeFace, find_place, take_in, take_out
-from kyara.errors import KyaraError, NotFoundError
+from kyara.errors import KyaraError
 from kyara.images import encode_png
 from kyara.reports import files, steps
 from kyara.reports.steps import Review
@@ -40,13 +40,7 @@ def read_pixels(store: ReportStore, report: Report) -> np.ndarray:
         NotFoundError: its file is gone.
         KyaraError: it is damaged.
     """
-    try:
-        data = (store.folder / report.file).read_bytes()
-    except OSError as error:
-        raise NotFoundError(
-            f"The picture of report {report.id} is gone ({error.strerror}). Nothing was changed."
-        ) from error
-    return files.decode_report(data)[0]
+    return files.decode_report(store.read_file(report))[0]
 
 
 def describe_report(report: Report, history: Collection[Review]) -> dict[str, Any]:

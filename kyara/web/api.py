@@ -1,91 +1,28 @@
-"""The HTTP API: identify, characters, health and its own documentation."""
+"""The HTTP API: identify, characters and its own documentation."""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from apiflask import APIBlueprint
-from flask import current_app, render_template
+from flask import render_template
 
-from classification import Classifier
 from kyara.completion import search_characters
-from kyara.errors import BundleError, BusyError, TooLargeError
+from kyara.errors import TooLargeError
 from kyara.images import MAX_IMAGE_PIXELS
 from kyara.web.crops import decode_crop
+from kyara.web.model_queue import find_model
+from kyara.web.monitoring import count_verdicts
 from kyara.web.pages import select_language
-from kyara.web.schemas import CharactersIn, CharactersOut, HealthOut, IdentifyIn, IdentifyOut
+from kyara.web.schemas import CharactersIn, CharactersOut, IdentifyIn, IdentifyOut
 
 MAX_REQUEST_PIXELS = 4 * MAX_IMAGE_PIXELS
 """All crops of one request together."""
 
 blueprint = APIBlueprint("api", __name__)
-
-
-class ModelQueue:
-    """The loaded model and the bounded queue in front of it."""
-
-    def __init__(self, classifier: Classifier | None, reason: str, places: int) -> None:
-        """Take the model, or why there is none, and how many requests may wait or run at once."""
-        self._classifier = classifier
-        self._reason = reason
-        self._places = threading.BoundedSemaphore(places)
-        self.on_use: Callable[[], None] = lambda: None
-        """Called whenever somebody asks for the model; must be quick."""
-
-    @property
-    def classifier(self) -> Classifier:
-        """The model that serves; take it once for everything that must be of one model.
-
-        Raises:
-            BundleError: none does.
-        """
-        self.on_use()
-        classifier = self._classifier
-        if classifier is None:
-            raise BundleError(self._reason)
-        return classifier
-
-    def serve(self, classifier: Classifier) -> None:
-        """Put another model in the place of the one that serves; whoever uses that one keeps it."""
-        self._classifier = classifier
-
-    def serves(self, name: str, version: str) -> bool:
-        """Tell whether this bundle is the one that serves."""
-        classifier = self._classifier
-        return classifier is not None and (name, version) == (
-            classifier.bundle.name,
-            classifier.bundle.version,
-        )
-
-    def complain(self, reason: str) -> None:
-        """Say why there is no model; one that serves goes on."""
-        self._reason = reason
-
-    @contextmanager
-    def place(self) -> Iterator[Classifier]:
-        """Hold a place in the queue.
-
-        Raises:
-            BusyError: every place is taken.
-            BundleError: no model serves.
-        """
-        classifier = self.classifier
-        if not self._places.acquire(blocking=False):
-            raise BusyError("Many people are asking at once. Please try again in a few seconds.")
-        try:
-            yield classifier
-        finally:
-            self._places.release()
-
-
-def find_model() -> ModelQueue:
-    """Return this application's model."""
-    return current_app.extensions["kyara_model"]
 
 
 @blueprint.post("/api/identify")
@@ -96,8 +33,10 @@ def identify(request_data: dict[str, Any]) -> dict[str, Any]:
     """Answer the most likely characters of 1 to 32 face crops. Crops are never written to disk."""
     started = time.perf_counter()
     language = request_data.get("language") or select_language()
-    with find_model().place() as classifier:
-        faces = classifier.identify(decode_crops(request_data["crops"]), top_k=request_data["top_k"])
+    crops = request_data["crops"]
+    with find_model().place(len(crops)) as classifier:
+        faces = classifier.identify(decode_crops(crops), top_k=request_data["top_k"])
+    count_verdicts(face.verdict for face in faces)
     return {
         "model": {"name": classifier.bundle.name, "version": classifier.bundle.version},
         "faces": [classifier.describe(face, language) for face in faces],
@@ -115,10 +54,11 @@ def decode_crops(crops: list[str]) -> Iterator[np.ndarray]:
         `uint8 (H, W, 3)` sRGB.
 
     Raises:
-        KyaraError: as `decode_crop`, or the crops are too large together.
+        KyaraError: as `decode_crop`, the crops are too large together, or the time is over.
     """
-    total = 0
+    total, deadline = 0, find_model().find_deadline()
     for index, crop in enumerate(crops):
+        deadline.check()
         pixels = decode_crop(crop, index=index)
         total += pixels.shape[0] * pixels.shape[1]
         if total > MAX_REQUEST_PIXELS:
@@ -139,17 +79,6 @@ def characters(query_data: dict[str, Any]) -> dict[str, Any]:
     known = find_model().classifier.characters
     found = search_characters(known, query_data["query"], language, query_data["limit"])
     return {"characters": [character.to_json(language) for character in found]}
-
-
-@blueprint.get("/healthz")
-@blueprint.output(HealthOut)
-@blueprint.doc(summary="Is a model serving?", responses=[503])
-def healthz() -> dict[str, Any]:
-    """Answer 200 while a model serves, else 503."""
-    classifier = find_model().classifier
-    bundle = classifier.bundle
-    model = {"name": bundle.name, "version": bundle.version, "characters": len(classifier.characters)}
-    return {"status": "ok", "model": model}
 
 
 @blueprint.get("/api/docs")

@@ -12,10 +12,13 @@ from apiflask import APIBlueprint
 
 from kyara.errors import BusyError
 from kyara.explain import check_method, describe_explanation, explain_crop
-from kyara.web.api import find_model
 from kyara.web.crops import decode_crop
+from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ExplainIn, ExplainOut
+
+EXPLANATION_SIZE = 50
+"""How many crops' work an explanation is, for the queue."""
 
 blueprint = APIBlueprint("explanations", __name__)
 # One explanation runs the network as often as fifty answers: those who ask for answers must get a turn.
@@ -30,7 +33,10 @@ def explainer() -> Iterator[None]:
         BusyError: both are taken.
     """
     if not _explainers.acquire(blocking=False):
-        raise BusyError("Several people are asking why at once. Please try again in a few seconds.")
+        raise BusyError(
+            "Several people are asking why at once. Please try again in a few seconds.",
+            reason="explaining",
+        )
     try:
         yield
     finally:
@@ -47,7 +53,7 @@ def explain(request_data: dict[str, Any]) -> dict[str, Any]:
     method = request_data["method"]
     check_method(method)
     language = request_data.get("language") or select_language()
-    with find_model().place() as classifier, explainer():
+    with explainer(), find_model().place(EXPLANATION_SIZE) as classifier:
         pixels = decode_crop(request_data["crop"])
         moment = classifier.frozen()
         explanation = explain_crop(moment, pixels, request_data.get("label"), method)

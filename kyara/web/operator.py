@@ -13,7 +13,9 @@ from apiflask import APIBlueprint
 from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
-from kyara.web.api import decode_crops, find_model
+from kyara.events import TAUGHT
+from kyara.web.api import decode_crops
+from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
 from kyara.web.secrets import find_weakness
@@ -74,10 +76,11 @@ def require_operator() -> None:
 def teach(lesson: dict[str, Any]) -> dict[str, Any]:
     """Add references of a character, which is answered from then on. The crops are kept."""
     label = lesson["label"]
-    with find_model().place() as classifier:
+    with find_model().place(len(lesson["crops"])) as classifier:
         references = classifier.teach(
             label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
         )
+    current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 
 
@@ -89,6 +92,7 @@ def forget(label: str, query: dict[str, Any]) -> dict[str, Any]:
     """Delete what was taught of a character, and answer it no more; teaching it brings it back."""
     with find_model().place() as classifier:
         references = classifier.forget(label, query.get("reference"))
+    current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 
 

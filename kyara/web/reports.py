@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
@@ -23,12 +22,14 @@ from kyara.reports.rules import (
 )
 from kyara.reports.settings import hash_visitor
 from kyara.web.crops import decode_crop
+from kyara.web.model_queue import find_model
 from kyara.web.review import let_visitors_vote
+from kyara.web.turns import Turns
 
 blueprint = APIBlueprint("reports", __name__)
 
 # A crop of 16 Mpx takes some 150 MB from data URL to PNG: no more than two at a time.
-_places = threading.BoundedSemaphore(2)
+turns = Turns(running_places=2, places=26)
 
 
 def _position(what: str) -> Integer:
@@ -157,7 +158,7 @@ def send_report(report: dict[str, Any]) -> dict[str, str]:
     store = find_reports()
     sender = hash_visitor(store, request.remote_addr)
     check_sender_quota(store, sender, report["token"], current_app.config["REPORT_SENDER_QUOTA"])
-    with _places:
+    with turns.hold(find_model().find_deadline()):
         crop = decode_crop(report.pop("crop"))
         stored, _ = store.add(crop, box=Box(**box) if box else None, sender=sender, **report)
     let_visitors_vote(stored)

@@ -18,7 +18,7 @@ from kyara.reviewing import KnownNames, ReviewDesk
 from kyara.reviewing.dataset_names import count_faces, read_new_characters
 from kyara.reviewing.placement import read_pixels
 from kyara.reviewing.vote import is_vote_on, take_votes
-from kyara.web.api import find_model
+from kyara.web.model_queue import find_model
 
 KEPT_FEATURES = 5_000
 """Crops whose features are kept in memory: 2 kB each."""

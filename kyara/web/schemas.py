@@ -241,4 +241,5 @@ class ProblemOut(Schema):
     title = String(metadata={"example": "Broken image"})
     status = Integer(metadata={"example": 422})
     detail = String(metadata={"example": "The picture is damaged or cut short and cannot be decoded."})
+    request_id = String(metadata={"description": "As in `X-Request-ID` and in the site's log."})
     crop = Integer(metadata={"description": "Index of the crop at fault, where one of several is."})

@@ -2,7 +2,7 @@
  * The web worker that finds faces: loads OpenCV.js and the cascade once, then answers one picture
  * after another. All heavy work is here, so that the page stays responsive.
  *
- * In:  {type: "load", opencv, cascade, settings} (addresses) · {type: "detect", id, bitmap, level}
+ * In:  {type: "load", opencv, wasm, cascade, settings} (addresses) · {type: "detect", id, bitmap, level}
  * Out: {type: "progress", fraction} · {type: "loaded", levels, defaultLevel}
  *      {type: "boxes", id, boxes, heapBytes} · {type: "failed", id, message}; `id` is null while loading
  */
@@ -12,12 +12,12 @@
 /** @typedef {import("./detection.js").View} View */
 /** @typedef {import("./detection.js").Candidate} Candidate */
 /** @typedef {import("./geometry.js").Box} Box */
-/** @typedef {{opencv: string, cascade: string, settings: string}} Addresses */
+/** @typedef {{opencv: string, wasm: string, cascade: string, settings: string}} Addresses */
 /** @typedef {{geometry: typeof import("./detection.js"), settings: Settings, cascade: CvCascadeClassifier}} Finder */
 
 const CASCADE_PATH = "/cascade.xml";
-/** Size of opencv.js, for the progress of a compressed answer, whose length says nothing. */
-const TYPICAL_OPENCV_BYTES = 10_900_000;
+/** Size of opencv.wasm, for the progress of a compressed answer, whose length says nothing. */
+const TYPICAL_WASM_BYTES = 8_000_000;
 /** Share of the progress that downloading takes; the rest is starting. */
 const DOWNLOAD_SHARE = 0.9;
 /** Rows that are copied into OpenCV at a time, so that a big picture needs little memory. */
@@ -54,14 +54,15 @@ function describe(error) {
   return `OpenCV stopped with ${String(error)}.`;
 }
 
-/** @param {Addresses} addresses @returns {Promise<Finder>} */
-async function loadFinder({ opencv, cascade, settings }) {
-  const geometry = await import("./detection.js");
-  const parsed = /** @type {Settings} */ (await (await request(settings)).json());
-  const xml = new Uint8Array(await (await request(cascade)).arrayBuffer());
-  await download(opencv, (fraction) => post({ type: "progress", fraction: DOWNLOAD_SHARE * fraction }));
-  await startOpenCv(opencv);
-  cv.FS_createDataFile("/", CASCADE_PATH.slice(1), xml, true, false, false);
+/** Everything is on its way at once. @param {Addresses} addresses @returns {Promise<Finder>} */
+async function loadFinder({ opencv, wasm, cascade, settings }) {
+  const [geometry, parsed, xml] = await Promise.all([
+    import("./detection.js"),
+    request(settings).then((response) => /** @type {Promise<Settings>} */ (response.json())),
+    request(cascade).then((response) => response.arrayBuffer()),
+    startOpenCv(opencv, wasm),
+  ]);
+  cv.FS_createDataFile("/", CASCADE_PATH.slice(1), new Uint8Array(xml), true, false, false);
   const classifier = new cv.CascadeClassifier();
   if (!classifier.load(CASCADE_PATH)) throw new Error(`${cascade} is not a cascade that OpenCV reads.`);
   post({ type: "progress", fraction: 1 });
@@ -76,46 +77,60 @@ async function request(url) {
 }
 
 /**
- * Bring a file into the browser's cache, from where importScripts takes it, and tell how far it is.
- * @param {string} url @param {(fraction: number) => void} onProgress
+ * Fetch the WebAssembly and tell how far it is; it is compiled while it arrives.
+ * @param {string} url @param {(fraction: number) => void} onProgress @returns {Promise<Response>}
  */
-async function download(url, onProgress) {
-  const response = await request(url);
-  const declared = response.headers.has("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length"));
-  const total = declared || TYPICAL_OPENCV_BYTES;
-  const reader = response.body?.getReader();
+async function requestWasm(url, onProgress) {
+  const { body, headers } = await request(url);
+  const declared = headers.has("Content-Encoding") ? 0 : Number(headers.get("Content-Length"));
+  const total = declared || TYPICAL_WASM_BYTES;
   let received = 0;
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
-    received += part.value.length;
-    onProgress(Math.min(1, received / total));
-  }
+  /** @type {TransformStream<Uint8Array, Uint8Array>} */
+  const counter = new TransformStream({
+    transform(part, controller) {
+      received += part.length;
+      onProgress(Math.min(1, received / total));
+      controller.enqueue(part);
+    },
+  });
+  return new Response(body?.pipeThrough(counter), { headers: { "Content-Type": "application/wasm" } });
 }
 
 /**
- * Run OpenCV.js under the site's policy. Two of its habits would be refused: it fetches its own
- * WebAssembly from a data: address (without `fetch` it decodes the text itself), and it compiles
- * its glue from text.
- * @param {string} url
+ * Run OpenCV.js under the site's policy. Two of its habits would not do: it looks for its WebAssembly
+ * beside this script (it gets a `fetch` that has it under way already), and it compiles its glue from
+ * text.
+ * @param {string} url @param {string} wasm
  */
-async function startOpenCv(url) {
+async function startOpenCv(url, wasm) {
   const { replaceFunctionConstructor } = await import("./embind-without-eval.js");
+  const response = requestWasm(wasm, (fraction) => post({ type: "progress", fraction: DOWNLOAD_SHARE * fraction }));
   const restoreFunction = replaceFunctionConstructor(workerScope);
-  const { fetch } = workerScope;
-  Reflect.set(workerScope, "fetch", undefined);
   try {
-    importScripts(url);
-  } finally {
-    workerScope.fetch = fetch;
-  }
-  delete cv.then; // `await` would take the module for a promise that never settles
-  try {
-    await new Promise((resolve, reject) => {
+    runScript(url, response);
+    delete cv.then; // `await` would take the module for a promise that never settles
+    const started = new Promise((resolve, reject) => {
       cv.onAbort = (reason) => reject(new Error(`OpenCV.js did not start: ${String(reason)}`));
       if (cv.calledRun) resolve(undefined);
       else cv.onRuntimeInitialized = () => resolve(undefined);
     });
+    await Promise.race([started, response.then(() => started)]);
   } finally {
     restoreFunction();
+  }
+}
+
+/**
+ * OpenCV.js would leave a failed fetch unhandled: it waits instead, and `startOpenCv` tells.
+ * @param {string} url of OpenCV.js @param {Promise<Response>} wasm what it is to fetch
+ */
+function runScript(url, wasm) {
+  const { fetch } = workerScope;
+  workerScope.fetch = () => wasm.catch(() => new Promise(() => {}));
+  try {
+    importScripts(url);
+  } finally {
+    workerScope.fetch = fetch;
   }
 }
 

@@ -3,7 +3,7 @@
  */
 
 /** @typedef {import("./geometry.js").Box} Box */
-/** @typedef {{worker: string, opencv: string, cascade: string, settings: string}} Addresses */
+/** @typedef {{worker: string, opencv: string, wasm: string, cascade: string, settings: string}} Addresses */
 /**
  * @typedef {object} Job
  * @property {number} id
@@ -58,7 +58,7 @@ export class Detector {
     this.#onProgress = onProgress;
     this.#loading ??= new Promise((resolve, reject) => {
       this.#load = { resolve, reject };
-      const { worker: workerUrl, opencv, cascade, settings } = this.urls;
+      const { worker: workerUrl, opencv, wasm, cascade, settings } = this.urls;
       const worker = new Worker(workerUrl);
       worker.addEventListener("message", ({ data }) => this.#receive(data));
       worker.addEventListener("error", (event) => {
@@ -70,6 +70,7 @@ export class Detector {
       worker.postMessage({
         type: "load",
         opencv: absolute(opencv),
+        wasm: absolute(wasm),
         cascade: absolute(cascade),
         settings: absolute(settings),
       });

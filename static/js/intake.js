@@ -2,6 +2,9 @@
  * The ways in: file button, paste, a drop anywhere on the page, the example picture.
  */
 
+/** Whoever does one of these may soon bring a picture; robots and passers-by do none. */
+const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown"];
+
 /** @param {DataTransfer | null} data @returns {File | null} */
 function firstFile(data) {
   const files = [...(data?.files ?? [])];
@@ -30,9 +33,8 @@ export function receivePictures({ input, overlay, choosers, examples }, actions)
   });
   for (const chooser of choosers) {
     chooser.addEventListener("click", () => input.click());
-    chooser.addEventListener("pointerenter", actions.expect, { once: true });
-    chooser.addEventListener("focus", actions.expect, { once: true });
   }
+  for (const sign of SIGNS_OF_LIFE) document.addEventListener(sign, actions.expect, { once: true });
   for (const example of examples) example.addEventListener("click", actions.openExample);
   document.addEventListener("paste", (event) => {
     const file = firstFile(event.clipboardData);

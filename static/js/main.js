@@ -25,7 +25,7 @@ import { WhyDialog } from "./why-dialog.js";
 /** @typedef {import("./geometry.js").Box} Box */
 
 // Cropper defines its elements as it loads; they have to be there before the first box is.
-await import(new URL("../vendor/cropper.esm.min.js", import.meta.url).href);
+await import(settings.urls.cropper);
 
 const state = new PageState();
 const status = new StatusLine();

@@ -7,8 +7,9 @@
  * @typedef {object} Settings
  * @property {"en" | "zh" | "ja"} language as the API spells it
  * @property {string} locale as the browser spells it
- * @property {{worker: string, opencv: string, cascade: string, settings: string, example: string}} urls
+ * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, example: string}} urls
  * @property {Record<string, string>} messages
+ * @property {number} crop_px the longest side of a crop that is asked about, as the model needs it
  */
 
 /** @type {Settings} */

@@ -42,6 +42,7 @@ export class FaceSearch extends EventTarget {
       this.#progress = fraction;
       if (this.running) this.#showProgress();
     });
+    document.documentElement.dataset.finder = ""; // a picture is searched at once from here on
     this.dispatchEvent(new Event("change"));
   }
 

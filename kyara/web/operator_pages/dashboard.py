@@ -11,7 +11,7 @@ from flask import render_template
 from classification import Classifier
 from kyara.bundle import METRICS_FILE
 from kyara.errors import BundleError
-from kyara.web.api import find_model
+from kyara.web.model_queue import find_model
 from kyara.web.operator_pages.guard import blueprint
 from kyara.web.reports import find_reports
 

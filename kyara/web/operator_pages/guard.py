@@ -16,7 +16,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kyara.accounts import AccountStore, Operator
-from kyara.errors import ForbiddenError, NoSessionError
+from kyara.database import is_shared
+from kyara.errors import BadInputError, ForbiddenError, NoSessionError, UnavailableError
 from kyara.senders import hash_sender
 from kyara.web.operator_pages.sessions import OperatorSessions, check_secret_key, is_operator_path
 
@@ -62,12 +63,13 @@ def set_up_guard(app: APIFlask) -> None:
     """Add the guard, and what it needs of Flask-Login and Flask-WTF, to an application.
 
     Raises:
-        BadInputError: the configured secret key is weak.
+        BadInputError: the configured secret key is weak, or missing where several servers share it.
     """
     app.config.update(SETTINGS)
-    app.secret_key = check_secret_key(app.config["SECRET_KEY"]) or None
+    database_url = app.config["OPERATOR_DATABASE_URL"] or app.config["DATABASE_URL"]
+    app.secret_key = check_secret_key(app.config["SECRET_KEY"], shared=is_shared(database_url)) or None
     app.extensions["kyara_accounts"] = AccountStore(
-        Path(app.config["INSTANCE_FOLDER"]), app.config["OPERATOR_DATABASE_URL"] or None
+        Path(app.config["INSTANCE_FOLDER"]), database_url or None
     )
     app.session_interface = OperatorSessions()
     _csrf.init_app(app)
@@ -116,7 +118,7 @@ def guard_operator_paths() -> Any:
     """
     if not is_operator_path(request.path):
         return None
-    if not find_accounts().exist():
+    if not _have_operators():
         raise NotFound
     if request.endpoint != LOGIN_ENDPOINT and not current_user.is_authenticated:
         if not wants_page():
@@ -127,6 +129,21 @@ def guard_operator_paths() -> Any:
     except CSRFError as error:
         raise ForbiddenError(f"{error.description} Load the page again, and try once more.") from error
     return None
+
+
+def _have_operators() -> bool:
+    """Tell whether there is any account.
+
+    Raises:
+        UnavailableError: the database cannot be used.
+    """
+    try:
+        return find_accounts().exist()
+    except BadInputError as error:
+        current_app.logger.error("%s", error)
+        raise UnavailableError(
+            "Operators' accounts cannot be used at the moment; everything else works."
+        ) from error
 
 
 def wants_page() -> bool:

@@ -21,7 +21,7 @@ from kyara.completion import search_characters
 from kyara.errors import ConflictError, KyaraError
 from kyara.labelling import JOURNAL_FILE, LabelConflictError, LabelJournal, make_label
 from kyara.labelling.preparing import read_progress, start_preparing
-from kyara.web.api import find_model
+from kyara.web.model_queue import find_model
 from kyara.web.operator_pages.guard import find_operator
 from kyara.web.operator_pages.label_answers import Describer, guess_language
 from kyara.web.operator_pages.label_schemas import CharacterIn, DecisionIn, FacesIn, SearchIn, UndoIn
@@ -181,7 +181,7 @@ def prepare() -> tuple[dict[str, Any], int]:
     desk, config = find_desk(), current_app.config
     dataset = desk.open().dataset
     if not _describe_preparing()["running"]:
-        taught = config["TAUGHT_DATABASE"]
+        taught = config["TAUGHT_DATABASE"] or config["DATABASE_URL"]
         desk.preparing = start_preparing(dataset, Path(config["MODEL_FOLDER"]), taught or None)
     return _describe_preparing(), 202
 

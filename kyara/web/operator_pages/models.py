@@ -26,8 +26,9 @@ from kyara.errors import BundleError, BusyError, NotFoundError
 from kyara.gate import check_reason
 from kyara.jobs import check_free, list_jobs, read_order, start_retraining
 from kyara.promotion import judge_stored, promote_candidate
-from kyara.registry import roll_back
+from kyara.registry import Models
 from kyara.web.operator_pages.guard import find_operator
+from kyara.web.process import stopping
 
 RECIPES = ("head", "finetune", "cnn")
 MOST_STREAMS = 2
@@ -78,10 +79,10 @@ def describe_state() -> dict[str, Any]:
     models = _find_models()
     try:
         registry = describe_registry(models)
-    except BundleError as error:
+    except (BundleError, BusyError) as error:
         registry = {"serving": "", "history": [], "before": "", "problem": str(error)}
     jobs = [job.to_json() for job in list_jobs(_find_runs())[:MOST_JOBS]]
-    return {**registry, "bundles": list_bundles(models), "jobs": jobs}
+    return {**registry, "bundles": list_bundles(models.folder), "jobs": jobs}
 
 
 @blueprint.get("/progress")
@@ -98,7 +99,7 @@ def stream_progress() -> Response:
     def stream() -> Iterator[str]:
         yield "retry: 1000\n\n"
         until, last, pause = time.monotonic() + STREAM_S, "", threading.Event()
-        while time.monotonic() < until:
+        while time.monotonic() < until and not stopping.is_set():
             with application.app_context():
                 state = json.dumps(describe_state(), ensure_ascii=False)
             # a comment where nothing changed: by writing the server notices that the page has gone
@@ -129,7 +130,7 @@ def promote(wanted: dict[str, Any]) -> dict[str, Any]:
 @blueprint.post("/rollback")
 def take_back() -> dict[str, Any]:
     """Make the bundle serve that served before."""
-    bundle = roll_back(_find_models(), note={"operator": find_operator()})
+    bundle = _find_models().roll_back(note={"operator": find_operator()})
     current_app.logger.info("%s rolled back to %s.", find_operator(), bundle.name)
     return describe_state()
 
@@ -141,10 +142,15 @@ def retrain(wanted: dict[str, Any]) -> tuple[dict[str, Any], int]:
     recipe = wanted["recipe"]
     job = wanted["name"].strip() or f"{recipe}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     arguments = ["--recipe", recipe, "--dataset", str(Path(current_app.config["DATASET_FOLDER"]))]
-    arguments += ["--models", str(_find_models()), "--bottlenecks", str(_find_runs() / "bottlenecks")]
+    arguments += [
+        "--models",
+        str(_find_models().folder),
+        "--bottlenecks",
+        str(_find_runs() / "bottlenecks"),
+    ]
     if wanted["epochs"]:
         arguments += ["--epochs", str(wanted["epochs"])]
-    check_free(_find_runs(), _find_models(), job)
+    check_free(_find_runs(), _find_models().folder, job)
     start_retraining(_find_runs(), job, recipe, arguments)
     return {**describe_state(), "job": job}, 202
 
@@ -160,14 +166,14 @@ def resume(job: str) -> tuple[dict[str, Any], int]:
 @blueprint.get("/comparisons/<name>")
 def show_comparison(name: str) -> str:
     """Show a candidate beside the bundle that served when it was made."""
-    comparison = read_comparison_page(_find_models(), name)
+    comparison = read_comparison_page(_find_models().folder, name)
     if comparison is None:
         raise NotFoundError(f"Nobody has compared {ascii(name)[:120]} with anything.")
     return render_template("operator/comparison.html", comparison=comparison)
 
 
-def _find_models() -> Path:
-    return Path(current_app.config["MODEL_FOLDER"])
+def _find_models() -> Models:
+    return current_app.extensions["kyara_models"]
 
 
 def _find_runs() -> Path:

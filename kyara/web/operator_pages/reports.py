@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ def list_queue(query: dict[str, Any]) -> dict[str, Any]:
 def show_crop(report_id: str) -> Response:
     """Show a report's crop."""
     store = find_desk().store
-    return send_from_directory(store.folder, store.get(report_id).file, mimetype="image/png")
+    picture = io.BytesIO(store.read_file(store.get(report_id)))
+    return send_file(picture, mimetype="image/png", etag=report_id)
 
 
 @blueprint.get("/<report_id>/history")

@@ -15,7 +15,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from kyara.accounts import SECRET_FILE
-from kyara.errors import BadInputError
+from kyara.errors import BadInputError, KyaraError
 from kyara.web.secrets import find_weakness
 
 PREFIX = "/operator"
@@ -35,11 +35,17 @@ class OperatorSessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Any:
         """Read the cookie; None (no session) for everybody but operators."""
-        if not is_operator_path(request.path) or not app.extensions["kyara_accounts"].exist():
+        if not is_operator_path(request.path) or not self._has_operators(app):
             return None
         if not app.secret_key:  # made when the first operator comes, not with every site
             app.secret_key = load_secret_key(Path(app.config["INSTANCE_FOLDER"]))
         return super().open_session(app, request)
+
+    def _has_operators(self, app: Flask) -> bool:
+        try:
+            return app.extensions["kyara_accounts"].exist()
+        except KyaraError:  # the guard finds it again, where it can be answered
+            return False
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the address below which browsers send it."""
@@ -50,12 +56,22 @@ class OperatorSessions(SecureCookieSessionInterface):
         return bool(app.config["SESSION_COOKIE_SECURE"] or request.is_secure)
 
 
-def check_secret_key(key: object) -> str:
+def check_secret_key(key: object, *, shared: bool = False) -> str:
     """Return a secret key that is fit to sign cookies with; empty is none.
 
+    Args:
+        key: as it is configured.
+        shared: several servers may use the same accounts: a session must hold on all of them.
+
     Raises:
-        BadInputError: too short, too plain, or an example.
+        BadInputError: too short, too plain or an example, or none where it is needed.
     """
+    if key in (None, "") and shared:
+        raise BadInputError(
+            "Set KYARA_SECRET_KEY, on all servers to the same value, such as "
+            "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` prints: the database of "
+            "operators is one that several servers may share, and a session must hold on all of them."
+        )
     if key in (None, ""):
         return ""
     weakness = "it is a number or JSON, not text"

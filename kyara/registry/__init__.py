@@ -1,0 +1,92 @@
+"""Which bundle serves, and how it came to: promotion and rollback.
+
+The history is a list of steps, the newest last; a step without `action` is a promotion. A rollback takes
+back the newest promotion that has not been. The rooms: `steps` (what a step is), `in_file` and
+`in_database` (who keeps them: `model/registry.json`, or the database that several servers share),
+`shelf` (where bundles are), `models` (what is done with them), `places` (which of these a configuration
+means).
+
+The functions here are for one folder and the environment, as the command line has them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from kyara.bundle import Bundle
+from kyara.registry.in_file import REGISTRY_FILE
+from kyara.registry.models import Models, load_named_bundle
+from kyara.registry.places import MODEL_FOLDER, open_models
+from kyara.registry.steps import Registry
+
+TAUGHT_FILE = "taught.db"
+TAUGHT_VARIABLE = "KYARA_TAUGHT_DATABASE"
+DATABASE_VARIABLE = "KYARA_DATABASE_URL"
+__all__ = [
+    "DATABASE_VARIABLE",
+    "MODEL_FOLDER",
+    "REGISTRY_FILE",
+    "TAUGHT_FILE",
+    "TAUGHT_VARIABLE",
+    "Models",
+    "Registry",
+    "find_serving",
+    "find_taught",
+    "load_named_bundle",
+    "open_models",
+    "promote_bundle",
+    "read_registry",
+    "roll_back",
+]
+
+
+def read_registry(folder: Path = MODEL_FOLDER) -> Registry:
+    """Read which bundle serves, and the history; see `Models.read`."""
+    with closing(open_models(folder)) as models:
+        return models.read()
+
+
+def find_serving(folder: Path = MODEL_FOLDER) -> Path:
+    """Return the folder of the bundle that serves; see `Models.find_serving`."""
+    with closing(open_models(folder)) as models:
+        return models.find_serving()
+
+
+def find_taught(
+    folder: Path = MODEL_FOLDER, *, place: str | None = None, database_url: str | None = None
+) -> Path | str:
+    """Return where taught characters are kept, a file or the URL of a database; it need not exist.
+
+    Args:
+        folder: the model folder; a file in it is the default.
+        place: a file or a URL; None is that of `KYARA_TAUGHT_DATABASE`, empty is none.
+        database_url: for everything, where `place` says nothing; None is that of `KYARA_DATABASE_URL`.
+    """
+    if place is None:
+        place = os.environ.get(TAUGHT_VARIABLE, "")
+    if database_url is None:
+        database_url = os.environ.get(DATABASE_VARIABLE, "")
+    chosen = place or database_url
+    return chosen if "://" in chosen else Path(chosen or folder / TAUGHT_FILE)
+
+
+def promote_bundle(
+    name: str,
+    folder: Path = MODEL_FOLDER,
+    *,
+    check: Callable[[str, str], None] = lambda serving, version: None,
+    note: Mapping[str, Any] | None = None,
+) -> Bundle:
+    """Make a bundle the one that serves; see `Models.promote`."""
+    with closing(open_models(folder)) as models:
+        return models.promote(name, check=check, note=note)
+
+
+def roll_back(folder: Path = MODEL_FOLDER, *, note: Mapping[str, Any] | None = None) -> Bundle:
+    """Make the bundle serve that served before the last promotion; see `Models.roll_back`."""
+    with closing(open_models(folder)) as models:
+        return models.roll_back(note=note)

@@ -1,0 +1,58 @@
+"""The one place where a configuration decides who keeps the steps and where bundles are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kyara.events import Events
+from kyara.files import open_files
+from kyara.registry.in_database import DatabaseSteps
+from kyara.registry.in_file import FileSteps
+from kyara.registry.models import Models
+from kyara.registry.shelf import Shelf
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL_FOLDER = ROOT / "model"
+PUBLISHED = "model"
+"""Below `FILES_URL`."""
+CACHE = "cache"
+BUNDLE_FILE_DEADLINE_S = 120.0
+
+
+def open_models(
+    folder: Path = MODEL_FOLDER,
+    settings: Mapping[str, Any] | None = None,
+    events: Events | None = None,
+) -> Models:
+    """Return the models of a configuration; nothing is read yet.
+
+    Args:
+        folder: the model folder.
+        settings: `DATABASE_URL`, `FILES_URL` and so on; by default those of the environment, as
+            `KYARA_DATABASE_URL`.
+        events: tells other servers; by default those of the settings.
+
+    Raises:
+        BadInputError: a URL cannot be used.
+    """
+    chosen = _read_environment() if settings is None else settings
+    steps = DatabaseSteps(url) if (url := chosen.get("DATABASE_URL")) else FileSteps(folder)
+    published = None
+    if url := chosen.get("FILES_URL"):
+        endpoint = chosen.get("FILES_ENDPOINT_URL") or ""
+        published = open_files(url, PUBLISHED, folder, endpoint, deadline_s=BUNDLE_FILE_DEADLINE_S)
+    instance = Path(chosen.get("INSTANCE_FOLDER") or ROOT / "instance")
+    cache = Path(chosen.get("CACHE_FOLDER") or instance / CACHE)
+    return Models(
+        Shelf(folder, published, cache), steps, events or Events(chosen.get("REDIS_URL") or "")
+    )
+
+
+def _read_environment() -> dict[str, str]:
+    prefix = "KYARA_"
+    return {
+        key.removeprefix(prefix): value for key, value in os.environ.items() if key.startswith(prefix)
+    }

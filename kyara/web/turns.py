@@ -1,0 +1,192 @@
+"""Who may work now, who waits, and who is refused at once because their time would be over before.
+
+A request has until its deadline, waiting included. It waits in a bounded line, small requests before
+large ones that came at about the same time, and is told at once, with the seconds after which to ask
+again, where the line is full or where its turn would come too late.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kyara.errors import BusyError
+
+LARGE = 9
+"""From this size on a request leaves one running place to the others."""
+MAX_RETRY_AFTER_S = 30
+_FIRST_PACE_S = 0.03
+_FORGETTING = 0.2
+_LOOK_EVERY_S = 0.5
+_ASK_AGAIN = "Many people are asking at once. Please try again in a few seconds."
+_TOO_LATE = "The answer would come too late. Please try again in a few seconds."
+
+
+class Deadline:
+    """The moment at which a request has to have its answer."""
+
+    def __init__(self, seconds: float, began: float | None = None) -> None:
+        """Take how long it may take, and when it arrived (`time.monotonic()`; now by default)."""
+        self._ends = (time.monotonic() if began is None else began) + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left; negative when it is over."""
+        return self._ends - time.monotonic()
+
+    def check(self) -> None:
+        """Let who has time left go on.
+
+        Raises:
+            BusyError: the time is over.
+        """
+        if self.left() <= 0:
+            raise BusyError(_TOO_LATE, reason="late")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How full it is.
+
+    Attributes:
+        running: requests that are worked on.
+        waiting: requests whose turn has not come.
+        running_places: most that may run.
+        places: most that may run or wait.
+    """
+
+    running: int
+    waiting: int
+    running_places: int
+    places: int
+
+    @property
+    def full(self) -> bool:
+        """Whether the next one would be refused."""
+        return self.running + self.waiting >= self.places
+
+
+@dataclass(eq=False)
+class _Entry:
+    size: int
+    rank: float
+    runs_since: float = 0.0
+
+
+class Turns:
+    """Running places and waiting places; safe for many threads."""
+
+    def __init__(self, running_places: int, places: int) -> None:
+        """Take how many may run at once, and how many may run or wait."""
+        self._running_places = max(1, running_places)
+        self._places = places
+        self._pace_s = _FIRST_PACE_S
+        self._waiting: list[_Entry] = []
+        self._running: list[_Entry] = []
+        self._changed = threading.Condition()
+
+    def count(self) -> Crowd:
+        """Return how full it is now."""
+        with self._changed:
+            return Crowd(len(self._running), len(self._waiting), self._running_places, self._places)
+
+    def check_room(self) -> None:
+        """Refuse early, before a request is even looked at, where no place is free.
+
+        Raises:
+            BusyError: all places are taken.
+        """
+        with self._changed:
+            self._check_room()
+
+    @contextmanager
+    def hold(
+        self, deadline: Deadline, size: int = 1, *, left: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
+        """Wait for a running place and hold it.
+
+        Args:
+            deadline: of the request.
+            size: how much work it is, in crops.
+            left: tells whether the client has gone away; then nothing is done for it any more.
+
+        Raises:
+            BusyError: no place is free, or the answer would come too late.
+        """
+        entry = self._enter(deadline, size)
+        try:
+            self._wait(entry, deadline, left)
+            yield
+        finally:
+            self._leave(entry)
+
+    def _check_room(self) -> None:
+        if len(self._running) + len(self._waiting) >= self._places:
+            raise BusyError(_ASK_AGAIN, reason="full", retry_after_s=self._retry_after_s())
+
+    def _enter(self, deadline: Deadline, size: int) -> _Entry:
+        """Take a waiting place, where the turn will come in time."""
+        with self._changed:
+            self._check_room()
+            entry = _Entry(size, time.monotonic() + size * self._pace_s)
+            ahead = [other for other in self._waiting if other.rank <= entry.rank]
+            before_s = self._estimate_s(ahead)
+            # Where nobody is before it there is nothing to wait for: how long it takes will be seen.
+            if before_s and before_s + size * self._pace_s > deadline.left():
+                raise BusyError(_TOO_LATE, reason="late", retry_after_s=self._retry_after_s())
+            self._waiting.append(entry)
+            self._waiting.sort(key=lambda other: other.rank)
+            return entry
+
+    def _wait(self, entry: _Entry, deadline: Deadline, left: Callable[[], bool]) -> None:
+        with self._changed:
+            while not self._may_run(entry):
+                spare = deadline.left() - entry.size * self._pace_s
+                if spare <= 0 or left():
+                    raise BusyError(_TOO_LATE, reason="late", retry_after_s=self._retry_after_s())
+                self._changed.wait(min(spare, _LOOK_EVERY_S))
+            if left():
+                raise BusyError(_TOO_LATE, reason="left")
+            self._waiting.remove(entry)
+            self._running.append(entry)
+            entry.runs_since = time.monotonic()
+            self._changed.notify_all()
+
+    def _may_run(self, entry: _Entry) -> bool:
+        """Tell whether it is the first of those who may run now."""
+        free = self._running_places - len(self._running)
+        if free <= 0:
+            return False
+        large_may = self._running_places == 1 or self._count_large() < self._running_places - 1
+        for other in self._waiting:
+            if large_may or other.size < LARGE:
+                return other is entry
+        return False
+
+    def _count_large(self) -> int:
+        return sum(entry.size >= LARGE for entry in self._running)
+
+    def _leave(self, entry: _Entry) -> None:
+        with self._changed:
+            if entry in self._running:
+                self._running.remove(entry)
+                took_s = time.monotonic() - entry.runs_since
+                self._pace_s += _FORGETTING * (took_s / entry.size - self._pace_s)
+            else:
+                self._waiting.remove(entry)
+            self._changed.notify_all()
+
+    def _estimate_s(self, ahead: list[_Entry]) -> float:
+        """Return about how long it takes until those who run and those ahead are done."""
+        now = time.monotonic()
+        work = sum(entry.size for entry in ahead) * self._pace_s
+        work += sum(
+            max(0.0, entry.size * self._pace_s - (now - entry.runs_since)) for entry in self._running
+        )
+        return work / self._running_places
+
+    def _retry_after_s(self) -> int:
+        return min(MAX_RETRY_AFTER_S, max(1, math.ceil(self._estimate_s(self._waiting))))

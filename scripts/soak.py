@@ -1,0 +1,302 @@
+"""Load that does not end: does the site stay honest, quick enough and small? `make soak` runs it.
+
+One process asks, from many threads over loopback; the site runs in a process of its own. First one to
+eight clients, to learn the best that this machine gives; then sixty-four for two minutes; then slow
+clients hold connections while good ones ask. Whoever is told 503 waits as long as `Retry-After` says.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import platform
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from kyara.images import encode_png
+from scripts.local_site import ROOT, Server
+
+HOST = "127.0.0.1"
+DEADLINE_S = 10
+MANY = 64
+FEW = (1, 2, 4, 8)
+SLOW = 20
+
+
+@dataclass
+class Outcome:
+    """What some clients saw together.
+
+    Attributes:
+        seconds: how long they asked.
+        answers_s: the seconds that each answer (200) took, in order.
+        crops: how many were answered.
+        refused: how often they were told 503 with `Retry-After`.
+        slowest_s: the longest that anybody waited for any answer.
+        errors: everything else, counted by what it was.
+        memory: bytes of the site's processes, by the second.
+    """
+
+    seconds: float = 0.0
+    answers_s: list[float] = field(default_factory=list)
+    crops: int = 0
+    refused: int = 0
+    slowest_s: float = 0.0
+    errors: Counter[str] = field(default_factory=Counter)
+    memory: list[int] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Crops answered a second."""
+        return self.crops / self.seconds
+
+    def percentile_ms(self, percent: float) -> float:
+        """Return the time within which so many answers came."""
+        return float(np.percentile(self.answers_s, percent)) * 1000 if self.answers_s else float("nan")
+
+    def find_growth(self) -> float:
+        """Return how much more memory there was in the second half than at half time, as a share."""
+        half = self.memory[len(self.memory) // 2 :]
+        return max(half) / half[0] - 1 if half else 0.0
+
+
+class Client:
+    """Asks one question after the other, over a connection that it keeps."""
+
+    def __init__(self, port: int, number: int) -> None:
+        """Take the site's port, and which client this is: each begins with another question."""
+        self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
+        self._asked = number
+
+    def ask(self, outcome: Outcome, turn: threading.Lock) -> int:
+        """Ask once; return for how many seconds to be quiet."""
+        self._asked += 1
+        crops = CROPS[self._asked % len(CROPS)]
+        began = time.perf_counter()
+        try:
+            headers = {"Content-Type": "application/json"}
+            self._connection.request("POST", "/api/identify", QUESTIONS[crops], headers)
+            answer = self._connection.getresponse()
+            answer.read()
+            status, wait_s = answer.status, int(answer.headers.get("Retry-After", 0))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            status, wait_s = repr(error), 1
+        took_s = time.perf_counter() - began
+        with turn:
+            outcome.slowest_s = max(outcome.slowest_s, took_s)
+            if status == 200:
+                outcome.answers_s.append(took_s)
+                outcome.crops += crops
+            elif status == 503 and wait_s:
+                outcome.refused += 1
+            else:
+                outcome.errors[str(status)] += 1
+        return wait_s
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+def make_question(crops: int = 1, side_px: int = 160) -> bytes:
+    """Return the body of a request with crops as a page sends them."""
+    y, x = np.mgrid[0:side_px, 0:side_px]
+    pixels = np.stack([x, y, (x * y) // side_px], axis=-1).astype(np.uint8)
+    return json.dumps({"crops": [as_data_url(encode_png(pixels))] * crops}).encode()
+
+
+def as_data_url(png: bytes) -> str:
+    """Return a PNG as crops are sent."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+CROPS = (1, 1, 1, 5)
+"""What each client asks, over and over."""
+QUESTIONS = {crops: make_question(crops) for crops in set(CROPS)}
+
+
+def ask_together(server: Server, clients: int, seconds: float) -> Outcome:
+    """Let clients ask at once for some time; every fourth question has five crops, the others one."""
+    outcome, turn, over = Outcome(), threading.Lock(), threading.Event()
+
+    def go_on(number: int) -> None:
+        client = Client(server.port, number)
+        while not over.is_set():
+            over.wait(client.ask(outcome, turn))
+        client.close()
+
+    threads = [threading.Thread(target=go_on, args=(number,)) for number in range(clients)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    while (left_s := seconds - (time.perf_counter() - began)) > 0:
+        outcome.memory.append(measure_memory(server))
+        over.wait(min(1.0, left_s))
+    over.set()
+    outcome.seconds = time.perf_counter() - began
+    for thread in threads:
+        thread.join()
+    return outcome
+
+
+def measure_memory(server: Server) -> int:
+    """Return the bytes that the site's processes have in memory."""
+    parent = psutil.Process(server.process.pid)
+    return sum(process.memory_info().rss for process in [parent, *parent.children(recursive=True)])
+
+
+@contextmanager
+def hold_slowly(port: int, count: int) -> Iterator[None]:
+    """Have slow clients hold connections: headers and bodies by the byte, and answers never read."""
+    over = threading.Event()
+    kinds = (_send_headers_slowly, _send_body_slowly, _never_read)
+    threads = [
+        threading.Thread(target=kinds[number % 3], args=(port, over), daemon=True)
+        for number in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def _send_slowly(port: int, over: threading.Event, first: bytes) -> None:
+    with socket.create_connection((HOST, port)) as connection:
+        connection.sendall(first)
+        while not over.wait(0.3):
+            try:
+                connection.sendall(b"a")
+            except OSError:  # it was let go
+                return
+
+
+def _send_headers_slowly(port: int, over: threading.Event) -> None:
+    _send_slowly(port, over, b"POST /api/identify HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+
+def _send_body_slowly(port: int, over: threading.Event) -> None:
+    head = b"POST /api/identify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    _send_slowly(port, over, head + b'Content-Length: 100000\r\n\r\n{"crops": ["')
+
+
+def _never_read(port: int, over: threading.Event) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((HOST, port))
+        for _ in range(4):
+            connection.sendall(b"GET /static/vendor/opencv.wasm HTTP/1.1\r\nHost: x\r\n\r\n")
+        over.wait()
+
+
+@dataclass
+class Soak:
+    """What was measured.
+
+    Attributes:
+        few: clients → what they saw.
+        many: what sixty-four saw.
+        beside_slow: what eight saw while slow clients held connections.
+    """
+
+    few: dict[int, Outcome]
+    many: Outcome
+    beside_slow: Outcome
+
+    @property
+    def best(self) -> float:
+        """The highest rate of a few clients, in crops a second."""
+        return max(outcome.rate for outcome in self.few.values())
+
+
+def run_soak(folder: Path, *, few_s: float, many_s: float, slow_s: float, **settings: Any) -> Soak:
+    """Start a site and soak it.
+
+    Args:
+        folder: for its reports.
+        few_s: how long each number of few clients asks.
+        many_s: how long sixty-four do.
+        slow_s: how long slow clients hold connections.
+        settings: of the site.
+    """
+    with Server(folder / "reports", REQUEST_DEADLINE_S=DEADLINE_S, **settings) as server:
+        ask_together(server, 4, 1.0)  # the first answers are slower
+        few = {count: ask_together(server, count, few_s) for count in FEW}
+        many = ask_together(server, MANY, many_s)
+        with hold_slowly(server.port, SLOW):
+            beside_slow = ask_together(server, 8, slow_s)
+    return Soak(few, many, beside_slow)
+
+
+def describe_soak(soak: Soak) -> str:
+    """Return the figures as a Markdown table."""
+    lines = [
+        "| | crops a second | p50, p95 | slowest | refused (503) | errors | memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    named = [(f"{count} client{'s' * (count > 1)}", outcome) for count, outcome in soak.few.items()]
+    named += [(f"{MANY} clients", soak.many), (f"8 clients beside {SLOW} slow ones", soak.beside_slow)]
+    for name, outcome in named:
+        megabytes = f"{outcome.memory[0] / 1e6:.0f} → {outcome.memory[-1] / 1e6:.0f} MB"
+        middle, high = outcome.percentile_ms(50), outcome.percentile_ms(95)
+        lines.append(
+            f"| {name}, {outcome.seconds:.0f} s | {outcome.rate:.1f} | {middle:.0f}, {high:.0f} ms "
+            f"| {outcome.slowest_s:.2f} s | {outcome.refused} | {outcome.errors.total()} | {megabytes} |"
+        )
+    best, growth = soak.many.rate / soak.best, soak.many.find_growth()
+    lines.append("")
+    lines.append(
+        f"Sixty-four clients got {best:.0%} of the best of one to eight; memory grew by {growth:.1%} in "
+        f"the second half; the deadline is {DEADLINE_S} s. "
+        f"Measured {date.today()} on {describe_machine()}."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def describe_machine() -> str:
+    """Return what the figures were measured on."""
+    names = [line.split(":")[1].strip() for line in _read_cpus() if line.startswith("model name")]
+    return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else platform.machine()}"
+
+
+def _read_cpus() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def main() -> None:
+    """Soak for the full time, print what was measured, and write it into docs/reliability.md."""
+    with tempfile.TemporaryDirectory() as folder:
+        soak = run_soak(Path(folder), few_s=7, many_s=120, slow_s=15)
+    text = describe_soak(soak)
+    page = ROOT / "docs" / "reliability.md"
+    head, start, rest = page.read_text(encoding="utf-8").partition("<!-- soak -->\n")
+    _, end, tail = rest.partition("<!-- /soak -->")
+    page.write_text(head + start + text + end + tail, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Waiting for a condition instead of sleeping."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> float:
+    """Wait for a condition; return how many seconds that took."""
+    started, pause = time.monotonic(), threading.Event()
+    while not condition():
+        assert time.monotonic() - started < timeout_s, "it did not come"
+        pause.wait(0.02)
+    return time.monotonic() - started
