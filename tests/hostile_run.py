@@ -39,7 +39,7 @@ DELIBERATE = {501, 503, 507}
 SAMPLES = 40
 TOKEN = "tr0ubadour-and-horse"
 PAGE = ROOT / "docs" / "security.md"
-_MARKS = ("<!-- hostile: written by `make hostile` -->", "<!-- /hostile -->")
+MARKS = ("<!-- hostile: written by `make hostile` -->", "<!-- /hostile -->")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 
@@ -184,7 +184,7 @@ def describe(figures: dict[str, Any]) -> str:
 def write_page(text: str) -> None:
     """Put the figures into docs/security.md."""
     page = PAGE.read_text(encoding="utf-8")
-    begin, end = _MARKS
+    begin, end = MARKS
     before, rest = page.split(begin)
     _, after = rest.split(end)
     PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")

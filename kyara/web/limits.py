@@ -55,7 +55,7 @@ def set_up_limits(app: Flask) -> None:
         application_limits=[lambda: limits[find_kind()]],
         storage_uri=app.config["REDIS_URL"] or "memory://",
         storage_options=_describe_storage(app.config["REDIS_URL"]),
-        strategy="sliding-window-counter",
+        strategy="moving-window",
         in_memory_fallback_enabled=bool(app.config["REDIS_URL"]),
         on_breach=_note_breach,
         key_prefix="kyara",
