@@ -139,7 +139,7 @@ def _say_time(seconds: int) -> str:
 
 
 def _note_breach(limit: RequestLimit) -> None:
-    g.kyara_retry_after_s = max(1, round(limit.reset_at - time.time()))
+    g.kyara_retry_after_s = max(1, int(limit.reset_at - time.time()))
     logger.info("Too many requests of the kind %s from one address.", find_kind())
 
 
