@@ -30,7 +30,13 @@ class Hostile:
 
 def build(method: str, path: str, body: bytes = b"", kind: str = JSON, *headers: str) -> bytes:
     """Return a whole request, whose own framing is right."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *headers]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Connection: close",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
     if kind:
         lines.append(f"Content-Type: {kind}")
     return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + body

@@ -55,7 +55,7 @@ def set_up_limits(app: Flask) -> None:
         application_limits=[lambda: limits[find_kind()]],
         storage_uri=app.config["REDIS_URL"] or "memory://",
         storage_options=_describe_storage(app.config["REDIS_URL"]),
-        strategy="sliding-window-counter",
+        strategy="moving-window",
         in_memory_fallback_enabled=bool(app.config["REDIS_URL"]),
         on_breach=_note_breach,
         key_prefix="kyara",
@@ -139,7 +139,7 @@ def _say_time(seconds: int) -> str:
 
 
 def _note_breach(limit: RequestLimit) -> None:
-    g.kyara_retry_after_s = max(1, round(limit.reset_at - time.time()))
+    g.kyara_retry_after_s = max(1, int(limit.reset_at - time.time()))
     logger.info("Too many requests of the kind %s from one address.", find_kind())
 
 

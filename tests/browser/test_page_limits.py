@@ -17,9 +17,9 @@ StartServer = Callable[..., Server]
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", "Many requests came from your address. Please try again in 1 hour."),
-        ("zh", "请在1小时后再试"),
-        ("ja", "1 時間後にもう一度お試しください"),
+        ("en", "Many requests came from your address. Please try again in 60 minutes."),
+        ("zh", "请在60分钟后再试"),
+        ("ja", "60 分後にもう一度お試しください"),
     ],
 )
 def test_who_asks_too_often_is_told_when_to_try_again(

@@ -110,8 +110,8 @@ def test_the_seeds_are_small_and_nothing_is_committed(tmp_path: Path):
 
 
 @pytest.mark.skipif(not find_spec("atheris"), reason="There is no wheel of atheris for this machine.")
-@pytest.mark.parametrize("target", TARGETS)
-def test_atheris_runs_each_target(target, tmp_path: Path):
+def test_atheris_runs_a_target(tmp_path: Path):
+    target = "image"
     done = subprocess.run(
         [sys.executable, "-m", "fuzzing", target, "--seconds", "2", "--out", str(tmp_path)],
         cwd=ROOT / "tests",
