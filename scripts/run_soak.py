@@ -34,7 +34,7 @@ def describe_soak(soak: Soak) -> str:
             f"| {outcome.slowest_s:.2f} s | {outcome.refused} | {outcome.errors.total()} | {megabytes} "
             f"| {outcome.other_share:.0%} |"
         )
-    best, per_cpu = soak.many.rate / soak.best, soak.many.crops_per_cpu_s / soak.best_yield
+    best, per_cpu = soak.many.rate / soak.best, soak.many.crops_per_cpu_s / soak.best_per_cpu_s
     growth = soak.many.find_growth()
     lines.append("")
     lines.append(

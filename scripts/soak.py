@@ -246,7 +246,7 @@ class Soak:
         return max(outcome.rate for outcome in self.few.values())
 
     @property
-    def best_yield(self) -> float:
+    def best_per_cpu_s(self) -> float:
         """The most crops for a second of CPU time of a few clients."""
         return max(outcome.crops_per_cpu_s for outcome in self.few.values())
 
