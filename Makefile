@@ -64,7 +64,7 @@ bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and 
 	$(BIN)/python -m bench
 
 soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md
-	$(BIN)/python scripts/soak.py
+	$(BIN)/python scripts/run_soak.py
 
 reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
 	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability

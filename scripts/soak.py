@@ -1,4 +1,4 @@
-"""Load that does not end: does the site stay honest, quick enough and small? `make soak` runs it.
+"""Load that does not end: does the site stay honest, quick and small? `run_soak.py` runs it.
 
 One process asks, from many threads over loopback; the site runs in a process of its own. First one to
 eight clients, to learn the best that this machine gives; then sixty-four for two minutes; then slow
@@ -10,29 +10,21 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
-import platform
 import socket
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from kyara.images import encode_png
-from scripts.local_site import ROOT, Server
+from scripts.local_site import Server
 
 HOST = "127.0.0.1"
 DEADLINE_S = 10
@@ -53,6 +45,8 @@ class Outcome:
         slowest_s: the longest that anybody waited for any answer.
         errors: everything else, counted by what it was.
         memory: bytes of the site's processes, by the second.
+        site_cpu_s: CPU time that the site took.
+        other_share: share of the machine's CPU time that neither site nor clients took, nor was idle.
     """
 
     seconds: float = 0.0
@@ -62,6 +56,13 @@ class Outcome:
     slowest_s: float = 0.0
     errors: Counter[str] = field(default_factory=Counter)
     memory: list[int] = field(default_factory=list)
+    site_cpu_s: float = 0.0
+    other_share: float = 0.0
+
+    @property
+    def crops_per_cpu_s(self) -> float:
+        """Crops answered in a second of the site's CPU time: others on the machine matter less."""
+        return self.crops / self.site_cpu_s
 
     @property
     def rate(self) -> float:
@@ -145,7 +146,7 @@ def ask_together(server: Server, clients: int, seconds: float) -> Outcome:
         client.close()
 
     threads = [threading.Thread(target=go_on, args=(number,)) for number in range(clients)]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), measure_cpu(server)
     for thread in threads:
         thread.start()
     while (left_s := seconds - (time.perf_counter() - began)) > 0:
@@ -153,9 +154,23 @@ def ask_together(server: Server, clients: int, seconds: float) -> Outcome:
         over.wait(min(1.0, left_s))
     over.set()
     outcome.seconds = time.perf_counter() - began
+    site_s, clients_s, busy_s, all_s = (b - a for a, b in zip(before, measure_cpu(server), strict=True))
+    outcome.site_cpu_s = site_s
+    outcome.other_share = max(0.0, busy_s - site_s - clients_s) / all_s
     for thread in threads:
         thread.join()
     return outcome
+
+
+def measure_cpu(server: Server) -> tuple[float, float, float, float]:
+    """Return CPU seconds: of the site, of this process, of everything, and of all there were."""
+    parent = psutil.Process(server.process.pid)
+    times = [process.cpu_times() for process in [parent, *parent.children(recursive=True)]]
+    site_s = sum(one.user + one.system for one in times)
+    own = psutil.Process().cpu_times()
+    machine = psutil.cpu_times()
+    idle_s = machine.idle + getattr(machine, "iowait", 0.0)
+    return site_s, own.user + own.system, sum(machine) - idle_s, sum(machine)
 
 
 def measure_memory(server: Server) -> int:
@@ -230,6 +245,11 @@ class Soak:
         """The highest rate of a few clients, in crops a second."""
         return max(outcome.rate for outcome in self.few.values())
 
+    @property
+    def best_per_cpu_s(self) -> float:
+        """The most crops for a second of CPU time of a few clients."""
+        return max(outcome.crops_per_cpu_s for outcome in self.few.values())
+
 
 def run_soak(folder: Path, *, few_s: float, many_s: float, slow_s: float, **settings: Any) -> Soak:
     """Start a site and soak it.
@@ -248,55 +268,3 @@ def run_soak(folder: Path, *, few_s: float, many_s: float, slow_s: float, **sett
         with hold_slowly(server.port, SLOW):
             beside_slow = ask_together(server, 8, slow_s)
     return Soak(few, many, beside_slow)
-
-
-def describe_soak(soak: Soak) -> str:
-    """Return the figures as a Markdown table."""
-    lines = [
-        "| | crops a second | p50, p95 | slowest | refused (503) | errors | memory |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    named = [(f"{count} client{'s' * (count > 1)}", outcome) for count, outcome in soak.few.items()]
-    named += [(f"{MANY} clients", soak.many), (f"8 clients beside {SLOW} slow ones", soak.beside_slow)]
-    for name, outcome in named:
-        megabytes = f"{outcome.memory[0] / 1e6:.0f} → {outcome.memory[-1] / 1e6:.0f} MB"
-        middle, high = outcome.percentile_ms(50), outcome.percentile_ms(95)
-        lines.append(
-            f"| {name}, {outcome.seconds:.0f} s | {outcome.rate:.1f} | {middle:.0f}, {high:.0f} ms "
-            f"| {outcome.slowest_s:.2f} s | {outcome.refused} | {outcome.errors.total()} | {megabytes} |"
-        )
-    best, growth = soak.many.rate / soak.best, soak.many.find_growth()
-    lines.append("")
-    lines.append(
-        f"Sixty-four clients got {best:.0%} of the best of one to eight; memory grew by {growth:.1%} in "
-        f"the second half; the deadline is {DEADLINE_S} s. "
-        f"Measured {date.today()} on {describe_machine()}."
-    )
-    return "\n".join(lines) + "\n"
-
-
-def describe_machine() -> str:
-    """Return what the figures were measured on."""
-    names = [line.split(":")[1].strip() for line in _read_cpus() if line.startswith("model name")]
-    return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else platform.machine()}"
-
-
-def _read_cpus() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def main() -> None:
-    """Soak for the full time, print what was measured, and write it into docs/reliability.md."""
-    with tempfile.TemporaryDirectory() as folder:
-        soak = run_soak(Path(folder), few_s=7, many_s=120, slow_s=15)
-    text = describe_soak(soak)
-    page = ROOT / "docs" / "reliability.md"
-    head, start, rest = page.read_text(encoding="utf-8").partition("<!-- soak -->\n")
-    _, end, tail = rest.partition("<!-- /soak -->")
-    page.write_text(head + start + text + end + tail, encoding="utf-8")
-    print(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -234,6 +234,7 @@ def test_a_broken_bundle_is_logged_once_and_the_old_one_goes_on(
     old = queue.classifier
     old.teach("taught_one", [np.full((96, 96, 3), 90, np.uint8)])
     (models / SECOND / "head.npz").write_bytes(b"")
+    caplog.clear()
     with caplog.at_level(logging.ERROR, logger="kyara"):
         registry = {"serving": SECOND, "history": []}
         (models / "registry.json").write_text(json.dumps(registry))

@@ -189,4 +189,5 @@ class Turns:
         return work / self._running_places
 
     def _retry_after_s(self) -> int:
-        return min(MAX_RETRY_AFTER_S, max(1, math.ceil(self._estimate_s(self._waiting))))
+        """Return when the line will be gone, and a second more: asking again costs the others time."""
+        return min(MAX_RETRY_AFTER_S, 1 + math.ceil(self._estimate_s(self._waiting)))

@@ -51,7 +51,7 @@ def test_who_finds_no_place_is_told_when_to_ask_again():
     second = start_waiting(turns)
     with pytest.raises(BusyError) as caught, turns.hold(LONG):
         pass
-    assert (caught.value.reason, caught.value.retry_after_s) == ("full", 1)
+    assert (caught.value.reason, caught.value.retry_after_s) == ("full", 2)
     assert turns.count().full
     first.finish()
     assert second.running.wait(60)
