@@ -47,7 +47,7 @@ class OperatorSessions(SecureCookieSessionInterface):
             app.secret_key = load_secret_key(Path(app.config["INSTANCE_FOLDER"]))
         return super().open_session(app, request)
 
-    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
         """Write the cookie, but where none could be read: the operator's own is still good."""
         if "session_problem" not in g:
             super().save_session(app, session, response)
