@@ -36,12 +36,12 @@ class Wire:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         try:
             await asyncio.gather(self._forward(reader, back), self._count(there, writer))
-        except (ConnectionError, asyncio.CancelledError):
+        except (OSError, asyncio.CancelledError):
             pass  # the browser went away
         finally:
             for one in (writer, back):
                 one.close()
-                with suppress(ConnectionError):
+                with suppress(OSError):
                     await one.wait_closed()
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
