@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.page import write_page
 from bench.parts import PARTS
 from bench.results import PAGE, RESULTS, ROOT, load_results, save_part
+from bench.scale import write_scale
 
 QUICK = ROOT / "build" / "bench"
 
@@ -64,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     failed = [] if options.render else run_parts(options)
     write_page(load_results(options.results), options.page)
+    if options.results == RESULTS:
+        write_scale(load_results(RESULTS))
     print(f"Written: {options.results} and {options.page}", file=sys.stderr)
     if failed:
         print(f"Failed: {', '.join(failed)}", file=sys.stderr)
