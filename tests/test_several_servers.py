@@ -29,6 +29,7 @@ from kyara.reports import ReportStore, recovery
 
 CHAOS_S = float(os.environ.get("KYARA_CHAOS_S", "12"))
 TOKEN = "an-operator-of-three-servers"
+SECRET_KEY = "3vXr8sQpLk2WnYbT6mZcJd9hUfGa5eRo7iNxVtKqPw4uMyBz"
 SWITCH_S = 60.0
 """Two seconds are promised; this machine may be busy with other tests."""
 
@@ -63,6 +64,7 @@ def shop(
             tmp_path / f"server{number}",
             REPORT_DATABASE_URL=postgres_url,
             OPERATOR_TOKEN=TOKEN,
+            SECRET_KEY=SECRET_KEY,
             TRUSTED_PROXIES=1,
             **settings,
         )
@@ -74,7 +76,7 @@ def shop(
             instance.start()
         nginx.start()
         try:
-            wait_for(lambda: [one.read_version() for one in instances], [first.version] * 3)
+            wait_for(lambda: [one.read_version() for one in instances], [first.version] * 3, 120)
         except AssertionError as error:
             raise AssertionError("\n".join(one.read_log() for one in instances)) from error
         versions = {FIRST: first.version, SECOND: second.version}
