@@ -6,11 +6,11 @@ export PORT ?= 5000
 export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run assets test lint bench soak reliability scale screenshot clean help
+.PHONY: run assets test lint bench soak reliability scale-test screenshot clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 .venv/serve.stamp: requirements-serve.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "Kyara needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Set PYTHON=python3.11, say.")'
@@ -67,6 +67,9 @@ soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minut
 
 reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
 	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
+
+scale-test: .venv/dev.stamp static/vendor/.stamp  ## the bulk tests with 40 sources, on Ray too
+	KYARA_BULK_SOURCES=40 $(BIN)/python -m pytest tests/test_bulk.py
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

@@ -64,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     failed = [] if options.render else run_parts(options)
     write_page(load_results(options.results), options.page)
+    if options.results == RESULTS:
+        write_scale(load_results(RESULTS))
     print(f"Written: {options.results} and {options.page}", file=sys.stderr)
     if failed:
         print(f"Failed: {', '.join(failed)}", file=sys.stderr)

@@ -30,12 +30,13 @@ class RayNodes:
     def __enter__(self) -> RayNodes:
         """Start the nodes."""
         self._folder = tempfile.TemporaryDirectory(prefix="ray", dir="/tmp")  # a socket's name is short
+        self._errors = (Path(self._folder.name) / "stderr").open("w+")
         self._process = subprocess.Popen(
             [sys.executable, "-W", "ignore", __file__],
             env={**os.environ, **COMMON, "RAY_TMPDIR": self._folder.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(Path(self._folder.name) / "stderr").open("w"),
+            stderr=self._errors,
             text=True,
         )
         self.environment = {**COMMON, "RAY_ADDRESS": self._read()}
@@ -52,7 +53,7 @@ class RayNodes:
     def _read(self) -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
-        assert line, (Path(self._folder.name) / "stderr").read_text()[-3000:]
+        assert line, Path(self._errors.name).read_text()[-3000:]
         return line
 
     def __exit__(
@@ -60,6 +61,7 @@ class RayNodes:
     ) -> None:
         """End the nodes."""
         self._process.communicate(timeout=120)
+        self._errors.close()
         self._folder.cleanup()
 
 
@@ -74,7 +76,8 @@ def main() -> None:
         initialize_head=True,
         head_node_args={**common, "node_ip_address": "127.0.0.1"},
     )
-    other = cluster.add_node(**common, node_ip_address="127.0.0.1")
+    # another address: who works on the cluster belongs to the head, whose node stays
+    other = cluster.add_node(**common, node_ip_address="127.0.0.2")
     cluster.wait_for_nodes()
     print(cluster.address, file=answers, flush=True)
     for line in sys.stdin:

@@ -206,7 +206,9 @@ def test_identify_takes_an_animation_of_odd_size_and_prints_csv(tiny_bundle, tmp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{clip}", "{clip}"], "one video at a time"),
+        (["{clip}", "{clip}", "--webvtt", "x.vtt"], "one video at a time"),
+        (["{clip}", "{picture}"], "videos or pictures, not both"),
+        (["{picture}", "--engine", "ray"], "needs --work"),
         (["{picture}", "--webvtt", "x.vtt"], "is for a video"),
     ],
 )

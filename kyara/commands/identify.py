@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from PIL import Image
 
 from classification import Classifier
 from kyara.answers import FaceAnswers
 from kyara.bundle import LANGUAGES
+from kyara.commands.engine_options import engine_options
+from kyara.commands.identify_many import (
+    Failures,
+    Place,
+    identify_videos,
+    look_at_pictures,
+    tell_model,
+)
+from kyara.commands.identify_output import Form, print_images
 from kyara.commands.identify_video import identify_video, is_video
 from kyara.drawing import BoxLabel, draw_labels
+from kyara.engine import Engine
+from kyara.engine.choosing import EngineName
 from kyara.errors import BadInputError, KyaraError
+from kyara.extraction import SHARD_PICTURES
 from kyara.images import Box, crop_pixels, list_pictures, read_image
 
 
@@ -28,7 +37,8 @@ class IdentifiedImage:
     """One picture with its faces."""
 
     source: Path
-    pixels: np.ndarray
+    width: int
+    height: int
     faces: tuple[tuple[Box, FaceAnswers], ...]
 
 
@@ -71,6 +81,12 @@ class IdentifiedImage:
     show_default=True,
     help="Language of the names.",
 )
+@engine_options
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep here what is done, so that the same command goes on after a kill; gone at the end.",
+)
 def identify(
     images: tuple[Path, ...],
     as_json: bool,
@@ -83,55 +99,78 @@ def identify(
     webvtt: Path | None,
     model: Path | None,
     language: str,
+    engine_name: EngineName,
+    workers: int | None,
+    work: Path | None,
 ) -> None:
-    """Say who is in each of IMAGES: picture files, or folders of them; or who appears when in one video.
+    """Say who is in each of IMAGES: picture files, or folders of them; or who appears when in videos.
 
     An animation (GIF) that is named itself is a video; in a folder its first frame counts.
 
-    A picture that cannot be read is reported on stderr and the rest goes on; the exit status is 1 then.
+    What cannot be read is reported on stderr and the rest goes on; the exit status is 1 then.
     """
     if as_json and as_csv:
         raise click.UsageError("Give --json or --csv, not both.")
+    if engine_name == "ray" and work is None:
+        raise click.UsageError("--engine ray needs --work: a folder that every node sees.")
+    form: Form = "json" if as_json else "csv" if as_csv else "text"
+    place = Place(Engine(engine_name, workers), work)
     videos = [] if whole else [path for path in images if is_video(path)]
+    if videos and len(videos) != len(images):
+        raise click.UsageError("Give videos or pictures, not both.")
     if videos:
-        if len(images) != 1:
-            raise click.UsageError("Give one video at a time, or pictures.")
-        identify_video(
-            videos[0],
-            Classifier(model),
-            every_s=every_s,
-            level=level,
-            top_k=top_k,
-            language=language,
-            annotate=annotate,
-            webvtt=webvtt,
-            as_json=as_json,
-            as_csv=as_csv,
-        )
+        options = {"every_s": every_s, "level": level, "top_k": top_k, "language": language}
+        if len(videos) == 1 and engine_name == "local":
+            drawn = {"annotate": annotate, "webvtt": webvtt, "as_json": as_json, "as_csv": as_csv}
+            identify_video(videos[0], Classifier(model), **options, **drawn)
+            return
+        if annotate is not None or webvtt is not None:
+            raise click.UsageError("Give one video at a time with --annotate or --webvtt.")
+        identify_videos(videos, model, place, form, **options)
         return
     if webvtt is not None:
         raise click.UsageError("--webvtt is for a video.")
     if annotate is not None and annotate.is_file():
         raise click.UsageError(f"--annotate takes a folder for pictures; {annotate} is a file.")
-    sources = _list_sources(images)
     classifier = Classifier(model)
-    found: list[IdentifiedImage] = []
-    failed = False
+    failures = Failures()
+    looking = {"whole": whole, "level": level, "top_k": top_k}
+    sources = _list_sources(images)
+    if work is None and place.engine.is_alone(-(-len(sources) // SHARD_PICTURES)):
+        found = _look_in_turn(sources, classifier, failures, **looking)
+    else:
+        found = (
+            IdentifiedImage(source, *size, tuple(faces))
+            for source, size, faces in look_at_pictures(sources, classifier, place, failures, **looking)
+        )
+    print_images(_describe_all(found, classifier, annotate, language), tell_model(classifier), form)
+    if failures.count:
+        raise click.exceptions.Exit(1)
+
+
+def _look_in_turn(
+    sources: list[Path], classifier: Classifier, failures: Failures, **looking: Any
+) -> list[IdentifiedImage]:
+    """Look at one picture after the other in this process."""
+    found = []
     quiet = len(sources) < 3
     with click.progressbar(sources, label="Identifying", hidden=quiet, file=sys.stderr) as bar:
         for source in bar:
             try:
-                image = identify_image(source, classifier, whole=whole, level=level, top_k=top_k)
-                if annotate is not None:
-                    _write_annotated(image, annotate, language)
+                found.append(identify_image(source, classifier, **looking))
             except KyaraError as error:
-                click.echo(f"kyara: {source}: {error}", err=True)
-                failed = True
-                continue
-            found.append(image)
-    _print(found, classifier, language, as_json=as_json, as_csv=as_csv)
-    if failed:
-        raise click.exceptions.Exit(1)
+                failures.tell(str(source), str(error))
+    return found
+
+
+def _describe_all(
+    found: Iterable[IdentifiedImage], classifier: Classifier, annotate: Path | None, language: str
+) -> Iterator[dict[str, Any]]:
+    """Give pictures as the JSON document has them; draw copies of them if asked."""
+    for image in found:
+        if annotate is not None:
+            _write_annotated(image, annotate, language)
+        yield describe_image(image, classifier, language)
 
 
 def _list_sources(images: tuple[Path, ...]) -> list[Path]:
@@ -165,85 +204,20 @@ def identify_image(
 
         boxes = propose_faces(pixels, level=level)
     answers = classifier.identify((crop_pixels(pixels, box) for box in boxes), top_k=top_k)
-    return IdentifiedImage(source, pixels, tuple(zip(boxes, answers, strict=True)))
+    height, width = pixels.shape[:2]
+    return IdentifiedImage(source, width, height, tuple(zip(boxes, answers, strict=True)))
 
 
 def describe_image(image: IdentifiedImage, classifier: Classifier, language: str) -> dict[str, Any]:
     """Return one picture as the JSON document has it."""
-    height, width = image.pixels.shape[:2]
     return {
         "source": str(image.source),
-        "width": width,
-        "height": height,
+        "width": image.width,
+        "height": image.height,
         "faces": [
             {"box": box.to_json(), **classifier.describe(face, language)} for box, face in image.faces
         ],
     }
-
-
-def _print(
-    found: list[IdentifiedImage], classifier: Classifier, language: str, *, as_json: bool, as_csv: bool
-) -> None:
-    images = [describe_image(image, classifier, language) for image in found]
-    if as_json:
-        model = {"name": classifier.bundle.name, "version": classifier.bundle.version}
-        click.echo(json.dumps({"model": model, "images": images}, ensure_ascii=False, indent=1))
-    elif as_csv:
-        click.echo(_format_csv(images), nl=False)
-    else:
-        for image in images:
-            click.echo(_format_text(image))
-
-
-def _format_csv(images: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "source",
-            "face",
-            "x",
-            "y",
-            "width",
-            "height",
-            "verdict",
-            "rank",
-            "label",
-            "name",
-            "work",
-            "confidence",
-            "similarity",
-        ]
-    )
-    for image in images:
-        for number, face in enumerate(image["faces"], start=1):
-            for rank, answer in enumerate(face["answers"], start=1):
-                writer.writerow(
-                    [
-                        image["source"],
-                        number,
-                        *face["box"].values(),
-                        face["verdict"],
-                        rank,
-                        *answer.values(),
-                    ]
-                )
-    return text.getvalue()
-
-
-def _format_text(image: dict[str, Any]) -> str:
-    lines = [
-        f"{image['source']}: "
-        + (f"{len(image['faces'])} face(s)" if image["faces"] else "no face found")
-    ]
-    for number, face in enumerate(image["faces"], start=1):
-        box = face["box"]
-        place = f"{box['width']}×{box['height']} at {box['x']},{box['y']}"
-        lines.append(f"  {number}. {face['verdict']} ({place})")
-        for answer in face["answers"]:
-            work = f" — {answer['work']}" if answer["work"] else ""
-            lines.append(f"     {answer['confidence']:6.1%}  {answer['name']}{work}")
-    return "\n".join(lines)
 
 
 def _write_annotated(image: IdentifiedImage, folder: Path, language: str) -> None:
@@ -260,4 +234,4 @@ def _write_annotated(image: IdentifiedImage, folder: Path, language: str) -> Non
     while target.exists():
         number += 1
         target = folder / f"{image.source.stem}-{number}.png"
-    Image.fromarray(draw_labels(image.pixels, labels, language)).save(target)
+    Image.fromarray(draw_labels(read_image(image.source), labels, language)).save(target)

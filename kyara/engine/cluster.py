@@ -8,8 +8,9 @@ Source: https://docs.ray.io/en/latest/ray-core/fault-tolerance.html
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 from kyara.engine.shard import Order, do_shard
@@ -51,15 +52,17 @@ class RayPool:
             KyaraError: Ray is not installed, or the cluster does not answer.
         """
         ray = _import_ray()
-        try:
-            ray.init(**_choose_cluster(workers), log_to_driver=False, logging_level="error")
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            where = os.environ.get(ADDRESS_VARIABLE) or "this machine"
-            raise KyaraError(f"No Ray cluster answers at {where}: {error}") from error
-        try:
-            yield cls(ray, task, workers)
-        finally:
-            ray.shutdown()
+        # standard output is for results; Ray prints there that a node has gone
+        with redirect_stdout(sys.stderr):
+            try:
+                ray.init(**_choose_cluster(workers), log_to_driver=False, logging_level="error")
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                where = os.environ.get(ADDRESS_VARIABLE) or "this machine"
+                raise KyaraError(f"No Ray cluster answers at {where}: {error}") from error
+            try:
+                yield cls(ray, task, workers)
+            finally:
+                ray.shutdown()
 
     def has_room(self) -> bool:
         """Return whether the cluster should have another shard; it may grow and shrink meanwhile."""
