@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 48
 BIN := .venv/bin
 
-.PHONY: run assets test lint bench soak reliability scale-test screenshot clean help
+.PHONY: run assets test lint chaos bench soak reliability scale-test screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -52,6 +52,7 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r app.py classification.py gunicorn.conf.py kyara
 	$(BIN)/python scripts/run_node_tool.py pyright
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
@@ -71,8 +72,23 @@ reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every wa
 scale-test: .venv/dev.stamp static/vendor/.stamp  ## the bulk tests with 40 sources, on Ray too
 	KYARA_BULK_SOURCES=40 $(BIN)/python -m pytest tests/test_bulk.py
 
+chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are killed behind nginx, under load
+	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/test_several_servers.py
+
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py
+
+fuzz: .venv/dev.stamp  ## fuzz for FUZZ_SECONDS (600): atheris, then schemathesis with many examples
+	cd tests && PYTHONPATH=..:. ../$(BIN)/python -m fuzzing --seconds $(or $(FUZZ_SECONDS),600)
+	HYPOTHESIS_EXAMPLES=many $(BIN)/python -m pytest tests/security/test_openapi.py tests/security/test_fuzzing.py
+
+hostile: .venv/dev.stamp  ## send 20,000 hostile requests to a server on this machine
+	$(BIN)/python tests/hostile_run.py --write
+
+audit: .venv/dev.stamp  ## ask the advisory databases about every dependency (needs the network)
+	$(BIN)/python -m pip install -q --disable-pip-version-check pip-audit==2.10.1
+	$(BIN)/pip-audit -r requirements-serve.txt -r requirements-scale.txt
+	npm audit --omit=dev
 
 clean:  ## remove what set-up installed
 	rm -rf .venv node_modules static/vendor build

@@ -20,6 +20,7 @@ from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_limiter import RateLimitExceeded
+from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -29,14 +30,13 @@ from kyara.errors import (
     BadInputError,
     BusyError,
     KyaraError,
-    LostConnectionError,
     TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
 )
 from kyara.events import Events
 from kyara.files import Files, open_files
-from kyara.registry import MODEL_FOLDER, TAUGHT_FILE, open_models
+from kyara.registry import MODEL_FOLDER, find_taught, open_models
 from kyara.reports import ReportStore
 from kyara.web import api, explanations, operator, pages, readiness, reports
 from kyara.web.assets import set_up_assets
@@ -46,6 +46,7 @@ from kyara.web.logs import find_request_id, set_up_logs
 from kyara.web.model_queue import ModelQueue, set_up_queue
 from kyara.web.model_watch import ModelWatch
 from kyara.web.monitoring import count_refusal, set_up_monitoring
+from kyara.web.openapi import complete_document
 from kyara.web.operator_pages import set_up_operator_pages
 from kyara.web.operator_pages.labelling import set_up_labelling
 from kyara.web.operator_pages.models import set_up_models
@@ -55,6 +56,7 @@ ROOT = Path(__file__).resolve().parent
 DEFAULTS: Mapping[str, Any] = {
     "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "MODEL_FOLDER": str(MODEL_FOLDER),
+    "DATABASE_URL": "",
     "TAUGHT_DATABASE": "",
     "OPERATOR_TOKEN": "",
     "OPERATOR_DATABASE_URL": "",
@@ -75,7 +77,6 @@ DEFAULTS: Mapping[str, Any] = {
     "RUN_FOLDER": str(ROOT / "runs"),
     "REPORT_FOLDER": str(ROOT / "user_report"),
     "REPORT_DATABASE_URL": "",
-    "DATABASE_URL": "",
     "CACHE_FOLDER": "",
     "FILES_URL": "",
     "FILES_ENDPOINT_URL": "",
@@ -88,6 +89,7 @@ DEFAULTS: Mapping[str, Any] = {
     "AUTO_404_RESPONSE": False,
     "VALIDATION_ERROR_STATUS_CODE": 422,
 }
+MAX_DETAIL_CHARACTERS = 600
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
 logger = logging.getLogger("kyara")
@@ -121,7 +123,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     app.extensions["kyara_model"] = _load_model(app)
     app.extensions["kyara_reports"] = ReportStore(
         Path(app.config["REPORT_FOLDER"]),
-        app.config["REPORT_DATABASE_URL"] or None,
+        app.config["REPORT_DATABASE_URL"] or app.config["DATABASE_URL"] or None,
         quota_bytes=app.config["REPORT_QUOTA_BYTES"],
         files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
         patient=True,  # the site is still good for everything else
@@ -138,6 +140,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     set_up_queue(app)
     app.before_request(_require_json)
+    app.spec_processor(complete_document)
     _register_errors(app)
     return app
 
@@ -149,7 +152,9 @@ def _open_files(app: APIFlask, name: str, folder_key: str) -> Files:
 
 def _load_model(app: APIFlask) -> ModelQueue:
     folder = Path(app.config["MODEL_FOLDER"])
-    taught = Path(app.config["TAUGHT_DATABASE"] or folder / TAUGHT_FILE)
+    taught = find_taught(
+        folder, place=app.config["TAUGHT_DATABASE"], database_url=app.config["DATABASE_URL"]
+    )
     queue = ModelQueue(
         None,
         "",
@@ -185,7 +190,7 @@ def _register_errors(app: APIFlask) -> None:
     def answer_kyara_error(error: KyaraError) -> tuple[Any, int, dict[str, str]]:
         headers = {}
         count_refusal(error)
-        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError | LostConnectionError):
+        if isinstance(error, BusyError | TooManyRequestsError | UnavailableError):
             headers["Retry-After"] = str(error.retry_after_s)
         if isinstance(error, UnauthorizedError):
             headers["WWW-Authenticate"] = error.challenge
@@ -208,6 +213,9 @@ def _register_errors(app: APIFlask) -> None:
             {},
         )
 
+    def answer_broken_request(error: Exception) -> tuple[Any, int, dict[str, str]]:
+        return answer_problem(400, "Bad request", "The body is not framed as HTTP wants it.")
+
     def answer_unexpected(error: Exception) -> tuple[Any, int, dict[str, str]]:
         logger.exception("Unexpected error on %s %s", request.method, request.path)
         return answer_problem(
@@ -218,6 +226,10 @@ def _register_errors(app: APIFlask) -> None:
     app.register_error_handler(KyaraError, answer_kyara_error)
     app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
+    app.register_error_handler(
+        ParseException, answer_broken_request
+    )  # of gunicorn, from a body's reader
+    app.register_error_handler(NoMoreData, answer_broken_request)
     app.register_error_handler(Exception, answer_unexpected)
 
 
@@ -229,6 +241,8 @@ def answer_problem(
     crop: int | None = None,
 ) -> tuple[Any, int, dict[str, str]]:
     """Answer an error: a page to somebody who reads pages, RFC 9457 problem details to a program."""
+    if len(detail) > MAX_DETAIL_CHARACTERS:  # it may repeat what was sent
+        detail = f"{detail[:MAX_DETAIL_CHARACTERS]}… and so on."
     if not request.path.startswith("/api/") and request.accept_mimetypes.accept_html:
         page = render_template("error.html", status=status, title=title, detail=detail)
         return page, status, dict(headers or {})

@@ -42,15 +42,16 @@ class Classifier:
         bundle: Bundle | Path | None = None,
         *,
         threads: int | None = None,
-        taught: Path | None = None,
+        taught: Path | str | None = None,
     ) -> None:
         """Load a model.
 
         Args:
             bundle: a bundle or its folder; by default the one that `model/registry.json` serves.
             threads: CPU threads for the network; by default those the process may use, up to 4.
-            taught: the file of taught characters, which need not exist yet. By default the serving
-                model has the one of `registry.find_taught`, and a bundle that is given has none.
+            taught: where taught characters are kept: a file, which need not exist yet, or the URL of a
+                database. By default the serving model has the place of `registry.find_taught`, and a
+                bundle that is given has none.
 
         Raises:
             BundleError: no such model, or it is damaged.
@@ -203,6 +204,11 @@ class Classifier:
             NotFoundError: no such character, or no such taught reference.
         """
         return self._find_live().forget(label, reference)
+
+    def wake(self) -> None:
+        """Look for what others taught at the next call, however short ago the last look was."""
+        if self._live:
+            self._live.store.wake()
 
     def draw_thumbnail(self, reference: str) -> np.ndarray | None:
         """Return a picture of a taught reference, `uint8 (H, W, 3)`, at most 160 px; None if none."""

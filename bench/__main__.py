@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.page import write_page
 from bench.parts import PARTS
 from bench.results import PAGE, RESULTS, ROOT, load_results, save_part
+from bench.scale import write_scale
 
 QUICK = ROOT / "build" / "bench"
 
@@ -51,7 +52,7 @@ def run_parts(options: argparse.Namespace) -> list[str]:
             failed.append(part.name)
             continue
         took = time.perf_counter() - started
-        save_part(options.results, part.name, data, took)
+        save_part(options.results, part.name, data, took, quick=options.quick)
         print(f"{part.name}: {took:.0f} s", file=sys.stderr, flush=True)
     return failed
 

@@ -58,14 +58,14 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the measurements into a table."""
     return [
         "The example picture at three sizes, default level, median. The rival is the same search in "
-        "native OpenCV "
-        "(Python, SIMD, threads); the pause is the longest in which the page itself did not react.",
+        "native OpenCV (Python, SIMD, threads); the pause is the longest in which the page itself did "
+        "not react.",
         "",
         "| picture | worker ms | longest pause of the page ms | native OpenCV ms | ratio |",
         "|---|---|---|---|---|",
         *(
-            f"| {row['size']} | {row['worker_ms']} | {row['longest_pause_ms']} | {row['python_ms']} "
-            f"| {row['worker_ms'] / row['python_ms']:.1f} |"
+            f"| {row['size']} | {row['worker_ms']} | {row['longest_pause_ms']} | {row['python_ms']} | "
+            f"{row['worker_ms'] / row['python_ms']:.1f} |"
             for row in data["rows"]
         ),
     ]

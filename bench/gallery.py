@@ -36,10 +36,8 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the measurements into a table."""
     lines = [
         f"{DIMENSION} features, one thread. Kyara's time includes the highest cosine and the prototype "
-        f"of every "
-        "character; the rival, scikit-learn's `NearestNeighbors` (brute force, cosine), finds only the "
-        "nearest reference. "
-        "More, and what takes over past this: [scale.md](scale.md).",
+        "of every character; the rival, scikit-learn's `NearestNeighbors` (brute force, cosine), "
+        "finds only the nearest reference. More, and what takes over past this: [scale.md](scale.md).",
         "",
         "| references | Kyara, ms a face | in a request of 32, ms a face | scikit-learn, ms a face | "
         "ratio | memory MB |",
@@ -48,8 +46,8 @@ def describe(data: dict[str, Any]) -> list[str]:
     for row in data["rows"]:
         ratio = row["scikit_learn_ms"] / row["one_face_ms"]
         lines.append(
-            f"| {row['references']:,} | {row['one_face_ms']} | {row['of_32_faces_each_processor_ms']} "
-            f"| {row['scikit_learn_ms']} | {ratio:.1f} times | {row['memory_mb']} |"
+            f"| {row['references']:,} | {row['one_face_ms']} | {row['of_32_faces_each_processor_ms']} | "
+            f"{row['scikit_learn_ms']} | {ratio:.1f} times | {row['memory_mb']} |"
         )
     return lines
 

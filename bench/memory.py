@@ -116,8 +116,8 @@ def describe(data: dict[str, Any]) -> list[str]:
         f"{first}.",
         "",
         f"Resident memory: {data['idle_mb']:.0f} MB before the first request, {data['middle_mb']:.0f} "
-        f"MB after half of "
-        f"{data['requests']:,} requests (8 clients, one crop each), {data['end_mb']:.0f} MB at the end: "
-        f"{data['growth_percent']:+.1f}% in the second half. {data['failed']} requests failed. "
-        f"TensorFlow is {'' if data['tensorflow_loaded'] else 'not '}loaded by the site.",
+        f"MB after half of {data['requests']:,} requests (8 clients, one crop each), "
+        f"{data['end_mb']:.0f} MB at the end: {data['growth_percent']:+.1f}% in the second half. "
+        f"{data['failed']} requests failed. TensorFlow is "
+        f"{'' if data['tensorflow_loaded'] else 'not '}loaded by the site.",
     ]

@@ -35,8 +35,8 @@ def render_page(results: dict[str, Any]) -> str:
     lines = [
         "# How fast Kyara is",
         "",
-        "Written by `make bench` from `bench/results.json`: change neither by hand. Every figure stands "
-        "beside its rival from",
+        "Written by `make bench` from `bench/results.json`: change neither by hand. Every figure "
+        "stands beside its rival from",
         "the same run. `python -m bench --only NAME` measures one part again, `--list` names them.",
         "",
         *_describe_machines(parts),
@@ -70,6 +70,14 @@ def _describe_machines(parts: dict[str, Any]) -> list[str]:
         lines.append(
             f"Measured {days[-1]} at commit {commits}; all parts together took {took:.1f} minutes."
         )
+    loads = [part["machine"]["load"] for part in parts.values()]
+    if loads:
+        lines.append(
+            f"Load average at the end of each part: {min(loads)} to {max(loads)}. Well above the number "
+            "of cores means that other work was done beside, which makes figures worse."
+        )
+    if quick := [part.title for part in PARTS if part.name in parts and parts[part.name]["quick"]]:
+        lines += ["", f"Measured with `--quick`, and rough: {', '.join(quick)}."]
     return [*lines, ""]
 
 
@@ -79,7 +87,9 @@ def _describe_targets(parts: dict[str, Any]) -> list[str]:
     if "network" in parts:
         table = parts["network"]["data"]["ms_a_crop"]
         threads, ways = list(table.items())[-1]
-        for rival, times in ((network.SEED, 200), (network.KERAS, 10)):
+        for rival, times in ((network.SEED_ITSELF, 200), (network.SEED, 200), (network.KERAS, 10)):
+            if rival not in ways:
+                continue
             ratio = ways[rival]["1"] / ways[network.OURS]["1"]
             what = f"one crop against {rival}, {threads} threads"
             rows.append((what, f"{times} times", f"{ratio:,.0f} times", ratio >= times))

@@ -37,6 +37,7 @@ PARTS = (
     Part("network", "The network", "bench.network"),
     Part("http", "Identification over HTTP", "bench.serving"),
     Part("profile", "Where the time of a request goes", "bench.profile"),
+    Part("sending", "What a crop costs on its way", "bench.sending"),
     Part("memory", "Start and memory", "bench.memory"),
     Part("page", "The page", "bench.browsing"),
     Part("detector", "Finding faces in the browser", "bench.detector"),

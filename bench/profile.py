@@ -9,12 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+
 from bench.sites import list_processes, read_clients, serve, start_clients
 
 SECONDS = 12
 CLIENTS = (1, 8)
+BUSY_S = 0.3
+WAITING = "waiting for the network"
 STAGES = (
-    ("network", ("invoke", "set_tensor", "get_tensor", "extract_view")),
+    ("network", ("invoke", "set_tensor", "get_tensor")),
+    (WAITING, ("extract_view",)),
     ("decoding pictures", ("decode_image",)),
     ("base64 of crops", ("decode_crop",)),
     ("scaling crops for the network", ("prepare_crop",)),
@@ -27,6 +32,8 @@ STAGES = (
     ("gunicorn: reading and writing", ("handle", "handle_request", "run", "enqueue_req")),
 )
 """Stage → names of functions; the innermost frame with one of them tells the stage of a sample."""
+IDLE = frozenset({"select", "poll", "wait", "accept", "_worker", "wait_for_data"})
+"""A thread that is in one of these has nothing to do."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -41,12 +48,13 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def _sample(url: str, pid: int, clients: int, seconds: int) -> dict[str, Any]:
-    """Sample one process while clients ask; samples without the GIL count, waiting threads do not."""
+    """Sample one process while clients ask."""
     asking = start_clients(url, clients=clients, crops=5, seconds=seconds + 4)
+    _wait_until_busy(psutil.Process(pid), asking)
     with TemporaryDirectory() as folder:
         out = Path(folder) / "stacks.txt"
         spy = [str(Path(sys.executable).with_name("py-spy")), "record", "--pid", str(pid)]
-        spy += ["--duration", str(seconds), "--rate", "200", "--format", "raw", "--output", str(out)]
+        spy += ["--duration", str(seconds), "--rate", "50", "--format", "raw", "--output", str(out)]
         done = subprocess.run(spy, capture_output=True, text=True, check=False)
         seen = read_clients(asking)
         if done.returncode:
@@ -55,23 +63,36 @@ def _sample(url: str, pid: int, clients: int, seconds: int) -> dict[str, Any]:
     return {"clients": clients, "crops_a_second": seen["crops_a_second"], **count_stages(stacks)}
 
 
+def _wait_until_busy(process: psutil.Process, clients: subprocess.Popen[str]) -> None:
+    """Wait until the clients have drawn their pictures and ask."""
+    before = process.cpu_times().user
+    while process.cpu_times().user - before < BUSY_S and clients.poll() is None:
+        try:
+            clients.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def count_stages(stacks: list[str]) -> dict[str, Any]:
     """Share the samples out over the stages.
 
     Args:
-        stacks: lines `outer (file:1);inner (file:2) 17`: frames and how many samples.
+        stacks: lines `Outer.call (file:1);inner (file:2) 17`: frames and how many samples.
 
     Returns:
-        `samples`, and `shares`: stage → share of the samples.
+        `samples` of threads that work; `shares`: stage → share of them; `waiting`: how many threads wait
+        for the network while one works, on average.
     """
     counts: Counter[str] = Counter()
     for line in stacks:
         frames, _, number = line.rpartition(" ")
-        names = [frame.split(" ", 1)[0] for frame in frames.split(";")]
-        counts[_find_stage(names)] += int(number)
-    total = sum(counts.values())
+        names = [frame.split(" (", 1)[0].rpartition(".")[2] for frame in frames.split(";")]
+        if names[-1] not in IDLE:
+            counts[_find_stage(names)] += int(number)
+    waiting = counts.pop(WAITING, 0)
+    total = sum(counts.values()) or 1
     shares = {stage: round(count / total, 4) for stage, count in counts.most_common()}
-    return {"samples": total, "shares": shares}
+    return {"samples": total, "shares": shares, "waiting": round(waiting / total, 1)}
 
 
 def _find_stage(names: list[str]) -> str:
@@ -85,9 +106,8 @@ def _find_stage(names: list[str]) -> str:
 def describe(data: dict[str, Any]) -> list[str]:
     """Turn the shares into a table."""
     lines = [
-        "Requests with five crops. py-spy takes 200 samples a second of every thread of the site that "
-        "works; a thread that "
-        "waits is not counted.",
+        "Requests with five crops. py-spy takes 50 samples a second of every thread of the site that "
+        "works; a thread that waits is not counted.",
         "",
     ]
     runs = [run for run in data["runs"] if "shares" in run]
@@ -107,4 +127,5 @@ def describe(data: dict[str, Any]) -> list[str]:
     for stage in stages:
         cells = " | ".join(f"{run['shares'].get(stage, 0):.1%}" for run in runs)
         lines.append(f"| {stage} | {cells} |")
-    return lines
+    waiting = " | ".join(f"{run['waiting']}" for run in runs)
+    return [*lines, f"| threads that wait for the network while one works | {waiting} |"]

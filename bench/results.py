@@ -26,7 +26,9 @@ def load_results(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def save_part(path: Path, name: str, data: dict[str, Any], took_s: float) -> dict[str, Any]:
+def save_part(
+    path: Path, name: str, data: dict[str, Any], took_s: float, *, quick: bool
+) -> dict[str, Any]:
     """Write one part into the document, beside the others.
 
     Args:
@@ -34,6 +36,7 @@ def save_part(path: Path, name: str, data: dict[str, Any], took_s: float) -> dic
         name: of the part.
         data: what it measured.
         took_s: how long that took.
+        quick: with few repeats.
 
     Returns:
         The whole document.
@@ -42,6 +45,7 @@ def save_part(path: Path, name: str, data: dict[str, Any], took_s: float) -> dic
     results["parts"][name] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_s": round(took_s, 1),
+        "quick": quick,
         "machine": describe_machine(),
         "data": data,
     }

@@ -15,14 +15,14 @@ from flask import Flask, request
 from werkzeug.serving import make_server
 
 import kyara  # noqa: F401  (before NumPy, whose threads it settles)
-from bench.rivals import HEAD, SeedsWay
+from bench.rivals import GRAPH, HEAD, SeedsWay
 from classification import Classifier
 
 
 def create_site(folder: Path) -> Flask:
     """Build the rival: TensorFlow, the graph read once, sessions opened for every crop."""
     bundle = Classifier().bundle
-    way = SeedsWay(folder, bundle.preprocessing)
+    way = SeedsWay(folder / GRAPH, bundle.preprocessing)
     with np.load(folder / HEAD) as head:
         weight, bias = head["weight"], head["bias"]
     labels = bundle.labels

@@ -55,11 +55,10 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the measurements into a table."""
     first = data["rows"][0]
     lines = [
-        "Clients run in a second process on the same machine and the loopback; each asks again as soon "
-        "as it has its "
-        f"answer, with drawn faces of 256 px (PNG, {first['kb_a_request']:.0f} kB a crop as sent). A "
-        f"client that is told "
-        "503 waits as the page does, a second at most; times are those of answers.",
+        "Clients run in a second process on the same machine and the loopback; each asks again as "
+        f"soon as it has its answer, with drawn faces of 256 px (PNG, {first['kb_a_request']:.0f} kB a "
+        "crop as sent). A client that is told 503 waits as the page does, a second at most; times are "
+        "those of answers.",
         "",
         "| site | clients | crops a request | requests/s | crops/s | p50 ms | p95 ms | p99 ms | 503 | "
         "failed |",
@@ -75,7 +74,7 @@ def describe(data: dict[str, Any]) -> list[str]:
             lines += [
                 "",
                 f"One client, {rival['crops']} crops a request: {ratio:,.0f} times faster than the "
-                f"seed's way.",
+                "seed's way.",
             ]
     return lines
 

@@ -116,7 +116,7 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         raw = path.read_bytes()
         manifest = json.loads(raw)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"There is no readable model at {folder}: {error}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") not in READ_FORMATS:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
@@ -124,9 +124,11 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         _verify_files(folder, manifest["files"])
         bundle = _assemble(folder, manifest, hashlib.sha256(raw).hexdigest()[:12])
-    except (KeyError, TypeError, ValueError, OSError) as error:
+        check_bundle(bundle)
+    except BundleError:
+        raise
+    except Exception as error:  # on arrays of odd types NumPy raises its own, SystemError among them
         raise BundleError(f"{path} is not a complete bundle: {error!r}.") from error
-    check_bundle(bundle)
     return bundle
 
 
@@ -144,7 +146,7 @@ def _verify_files(folder: Path, files: Mapping[str, str]) -> None:
 
 def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle:
     characters = tuple(
-        Character(entry["label"], dict(entry["name"]), dict(entry["work"]))
+        Character(_read_text(entry["label"]), _read_texts(entry["name"]), _read_texts(entry["work"]))
         for entry in manifest["characters"]
     )
     head = {"rows": np.arange(len(characters)), **_read_arrays(folder / HEAD_FILE)}
@@ -170,6 +172,16 @@ def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle
     )
 
 
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a label, a name and a work are text; received {value!r:.80}")
+    return value
+
+
+def _read_texts(texts: Mapping[str, Any]) -> dict[str, str]:
+    return {language: _read_text(text) for language, text in texts.items()}
+
+
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read a `.npz` whole. A pickle inside is refused, never opened.
 
@@ -178,11 +190,14 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+            arrays = {name: stored[name] for name in stored.files}
     except Exception as error:  # zip, zlib, NumPy's header parser and the allocator raise their own each
         raise BundleError(
             f"{path} is not a file of plain arrays, or holds a pickle, which is never opened: {error}."
         ) from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # NumPy hands out its bytes
+        raise BundleError(f"{path} is not a file of plain arrays.")
+    return arrays
 
 
 def write_whole(path: Path, text: str) -> None:

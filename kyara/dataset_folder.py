@@ -155,7 +155,7 @@ def read_inbox(dataset: Path) -> Mapping[str, Mapping[str, Any]]:
         try:
             entry = json.loads(line)
             entries[str(entry["file"])] = entry
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     _manifests[path] = (seen, entries)
     return entries

@@ -132,7 +132,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file; empty where there is none that can be read."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return stored if isinstance(stored, dict) else {}
 

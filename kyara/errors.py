@@ -147,6 +147,17 @@ class StorageAwayError(BusyError):
     retry_after_s = 5
 
 
+class CollidedError(BusyError):
+    """Others changed the same at the same moment, and the database has undone this change."""
+
+
+class UnreachableError(BusyError):
+    """A database went away; what was being committed may be done or not."""
+
+    title = "Database unreachable"
+    retry_after_s = 5
+
+
 class TooManyRequestsError(KyaraError):
     """Too many requests of one client; wait."""
 
@@ -171,14 +182,6 @@ class UnavailableError(KyaraError):
     status = 503
     title = "Not available"
     retry_after_s = 5
-
-
-class LostConnectionError(KyaraError):
-    """The database went away in the middle; whether it stored something is not known."""
-
-    status = 503
-    title = "Not available"
-    retry_after_s = 2
 
 
 class BundleError(KyaraError):

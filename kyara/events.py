@@ -24,6 +24,13 @@ _RETRY_S = 5.0
 _log = logging.getLogger("kyara")
 
 
+def announce(event: str) -> None:
+    """Tell the servers of the environment's `KYARA_REDIS_URL`, for a program that ends soon."""
+    events = Events(os.environ.get("KYARA_REDIS_URL", ""))
+    events.publish(event)
+    events.close()
+
+
 class Events:
     """A channel of events; without a URL nothing is ever heard."""
 
@@ -114,6 +121,7 @@ class Events:
                     socket_connect_timeout=_TIMEOUT_S,
                     socket_timeout=_TIMEOUT_S,
                     retry=Retry(NoBackoff(), 1),
+                    health_check_interval=10,  # a machine that is gone says nothing, for ever
                 )
                 self._client, self._heard = (os.getpid(), client), None
             return self._client[1]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
 
@@ -77,7 +77,7 @@ def decode_image(
             image = Image.open(io.BytesIO(data), formats=formats)
     except Image.DecompressionBombError as error:
         raise TooLargeError(f"The picture has more than {max_pixels:,} pixels.") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # an AVIF without an item is a RuntimeError; the next plugin has its own
         raise UnsupportedImageError(f"This is not a picture in one of the formats {names}.") from error
     with image:
         width, height = image.size

@@ -57,7 +57,7 @@ def read_names(path: Path) -> Names:
         same_as = {
             label: str(entry["same_as"]) for label, entry in entries.items() if "same_as" in entry
         }
-    except (OSError, ValueError, TypeError, AttributeError, KyaraError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, KyaraError) as error:
         raise BadInputError(f"{path} is not a file of character names: {error}.") from error
     return Names(characters, {label: _follow(label, same_as, path) for label in same_as})
 

@@ -102,8 +102,11 @@ def _read_table(root: Path) -> tuple[Path, list[dict[str, str]]]:
     tables = sorted(root.glob("*.csv"))
     if len(tables) != 1:
         raise BadInputError(f"{root} needs one table of labels (*.csv); it has {len(tables)}.")
-    with tables[0].open(newline="", encoding="utf-8-sig") as file:
-        rows = [dict(row) for row in csv.DictReader(file)]
+    try:
+        with tables[0].open(newline="", encoding="utf-8-sig") as file:
+            rows = [dict(row) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(f"{tables[0]} is not a CSV file in UTF-8: {error}.") from error
     if not rows:
         raise BadInputError(f"{tables[0]} has no rows.")
     return tables[0], rows

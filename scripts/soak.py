@@ -207,7 +207,7 @@ def _never_read(port: int, over: threading.Event) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect((HOST, port))
         for _ in range(4):
-            connection.sendall(b"GET /static/vendor/opencv.js HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /static/vendor/opencv.wasm HTTP/1.1\r\nHost: x\r\n\r\n")
         over.wait()
 
 

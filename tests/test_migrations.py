@@ -20,9 +20,11 @@ from kyara.accounts.tables import OPERATORS
 from kyara.database import DatabaseKind, open_database, prepare_tables
 from kyara.errors import BadInputError
 from kyara.migrations import FOLDER, Room, read_revision, upgrade_database
+from kyara.registry.tables import SERVING
 from kyara.reports.tables import REPORTS
+from kyara.taught.tables import TAUGHT
 
-KINDS = [REPORTS, OPERATORS]
+KINDS = [REPORTS, OPERATORS, TAUGHT, SERVING]
 
 OpenEngine = Callable[[str], Engine]
 

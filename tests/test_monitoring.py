@@ -188,7 +188,7 @@ def test_without_a_model_the_site_lives_and_is_not_ready(tmp_path, report_dir):
     app = create_app({"MODEL_FOLDER": str(tmp_path), "REPORT_FOLDER": str(report_dir)})
     client = app.test_client()
     assert client.get("/livez").status_code == 200
-    assert client.get("/readyz").json["checks"]["model"] == "failed"
+    assert client.get("/readyz").get_json()["checks"]["model"] == "failed"
     app.extensions["kyara_reports"].close()
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import io
 import json
 import re
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from apiflask import APIFlask
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
+
+from app import create_app
+from kyara.bundle import View
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGS = sorted((ROOT / "translations").glob("*/LC_MESSAGES/messages.po"))
@@ -115,3 +121,25 @@ def test_translations_are_complete_and_compiled(path: Path) -> None:
         assert translation, f"no translation of {original!r}"
         holes = re.compile(r"\{\w+\}|%\(\w+\)s")
         assert set(holes.findall(translation)) == set(holes.findall(original)), original
+
+
+@pytest.mark.parametrize(
+    ("input_px", "insets", "crop_px"),
+    [(75, (0.0,), 256), (128, (0.0, 0.12), 256), (224, (0.0,), 336), (299, (0.0, 0.12), 512)],
+)
+def test_pages_send_crops_as_large_as_the_model_needs(
+    app: APIFlask, input_px: int, insets: tuple[float, ...], crop_px: int
+) -> None:
+    queue = app.extensions["kyara_model"]
+    other = copy(queue.classifier)
+    views = tuple(View(inset) for inset in insets)
+    preprocessing = replace(other.bundle.preprocessing, input_px=input_px, views=views)
+    other.bundle = replace(other.bundle, preprocessing=preprocessing)
+    queue.serve(other)
+    assert read_settings(app.test_client().get("/").text)["crop_px"] == crop_px
+
+
+def test_without_a_model_pages_send_large_crops(tmp_path: Path) -> None:
+    settings = {"MODEL_FOLDER": str(tmp_path), "REPORT_FOLDER": str(tmp_path / "reports")}
+    app = create_app({**settings, "INSTANCE_FOLDER": str(tmp_path / "instance")})
+    assert read_settings(app.test_client().get("/").text)["crop_px"] == 512

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from kyara.character import Character
 from kyara.errors import BadInputError, ConflictError, KyaraError, NotFoundError, TooLateError
@@ -51,9 +52,10 @@ def draw(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (24, 25, 3), dtype=np.uint8)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ReportStore]:
-    store = ReportStore(tmp_path / "user_report")
+@pytest.fixture(params=["file", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReportStore]:
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    store = ReportStore(tmp_path / "user_report", url)
     yield store
     store.close()
 
@@ -261,10 +263,8 @@ def test_the_next_desk_puts_right_what_a_crash_cut_in_two(store, desk, dataset):
     desk.decide(dict.fromkeys([one.id, two.id, three.id]), Action.ACCEPT, "rin")
     place = dataset / "faces" / "luka"
     (place / f"report-{one.id}.png").unlink()
-    database = sqlite3.connect(store.folder / "reports.db")
-    with database:
-        database.execute("UPDATE reports SET state = 'rejected' WHERE id = ?", (two.id,))
-    database.close()
+    with store.sessions.begin() as session:
+        session.execute(text("UPDATE reports SET state = 'rejected' WHERE id = :id"), {"id": two.id})
     elsewhere = dataset / "faces" / "by_hand"
     elsewhere.mkdir()
     (place / f"report-{three.id}.png").rename(elsewhere / f"report-{three.id}.png")

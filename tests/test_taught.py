@@ -1,4 +1,4 @@
-"""The file of taught characters: round trips, several processes, kills and full disks."""
+"""The store of taught characters, in a file and in PostgreSQL; kills, full and damaged files."""
 
 from __future__ import annotations
 
@@ -8,23 +8,54 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import ROOT
+from sqlalchemy import Connection
 
 from kyara.bundle import Character
 from kyara.errors import BusyError, KyaraError, NotFoundError, StorageFullError
 from kyara.images import encode_png
 from kyara.taught import Changes, TaughtStore
-from kyara.taught_file import change_file
+from kyara.taught.store import open_place
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "model" / "taught.db"
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def place(request: pytest.FixtureRequest, path: Path) -> Path | str:
+    """Where a store keeps things: a file, and a database of a server, in turn."""
+    return path if request.param == "file" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def open_store() -> Iterator[Callable[[Path | str], TaughtStore]]:
+    opened: list[TaughtStore] = []
+
+    def open_one(place: Path | str) -> TaughtStore:
+        opened.append(TaughtStore(place))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@contextmanager
+def change(place: Path | str) -> Iterator[Connection]:
+    opened = open_place(place)
+    try:
+        with opened.change() as connection:
+            yield connection
+    finally:
+        opened.close()
 
 
 def draw(seed: int, size_px: int = 12) -> np.ndarray:
@@ -42,12 +73,12 @@ def read(store: TaughtStore, since: int = 0, backbone: str = "one") -> Changes:
     return changes
 
 
-def test_what_is_taught_comes_back(path):
-    store = TaughtStore(path)
+def test_what_is_taught_comes_back(open_store, place):
+    store = open_store(place)
     assert store.read_changes(0, "one") is None
-    assert not path.exists()
+    assert isinstance(place, str) or not place.exists()
     assert teach(store, "miku", 1, 2, en="Miku") == 2
-    changes = read(TaughtStore(path))
+    changes = read(open_store(place))
     (miku,) = changes.characters
     assert miku.character == Character("miku", {"en": "Miku"}, {})
     assert not miku.forgotten
@@ -55,41 +86,40 @@ def test_what_is_taught_comes_back(path):
     np.testing.assert_array_equal(list(miku.references.values()), [[1, 1, 0], [2, 1, 0]])
     np.testing.assert_array_equal(store.read_crop("2"), draw(2))
     assert store.read_crop("99") is None
-    store.close()
 
 
-def test_only_what_changed_is_read_again(path):
-    reader, writer = TaughtStore(path), TaughtStore(path)
+def test_only_what_changed_is_read_again(open_store, place):
+    reader, writer = open_store(place), open_store(place)
     teach(writer, "miku", 1)
     moment = read(reader).moment
     assert reader.read_changes(moment, "one") is None
     teach(writer, "luka", 2)
+    reader.wake()
     changes = read(reader, moment)
     assert [taught.character.label for taught in changes.characters] == ["luka"]
     assert not changes.anew
     writer.keep_features("two", {1: np.array([5, 5], np.float16)})
-    assert read(reader, changes.moment).characters == ()
-    reader.close()
+    reader.wake()
+    assert reader.read_changes(changes.moment, "one") is None
 
 
-def test_each_backbone_has_its_own_features(path):
-    store = TaughtStore(path)
+def test_each_backbone_has_its_own_features(open_store, place):
+    store = open_store(place)
     teach(store, "miku", 1, 2)
-    (miku,) = read(TaughtStore(path), backbone="two").characters
+    (miku,) = read(open_store(place), backbone="two").characters
     assert list(miku.references.values()) == [None, None]
     store.keep_features("two", {2: np.array([5, 5], np.float16), 77: np.array([1], np.float16)})
-    (miku,) = read(TaughtStore(path), backbone="two").characters
+    (miku,) = read(open_store(place), backbone="two").characters
     assert miku.references[1] is None
     np.testing.assert_array_equal(miku.references[2], [5, 5])
 
 
-def test_the_same_crop_is_kept_once_and_names_are_added(path):
-    store = TaughtStore(path)
+def test_the_same_crop_is_kept_once_and_names_are_added(open_store, place):
+    store = open_store(place)
     teach(store, "miku", 1, 1, 2, en="Miku")
     assert teach(store, "miku", 2, 3, ja="ミク") == 3
     (miku,) = read(store).characters
     assert miku.character.name == {"en": "Miku", "ja": "ミク"}
-    store.close()
 
 
 def test_forgetting_deletes_the_crops_and_teaching_brings_the_label_back(path):
@@ -113,8 +143,8 @@ def test_forgetting_deletes_the_crops_and_teaching_brings_the_label_back(path):
     store.close()
 
 
-def test_one_reference_can_be_forgotten(path):
-    store = TaughtStore(path)
+def test_one_reference_can_be_forgotten(open_store, place):
+    store = open_store(place)
     teach(store, "miku", 1, 2)
     assert store.forget_reference("miku", "1") == 1
     for label, reference in (("miku", "1"), ("luka", "2"), ("miku", "x")):
@@ -122,7 +152,6 @@ def test_one_reference_can_be_forgotten(path):
             store.forget_reference(label, reference)
     (miku,) = read(store).characters
     assert list(miku.references) == [2]
-    store.close()
 
 
 def test_a_file_that_is_replaced_or_removed_is_noticed(path):
@@ -152,16 +181,15 @@ def test_a_damaged_file_is_told_in_a_sentence(path, content):
 
 
 @pytest.mark.parametrize(
-    "change", ["UPDATE characters SET name = '{'", "UPDATE features SET vector = 'x'"]
+    "statement", ["UPDATE characters SET name = '{'", "UPDATE features SET vector = 'x'"]
 )
-def test_values_that_nobody_here_wrote_are_told_in_a_sentence(path, change):
-    store = TaughtStore(path)
+def test_values_that_nobody_here_wrote_are_told_in_a_sentence(open_store, place, statement):
+    store = open_store(place)
     teach(store, "miku", 1)
-    with change_file(path) as connection:
-        connection.execute(change)
+    with change(place) as connection:
+        connection.exec_driver_sql(statement)
     with pytest.raises(KyaraError, match="What was taught cannot be read"):
         read(store)
-    store.close()
 
 
 def test_a_file_of_a_later_kyara_is_refused(path):
@@ -172,22 +200,21 @@ def test_a_file_of_a_later_kyara_is_refused(path):
         read(TaughtStore(path))
 
 
-def test_a_change_that_fails_leaves_everything_as_it_was(path):
-    store = TaughtStore(path)
+def test_a_change_that_fails_leaves_everything_as_it_was(open_store, place):
+    store = open_store(place)
     teach(store, "miku", 1)
-    with pytest.raises(ZeroDivisionError), change_file(path) as connection:
-        connection.execute("DELETE FROM crops")
+    with pytest.raises(ZeroDivisionError), change(place) as connection:
+        connection.exec_driver_sql("DELETE FROM crops")
         raise ZeroDivisionError
     (miku,) = read(store).characters
     assert list(miku.references) == [1]
-    store.close()
 
 
 def test_a_writer_that_waits_too_long_says_so(path, monkeypatch):
-    monkeypatch.setattr("kyara.taught_file.WAIT_FOR_WRITER_S", 0)
+    monkeypatch.setattr("kyara.taught.file.WAIT_FOR_WRITER_S", 0)
     store = TaughtStore(path)
     teach(store, "miku", 1)
-    with change_file(path), pytest.raises(BusyError, match="Another process"):
+    with change(path), pytest.raises(BusyError, match="Another process"):
         teach(store, "luka", 2)
     teach(store, "luka", 2)
     assert len(read(store).characters) == 2  # reading never waits
@@ -196,12 +223,13 @@ def test_a_writer_that_waits_too_long_says_so(path, monkeypatch):
 
 TEACHER = """
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 import numpy as np
 from kyara.bundle import Character
 from kyara.taught import TaughtStore
 
-store = TaughtStore(Path(sys.argv[1]))
+store = TaughtStore(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
 crops = [np.full((8, 8, 3), shade, np.uint8) for shade in range(5)]
 for number in range(int(sys.argv[3])):
     label = f"{sys.argv[2]}/n{number}"
@@ -210,15 +238,16 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def start_teacher(path: Path, work: str, count: int) -> subprocess.Popen[str]:
+def start_teacher(path: Path | str, work: str, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", TEACHER, str(path), work, str(count)]
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
 
 
-def read_whole(path: Path) -> set[str]:
+def read_whole(path: Path | str) -> set[str]:
     """Return the labels, all of which have all of their references."""
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    if isinstance(path, Path):
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store = TaughtStore(path)
     characters = read(store).characters
     store.close()
@@ -237,12 +266,44 @@ def test_a_kill_loses_nothing_that_was_answered(path):
     assert read_whole(path) >= {label for label in answered if label[-1].isdigit()}
 
 
-def test_several_processes_teach_at_once(path):
-    teachers = [start_teacher(path, f"work{number}", 10) for number in range(4)]
+def test_several_processes_teach_at_once_and_no_lesson_is_missed(open_store, place):
+    teachers = [start_teacher(place, f"work{number}", 10) for number in range(4)]
+    store, moment, seen = open_store(place), 0, set()
+    while len(seen) < 40:
+        running = any(process.poll() is None for process in teachers)
+        store.wake()
+        if changes := store.read_changes(moment, "one"):
+            moment = changes.moment
+            seen |= {taught.character.label for taught in changes.characters}
+        assert running or len(seen) == 40
     for process in teachers:
         process.communicate()
         assert process.returncode == 0
-    assert read_whole(path) == {f"work{w}/n{number}" for w in range(4) for number in range(10)}
+    assert seen == read_whole(place) == {f"work{w}/n{n}" for w in range(4) for n in range(10)}
+
+
+def test_a_server_is_asked_now_and_then_or_when_somebody_says_so(open_store, postgres_url, monkeypatch):
+    monkeypatch.setattr("kyara.taught.server.LOOK_EVERY_S", 3600)
+    reader, writer = open_store(postgres_url), open_store(postgres_url)
+    assert reader.read_changes(0, "one") is None
+    teach(writer, "miku", 1)
+    assert reader.read_changes(0, "one") is None
+    reader.wake()
+    assert len(read(reader).characters) == 1
+
+
+def test_an_older_copy_that_is_put_in_its_place_is_read_whole(open_store, place):
+    store = open_store(place)
+    teach(store, "miku", 1)
+    teach(store, "luka", 2)
+    assert read(store).moment == 2
+    with change(place) as connection:
+        connection.exec_driver_sql("DELETE FROM crops WHERE label = 'luka'")
+        connection.exec_driver_sql("DELETE FROM characters WHERE label = 'luka'")
+    store.wake()
+    changes = read(store, since=2)
+    assert changes.anew
+    assert [taught.character.label for taught in changes.characters] == ["miku"]
 
 
 FULL_DISK = """
@@ -288,9 +349,9 @@ def test_a_full_disk_refuses_and_loses_nothing(path):
 def test_sqlite_s_own_full_is_told_as_full(path):
     store = TaughtStore(path)
     teach(store, "miku", 1)
-    with pytest.raises(StorageFullError, match="is full"), change_file(path) as connection:
-        connection.execute("PRAGMA max_page_count = 1")
-        connection.execute(
+    with pytest.raises(StorageFullError, match="is full"), change(path) as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        connection.exec_driver_sql(
             "INSERT INTO crops (label, png, sha256, created_at) VALUES ('miku', ?, 'x', 'now')",
             (bytes(50_000),),
         )

@@ -113,7 +113,7 @@ print(json.dumps({"torn": torn, "seen": sorted(seen), "labels": classifier.label
 
 def test_a_second_process_sees_whole_changes_only(classifier, tiny_bundle):
     assert classifier._live is not None
-    path = classifier._live.store.path
+    path = classifier._live.store.place
     command = [sys.executable, "-c", ASKER, str(tiny_bundle), str(path), str(Path(__file__).parent)]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -155,7 +155,7 @@ class AccountStore:
         """
         now = datetime.now(UTC)
         folded = name.strip().lower()
-        known = folded if len(folded) <= 80 and folded.isascii() else "?"
+        known = folded if len(folded) <= 80 and folded.isascii() and folded.isprintable() else "?"
         subjects = attempts.name_subjects(known, sender, device)
         with explain_database_errors(OPERATORS), self._open() as session, session.begin():
             attempts.count_attempt(session, subjects, now)

@@ -29,7 +29,9 @@ class Base(DeclarativeBase):
 
 
 OPERATORS = DatabaseKind(
-    "operators", "OPERATOR_DATABASE_URL and INSTANCE_FOLDER", Room("operators", Base.metadata)
+    "operators",
+    "OPERATOR_DATABASE_URL or DATABASE_URL, and INSTANCE_FOLDER",
+    Room("operators", Base.metadata),
 )
 
 

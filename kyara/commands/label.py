@@ -51,10 +51,9 @@ _path = click.Path(path_type=Path)
 )
 @click.option(
     "--taught",
-    type=_path,
     envvar=TAUGHT_VARIABLE,
-    metavar="FILE",
-    help="Where taught characters are kept.  [default: taught.db in the model folder]",
+    metavar="PLACE",
+    help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
 )
 @click.option(
     "--bottlenecks",
@@ -68,7 +67,7 @@ def label(
     no_prepare: bool,
     no_browser: bool,
     models: Path,
-    taught: Path | None,
+    taught: str | None,
     bottlenecks: Path | None,
 ) -> None:
     """Open the labelling page, and start the site if it does not run.
@@ -84,15 +83,13 @@ def label(
         open_site(dataset, models, taught, browser=not no_browser)
 
 
-def prepare_inbox(
-    dataset: Path, models: Path, taught: Path | None, cache: Path, *, always: bool
-) -> None:
+def prepare_inbox(dataset: Path, models: Path, taught: str | None, cache: Path, *, always: bool) -> None:
     """Have the model look at the inbox; its progress and its errors can be followed from the site.
 
     Args:
         dataset: the dataset folder.
         models: the model folder.
-        taught: the file of taught characters; by default the model folder's.
+        taught: where taught characters are kept; by default as `registry.find_taught` says.
         cache: folder for features.
         always: also where this model has seen every face already.
 
@@ -112,7 +109,7 @@ def prepare_inbox(
             journal = LabelJournal(dataset)
             paths = {face: journal.find_file(face) for face in journal.list_inbox()}
             journal.close()
-            classifier = Classifier(find_serving(models), taught=taught or find_taught(models))
+            classifier = Classifier(find_serving(models), taught=find_taught(models, place=taught))
             old = None if always else read_suggestions(dataset)
             if old and old.version == classifier.bundle.version and paths.keys() <= old.faces.keys():
                 return
@@ -148,14 +145,14 @@ def _follow(dataset: Path, total: int, update: Callable[[int], object]) -> Calla
     return follow
 
 
-def open_site(dataset: Path, models: Path, taught: Path | None, *, browser: bool) -> None:
+def open_site(dataset: Path, models: Path, taught: str | None, *, browser: bool) -> None:
     """Open the labelling page in the browser; a site that is started here runs until Ctrl-C.
 
     Raises:
         KyaraError: the site does not start.
     """
     host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
-    seen = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # it listens everywhere
+    seen = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # nosec B104 # compared
     site = f"http://{seen}:{port}"
     if _answers(site):
         click.echo("The site runs already; it labels the folder that its KYARA_DATASET_FOLDER names.")
@@ -167,7 +164,9 @@ def open_site(dataset: Path, models: Path, taught: Path | None, *, browser: bool
         "KYARA_DATASET_FOLDER": str(dataset.resolve()),
         "KYARA_MODEL_FOLDER": str(models.resolve()),
     }
-    settings |= {TAUGHT_VARIABLE: str(taught.resolve())} if taught else {}
+    settings |= (
+        {TAUGHT_VARIABLE: taught if "://" in taught else str(Path(taught).resolve())} if taught else {}
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn"], cwd=ROOT, env={**os.environ, **settings}
     )
@@ -188,7 +187,7 @@ def open_site(dataset: Path, models: Path, taught: Path | None, *, browser: bool
 
 def _answers(site: str) -> bool:
     try:
-        urllib.request.urlopen(f"{site}/healthz", timeout=10).close()
+        urllib.request.urlopen(f"{site}/healthz", timeout=10).close()  # nosec B310 # http://
     except urllib.error.HTTPError as error:  # it is up, without a model
         error.close()
     except OSError:

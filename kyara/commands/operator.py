@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from kyara.errors import BadInputError
+from kyara.registry import DATABASE_VARIABLE
 
 
 def _place_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--database",
-        envvar="KYARA_OPERATOR_DATABASE_URL",
+        envvar=["KYARA_OPERATOR_DATABASE_URL", DATABASE_VARIABLE],
         metavar="URL",
         help="Where accounts are kept.  [default: SQLite, operators.db in the instance folder]",
     )(command)

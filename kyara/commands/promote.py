@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def promote(
     chosen: Judge = judge
     if data:
         chosen = _make_judge(data, split, bottlenecks, out or OUT_FOLDER / name, tolerances)
-    bundle = promote_candidate(name, open_models(models), chosen, reason=words)
+    with closing(open_models(models)) as opened:
+        bundle = promote_candidate(name, opened, chosen, reason=words)
     click.echo(f"{bundle.name} (version {bundle.version}) serves.")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from kyara.errors import BundleError
-from kyara.registry import MODEL_FOLDER, find_serving, find_taught
+from kyara.registry import DATABASE_VARIABLE, MODEL_FOLDER, find_serving, find_taught
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = ("pending", "accepted", "rejected", "withdrawn", "all")
@@ -88,7 +88,7 @@ def _find_user() -> str:
 )
 @click.option(
     "--database",
-    envvar="KYARA_REPORT_DATABASE_URL",
+    envvar=["KYARA_REPORT_DATABASE_URL", DATABASE_VARIABLE],
     metavar="URL",
     help="Their database.  [default: SQLite in that folder]",
 )

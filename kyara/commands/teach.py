@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from kyara.errors import BadInputError
+from kyara.events import TAUGHT, announce
 from kyara.images import Box, crop_pixels, list_pictures, read_image
 from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_taught
 
@@ -22,10 +23,9 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option(
             "--taught",
-            type=click.Path(path_type=Path, dir_okay=False),
             envvar=TAUGHT_VARIABLE,
-            metavar="FILE",
-            help="Where taught characters are kept.  [default: taught.db in the model folder]",
+            metavar="PLACE",
+            help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
         ),
         click.option(
             "--models",
@@ -49,10 +49,10 @@ def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _load_classifier(models: Path, taught: Path | None) -> Any:
+def _load_classifier(models: Path, taught: str | None) -> Any:
     from classification import Classifier
 
-    return Classifier(find_serving(models), taught=taught or find_taught(models))
+    return Classifier(find_serving(models), taught=find_taught(models, place=taught))
 
 
 @click.command()
@@ -66,7 +66,7 @@ def teach(
     images: tuple[Path, ...],
     whole: bool,
     models: Path,
-    taught: Path | None,
+    taught: str | None,
     as_json: bool,
     **texts: str | None,
 ) -> None:
@@ -96,6 +96,7 @@ def teach(
         for what in ("name", "work")
     )
     references = classifier.teach(label, crops, name, work)
+    announce(TAUGHT)
     if as_json:
         document = {"label": label, "references": references, "images": found}
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
@@ -133,13 +134,14 @@ def _choose_box(pixels: np.ndarray, *, whole: bool) -> tuple[Box, str]:
     "--reference", metavar="ID", help="Forget this taught reference only; `explain` tells the ids."
 )
 @_place_options
-def forget(label: str, reference: str | None, models: Path, taught: Path | None, as_json: bool) -> None:
+def forget(label: str, reference: str | None, models: Path, taught: str | None, as_json: bool) -> None:
     """Forget the character LABEL: what was taught of it is deleted, and it is answered no more.
 
     A character of the model itself is hidden; teaching it brings it back.
     """
     classifier = _load_classifier(models, taught)
     references = classifier.forget(label, reference)
+    announce(TAUGHT)
     if as_json:
         click.echo(json.dumps({"label": label, "references": references}))
     elif reference is None:

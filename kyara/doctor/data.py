@@ -19,7 +19,7 @@ from kyara.accounts import SECRET_FILE
 from kyara.accounts.tables import DATABASE_FILE
 from kyara.doctor.finding import Finding, fine, problem, warning
 from kyara.errors import KyaraError
-from kyara.registry import TAUGHT_FILE, open_models
+from kyara.registry import find_taught, open_models
 
 SLOW_ANSWER_MS = 500
 MIN_FREE_BYTES = 1024**3
@@ -66,7 +66,13 @@ def check_answer(config: Mapping[str, Any]) -> Finding:
 
 def check_taught(config: Mapping[str, Any]) -> Finding:
     """Can what was taught be read?"""
-    path = Path(config["TAUGHT_DATABASE"] or Path(config["MODEL_FOLDER"]) / TAUGHT_FILE)
+    path = find_taught(
+        Path(config["MODEL_FOLDER"]),
+        place=config["TAUGHT_DATABASE"],
+        database_url=config.get("DATABASE_URL", ""),
+    )
+    if not isinstance(path, Path):
+        return fine("What was taught is in the database that a URL names; see `database`.")
     return _check_sqlite(path, "Nothing was taught yet.", "Put a copy in its place, or remove it.")
 
 

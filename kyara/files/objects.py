@@ -20,7 +20,8 @@ from kyara.files.place import Listed
 
 DEADLINE_S = 5.0
 """Longest wait for one object, retries included."""
-LIST_DEADLINE_S = 60.0
+LIST_DEADLINE_S = 30.0
+"""Of a whole listing. A start waits for one, and must be done before gunicorn takes it for hung."""
 PAUSE_S = 1.0
 """After a failure nobody asks for so long."""
 SET_ASIDE = "set_aside"
@@ -179,6 +180,7 @@ class ObjectFiles:
                 import fsspec
 
                 system = fsspec.core.url_to_fs(self._url, **self._options)[0]
+                system.retries = 1  # of s3fs: botocore under it tries again already
                 self._opened = (os.getpid(), system)
             return self._opened[1]
 

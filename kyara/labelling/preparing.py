@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kyara.dataset_folder import INBOX_FOLDER
 from kyara.durable import explain_os_error, hold_lock, is_held
+from kyara.registry import TAUGHT_VARIABLE
 
 _LOCK_FILE = ".preparing.lock"
 _STATE_FILE = ".preparing.json"
@@ -87,14 +88,16 @@ def start_preparing(dataset: Path, models: Path, taught: str | None = None) -> s
     Args:
         dataset: the dataset folder.
         models: the model folder; what serves there is asked.
-        taught: the file of taught characters; by default the model folder's.
+        taught: where taught characters are kept; by default as `registry.find_taught` says.
     """
     note_progress(dataset, 0, 0)
     arguments = ["label", "--prepare", "--dataset", str(dataset), "--models", str(models)]
-    arguments += ["--taught", taught] if taught else []
+    # Not on the command line, which others can read: a database's address has a password in it.
+    place = {TAUGHT_VARIABLE: taught} if taught else {}
     return subprocess.Popen(
         [sys.executable, "-m", "kyara", *arguments],
         cwd=_ROOT,
+        env={**os.environ, **place},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from kyara.registry.steps import Registry
 
 TAUGHT_FILE = "taught.db"
 TAUGHT_VARIABLE = "KYARA_TAUGHT_DATABASE"
+DATABASE_VARIABLE = "KYARA_DATABASE_URL"
 __all__ = [
+    "DATABASE_VARIABLE",
     "MODEL_FOLDER",
     "REGISTRY_FILE",
     "TAUGHT_FILE",
@@ -43,20 +46,32 @@ __all__ = [
 
 def read_registry(folder: Path = MODEL_FOLDER) -> Registry:
     """Read which bundle serves, and the history; see `Models.read`."""
-    return open_models(folder).read()
+    with closing(open_models(folder)) as models:
+        return models.read()
 
 
 def find_serving(folder: Path = MODEL_FOLDER) -> Path:
     """Return the folder of the bundle that serves; see `Models.find_serving`."""
-    return open_models(folder).find_serving()
+    with closing(open_models(folder)) as models:
+        return models.find_serving()
 
 
-def find_taught(folder: Path = MODEL_FOLDER) -> Path:
-    """Return the file of taught characters; it need not exist.
+def find_taught(
+    folder: Path = MODEL_FOLDER, *, place: str | None = None, database_url: str | None = None
+) -> Path | str:
+    """Return where taught characters are kept, a file or the URL of a database; it need not exist.
 
-    `KYARA_TAUGHT_DATABASE` in the environment names another one than `taught.db` in the model folder.
+    Args:
+        folder: the model folder; a file in it is the default.
+        place: a file or a URL; None is that of `KYARA_TAUGHT_DATABASE`, empty is none.
+        database_url: for everything, where `place` says nothing; None is that of `KYARA_DATABASE_URL`.
     """
-    return Path(os.environ.get(TAUGHT_VARIABLE) or folder / TAUGHT_FILE)
+    if place is None:
+        place = os.environ.get(TAUGHT_VARIABLE, "")
+    if database_url is None:
+        database_url = os.environ.get(DATABASE_VARIABLE, "")
+    chosen = place or database_url
+    return chosen if "://" in chosen else Path(chosen or folder / TAUGHT_FILE)
 
 
 def promote_bundle(
@@ -67,9 +82,11 @@ def promote_bundle(
     note: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Make a bundle the one that serves; see `Models.promote`."""
-    return open_models(folder).promote(name, check=check, note=note)
+    with closing(open_models(folder)) as models:
+        return models.promote(name, check=check, note=note)
 
 
 def roll_back(folder: Path = MODEL_FOLDER, *, note: Mapping[str, Any] | None = None) -> Bundle:
     """Make the bundle serve that served before the last promotion; see `Models.roll_back`."""
-    return open_models(folder).roll_back(note=note)
+    with closing(open_models(folder)) as models:
+        return models.roll_back(note=note)

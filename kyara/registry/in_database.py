@@ -65,9 +65,13 @@ class DatabaseSteps:
         with self._opening:
             if self._opened is None or self._opened[0] != os.getpid():
                 engine = open_database(self._url, SERVING)
-                prepare_tables(engine, SERVING)
                 sessions = sessionmaker(engine)
-                _make_lock_row(sessions)
+                try:
+                    prepare_tables(engine, SERVING)
+                    _make_lock_row(sessions)
+                except BaseException:
+                    engine.dispose()
+                    raise
                 self._opened = (os.getpid(), sessions)
             return self._opened[1]
 

@@ -33,7 +33,7 @@ class FileSteps:
             history: list[dict[str, Any]] = [dict(step) for step in stored.get("history", ())]
         except FileNotFoundError:
             return Registry("", ())
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(
                 f"No model serves: {self._path} cannot be read ({error!r}); repair or remove it."
             ) from error

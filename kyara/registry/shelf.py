@@ -159,10 +159,16 @@ class Shelf:
                 f"The published {step['name']} is not the one that was promoted: the SHA-256 of its "
                 f"manifest is {found}, not {step.get('sha256') or step['version']}."
             )
-        for file in json.loads(raw)["files"]:
+        for file, sha256 in json.loads(raw)["files"].items():
             if Path(file).name != file:
                 raise BundleError(f"The published {step['name']} lists {file!r} as one of its files.")
-            (folder / file).write_bytes(published.read(f"{place}/{file}"))
+            data = published.read(f"{place}/{file}")
+            if hashlib.sha256(data).hexdigest() != sha256:
+                raise BundleError(
+                    f"The published {place} is damaged: the SHA-256 of {file} is not the one in its "
+                    f"{MANIFEST_FILE}."
+                )
+            (folder / file).write_bytes(data)
         for file in BESIDE:
             with suppress(FileNotFoundError):
                 (folder / file).write_bytes(published.read(f"{place}/{file}"))

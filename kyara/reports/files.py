@@ -64,7 +64,7 @@ def decode_report(data: bytes) -> tuple[np.ndarray, dict[str, Any]]:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             details = json.loads(image.info.get(CHUNK_KEYWORD, "{}"))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return pixels, {}
     return pixels, details if isinstance(details, dict) else {}
 

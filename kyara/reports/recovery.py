@@ -76,8 +76,8 @@ def recover(place: Files, sessions: sessionmaker[Session], *, alone: bool) -> Re
     live = {name for name, state in states.items() if state != ReportState.WITHDRAWN}
     result.missing = sorted(live - present)
     with sessions.begin() as session:
-        _mark_missing(session, result.missing)
         rows.refresh_stored_bytes(session)
+        _mark_missing(session, result.missing)
     _log_recovery(place, result)
     return result
 

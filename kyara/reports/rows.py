@@ -1,7 +1,8 @@
 """What is done to the report database, inside a session that the caller commits.
 
 Every write begins with an UPDATE of the row it is about: that takes SQLite's write lock, or
-PostgreSQL's row lock, before anything is read, so that two writers never count past each other.
+PostgreSQL's row lock, before anything is read, so that two writers never count past each other. Whoever
+needs both takes the row of the storage before that of a report, so that no two wait for each other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kyara.errors import StorageFullError, TooLateError
@@ -116,6 +118,7 @@ def lock_submission(
     session: Session, report_id: str, token: str
 ) -> tuple[ReportRow, SubmissionRow] | None:
     """Return a report and the submission that this token made of it, held until the commit."""
+    lock_storage(session)  # a withdrawal gives room back
     if not lock_report(session, report_id):
         return None
     submission = session.get(SubmissionRow, token)
@@ -165,11 +168,20 @@ def count_stored_bytes(session: Session) -> int:
     return session.scalar(select(StorageRow.bytes).where(StorageRow.id == 1)) or 0
 
 
+def lock_storage(session: Session) -> bool:
+    """Hold the row of the stored bytes until the commit; False where there is none."""
+    statement = update(StorageRow).where(StorageRow.id == 1)
+    return _count_changed(session, statement.values(bytes=StorageRow.bytes)) == 1
+
+
 def refresh_stored_bytes(session: Session) -> None:
     """Count the stored bytes anew from the reports, making the row where there is none."""
-    if session.get(StorageRow, 1) is None:
-        session.add(StorageRow(id=1))
-        session.flush()
+    if not lock_storage(session):
+        try:
+            with session.begin_nested():
+                session.add(StorageRow(id=1))
+        except IntegrityError:  # another server starts at the same moment
+            lock_storage(session)
     total = select(func.coalesce(func.sum(ReportRow.file_bytes), 0)).scalar_subquery()
     session.execute(update(StorageRow).where(StorageRow.id == 1).values(bytes=total))
 

@@ -45,5 +45,12 @@ def read_setting(store: ReportStore, name: str) -> str | None:
 
 def keep_setting(store: ReportStore, name: str, value: str) -> None:
     """Set a setting."""
+    try:
+        _put_setting(store, name, value)
+    except IntegrityError:  # another server was the first to set it
+        _put_setting(store, name, value)
+
+
+def _put_setting(store: ReportStore, name: str, value: str) -> None:
     with explain_database_errors(REPORTS), store.sessions.begin() as session:
         session.merge(SettingRow(name=name, value=value))

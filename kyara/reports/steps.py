@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from kyara.database import lock_table
 from kyara.errors import ConflictError, NotFoundError, TooLateError
 from kyara.reports.rows import lock_report
 from kyara.reports.tables import ReportRow, ReportState, ReviewRow, StepRow
@@ -90,6 +91,11 @@ def find_step(session: Session, step_id: str, operator: str, request: str) -> St
     if step is not None and (step.operator, step.request) != (operator, request):
         raise ConflictError(f"The step id {step_id!a} was used for something else.")
     return step
+
+
+def hold_review(session: Session) -> None:
+    """Let no other server take a step until the commit, so that each sees what the ones before did."""
+    lock_table(session.connection(), StepRow.__table__)
 
 
 def add_step(session: Session, step: StepRow) -> None:
@@ -200,7 +206,7 @@ def find_last_step(session: Session, operator: str) -> StepRow | None:
             StepRow.undone_at.is_(None),
             StepRow.action != "delete",
         )
-        .order_by(newest.desc())
+        .order_by(newest.desc().nulls_last())
         .limit(1)
     )
 

@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
-import weakref
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import URL, Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from kyara.database import (
-    explain_database_errors,
-    is_damaged,
-    open_database,
-    prepare_tables,
-    watch_for_damage,
-)
+from kyara.database import explain_database_errors
 from kyara.errors import (
-    BadInputError,
     BusyError,
+    CollidedError,
     KyaraError,
-    LostConnectionError,
     NotFoundError,
     StorageAwayError,
-    StorageFullError,
-    UnavailableError,
+    UnreachableError,
 )
 from kyara.files import Files, FolderFiles
-from kyara.files.folder import FolderLock
 from kyara.images import Box
 from kyara.reports import files, rows
-from kyara.reports.damage import check_soundness, find_cause, set_database_aside
-from kyara.reports.recovery import Recovery, recover
+from kyara.reports.opening import ReportDatabase
+from kyara.reports.recovery import Recovery
 from kyara.reports.rules import Correction, check_correction, check_token, choose_file_stem
 from kyara.reports.tables import REPORTS, Report, ReportRow, ReportState
 
@@ -54,7 +43,6 @@ class ReportStore:
 
     Attributes:
         folder: where the PNG files are, unless they are in an object store.
-        recovery: what the start found and repaired.
     """
 
     def __init__(
@@ -84,22 +72,19 @@ class ReportStore:
         self._files = files_in or FolderFiles(self.folder)
         self._quota_bytes = quota_bytes
         self._undo = timedelta(seconds=undo_s)
-        default_url = URL.create("sqlite", database=str(self.folder / "reports.db"))
-        self._engine = open_database(database_url or default_url, REPORTS)
-        self._own_file = not database_url
-        self._lock = FolderLock(self.folder)
-        self._release = weakref.finalize(self, _release, self._engine, self._lock)
-        self._sessions = sessionmaker(self._engine)
-        self._opening = threading.Lock()
-        self._ready = False
-        self.recovery = Recovery()
-        watch_for_damage(self._engine, self._note_damage)
+        self._database = ReportDatabase(self.folder, database_url, self._files)
         try:
-            self._open()
+            self._database.open()
         except KyaraError as error:
             if not patient:
+                self.close()
                 raise
             _log.error("Reports cannot be taken: %s", error)
+
+    @property
+    def recovery(self) -> Recovery:
+        """What the start found and repaired."""
+        return self._database.recovery
 
     @property
     def sessions(self) -> sessionmaker[Session]:
@@ -108,51 +93,11 @@ class ReportStore:
         Raises:
             UnavailableError: folder or database cannot be used at the moment.
         """
-        if not self._ready:
-            try:
-                self._open()
-            except KyaraError as error:
-                _log.error("Reports cannot be taken: %s", error)
-                raise UnavailableError(
-                    "Reports cannot be taken at the moment; everything else works. "
-                    "Please send it again later."
-                ) from error
-        return self._sessions
+        return self._database.sessions
 
     def close(self) -> None:
         """Close every connection and let go of the folder; harmless when done twice."""
-        self._release()
-
-    def _open(self) -> None:
-        """Make what is missing, and repair what a crash left."""
-        with self._opening:
-            if self._ready:
-                return
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                alone = self._lock.take_alone()
-            except OSError as error:
-                raise BadInputError(
-                    f"The report folder {self.folder} cannot be used ({error.strerror}): "
-                    "set REPORT_FOLDER to a folder that may be written."
-                ) from error
-            if not alone:
-                self._lock.share()  # after this, whoever was alone has made the tables and has repaired
-            try:
-                self.recovery = self._prepare(self._engine, alone)
-            except (BadInputError, UnavailableError) as error:
-                if not (alone and self._own_file and is_damaged(find_cause(error))):
-                    raise
-                self._engine.dispose()
-                set_database_aside(self.folder)
-                self.recovery = self._prepare(self._engine, alone)
-            finally:
-                self._lock.share()
-            self._ready = True
-
-    def _note_damage(self) -> None:
-        """Have the next use open the database again, which makes it anew where nobody else uses it."""
-        self._ready = False
+        self._database.close()
 
     def add(
         self,
@@ -274,20 +219,6 @@ class ReportStore:
         with explain_database_errors(REPORTS), self.sessions() as session:
             return rows.count_stored_bytes(session)
 
-    def _prepare(self, engine: Engine, alone: bool) -> Recovery:
-        """Make the tables where there are none and repair what a crash left."""
-        prepare_tables(engine, REPORTS)
-        try:
-            with explain_database_errors(REPORTS):
-                if self._own_file:
-                    check_soundness(engine)
-                alone = alone and not self._files.shared
-                return recover(self._files, self._sessions, alone=alone)
-        except (StorageFullError, StorageAwayError) as error:
-            # the site is still good for everything else
-            _log.error("Nothing was repaired in %s: %s", self._files, error)
-            return Recovery()
-
     def _add(
         self, crop: np.ndarray, correction: Correction, now: datetime, sender: str | None
     ) -> tuple[Report, bool]:
@@ -313,10 +244,10 @@ class ReportStore:
                         )
                         report = row.to_report()
                     return report, True
-                except IntegrityError:  # someone was faster with this token, or this label and pixels
+                except (IntegrityError, CollidedError):  # someone was faster with this token or crop
                     continue
             raise BusyError("This report collides with others being sent. Please send it again.")
-        except LostConnectionError:  # the row may be there: the file stays, and the next start adopts it
+        except UnreachableError:  # the row may be there: the file stays, and the next start adopts it
             raise
         except KyaraError:
             # Here the database has certainly not kept the row. After any other error it may have:
@@ -382,8 +313,3 @@ class ReportStore:
             raise NotFoundError(
                 f"The picture of report {report.id} is gone ({error.strerror}). Nothing was changed."
             ) from error
-
-
-def _release(engine: Engine, lock: FolderLock) -> None:
-    engine.dispose()
-    lock.close()

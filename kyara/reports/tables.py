@@ -78,7 +78,7 @@ class Base(DeclarativeBase):
 
 
 REPORTS = DatabaseKind(
-    "reports", "REPORT_DATABASE_URL and REPORT_FOLDER", Room("reports", Base.metadata)
+    "reports", "REPORT_DATABASE_URL or DATABASE_URL, and REPORT_FOLDER", Room("reports", Base.metadata)
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -174,8 +174,8 @@ class _Job:
 
     def _find_serving(self, status: JobStatus) -> Path:
         """Return what served when the job began: it goes on from that."""
-        models = open_models(Path(self.order.models))
-        return models.find(status.serving) if status.serving else models.find_serving()
+        with closing(open_models(Path(self.order.models))) as models:
+            return models.find(status.serving) if status.serving else models.find_serving()
 
     def _find_version(self, status: JobStatus, serving: Bundle) -> DatasetVersion:
         dataset = Path(self.order.dataset)

@@ -127,7 +127,9 @@ class ReviewDesk:
         wish = json.dumps({"action": action, "label": chosen, "reports": sorted(reports)})
 
         def change(session: Session, made: StepRow) -> None:
-            for report_id, revision in reports.items():
+            for report_id, revision in sorted(
+                reports.items()
+            ):  # as others do: no two wait for each other
                 row = steps.hold_report(session, report_id)
                 after = _choose_verdict(row, action, chosen, known)
                 if steps.read_verdict(row) == after:
@@ -210,7 +212,9 @@ class ReviewDesk:
         gone: dict[str, str] = {}
 
         def change(session: Session, made: StepRow) -> None:
-            for report_id in session.scalars(select(ReportRow.id).where(*choice.conditions())).all():
+            rows.lock_storage(session)
+            chosen = select(ReportRow.id).where(*choice.conditions()).order_by(ReportRow.id)
+            for report_id in session.scalars(chosen).all():
                 row = steps.hold_report(session, report_id)
                 before, file = steps.read_verdict(row), row.file
                 mine = (SubmissionRow.report_id == report_id, *choice.submissions())
@@ -291,6 +295,7 @@ class ReviewDesk:
         touched: list[str],
     ) -> None:
         with explain_database_errors(REPORTS), self.store.sessions.begin() as session:
+            steps.hold_review(session)
             if steps.find_step(session, made.id, made.operator, made.request):
                 return
             steps.add_step(session, made)

@@ -53,7 +53,7 @@ def list_page(
     conditions = choice.conditions()
     order = (ReportRow.count.desc(), ReportRow.created_at, ReportRow.id)
     if choice.state not in (None, ReportState.PENDING):
-        order = (ReportRow.reviewed_at.desc(), ReportRow.id)
+        order = (ReportRow.reviewed_at.desc().nulls_last(), ReportRow.id)
     with explain_database_errors(REPORTS), store.sessions() as session:
         total = session.scalar(select(func.count()).select_from(ReportRow).where(*conditions)) or 0
         query = select(ReportRow).where(*conditions).order_by(*order).limit(limit).offset(offset)

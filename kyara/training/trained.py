@@ -8,7 +8,7 @@ import numpy as np
 
 from kyara.bundle import Preprocessing, View
 
-SERVING_VIEWS = (View(), View(0.08, mirror=True))
+SERVING_VIEWS = (View(mirror=True), View(0.08))
 """Crops come tight (a hand-drawn box) and wide (the cascade's): one view of either kind, on either side.
 On `val` a third and a fourth view won nothing and cost as much time again (docs/training.md)."""
 BOTH_SIDES = (View(), View(mirror=True))

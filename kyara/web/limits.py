@@ -21,7 +21,7 @@ from kyara.errors import BadInputError, TooManyRequestsError
 from kyara.senders import simplify_address
 
 DEFAULT_LIMITS = (
-    "identify=600/minute, explain=40/minute, reports=60/minute, characters=600/minute, "
+    "identify=600/minute, explain=40/minute, reports=120/minute, characters=600/minute, "
     "login=30/minute, operator=6000/minute"
 )
 """For a household behind one address: Live asks 150 times a minute, so four may watch at once."""
@@ -99,8 +99,16 @@ def read_limits(text: object) -> Mapping[str, str]:
 
 def find_kind() -> str:
     """Return the kind of this request; empty for those without a limit."""
-    path = request.path
-    if kind := _ROUTES.get((request.method, path)):
+    return _find_kind(request.method, request.path)
+
+
+def is_limited(method: str, path: str) -> bool:
+    """Tell whether there is a limit for a route, when limits are on."""
+    return bool(_find_kind(method, path))
+
+
+def _find_kind(method: str, path: str) -> str:
+    if kind := _ROUTES.get((method, path)):
         return kind
     for prefix, kind in _PREFIXES.items():
         if path.startswith(prefix):

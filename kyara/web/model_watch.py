@@ -16,11 +16,12 @@ import threading
 import time
 import weakref
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 
 from classification import Classifier
-from kyara.errors import KyaraError
-from kyara.events import Events
+from kyara.errors import BundleError, KyaraError
+from kyara.events import TAUGHT, Events
 from kyara.registry import Models
 from kyara.web.model_queue import ModelQueue
 
@@ -34,13 +35,13 @@ logger = logging.getLogger("kyara")
 class ModelWatch:
     """Keeps a queue's model the one that serves, for as long as the queue lives."""
 
-    def __init__(self, queue: ModelQueue, models: Models, taught: Path, events: Events) -> None:
+    def __init__(self, queue: ModelQueue, models: Models, taught: Path | str, events: Events) -> None:
         """Load the model that serves; there may be none yet.
 
         Args:
             queue: gets the models.
             models: which one serves.
-            taught: file of the taught characters.
+            taught: where taught characters are kept; see `registry.find_taught`.
             events: that other servers send.
         """
         self._queue = weakref.ref(queue)
@@ -52,6 +53,8 @@ class ModelWatch:
         self._failures = 0
         self._retry_at = 0.0
         self._process = 0
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
         self._turn = threading.Lock()
         self.look()
 
@@ -62,14 +65,29 @@ class ModelWatch:
         with self._turn:
             if self._process != os.getpid():
                 self._process = os.getpid()
-                threading.Thread(target=self._watch, name="model-watch", daemon=True).start()
+                self._thread = threading.Thread(target=self._watch, name="model-watch", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more, and let go of the registry."""
+        self._ended.set()
+        if self._thread is not None and self._process == os.getpid():
+            self._thread.join()
 
     def _watch(self) -> None:
-        while self._queue() is not None:
-            self._events.wait(LOOK_EVERY_S)
+        while self._queue() is not None and not self._ended.is_set():
+            if self._events.wait(LOOK_EVERY_S) == TAUGHT:
+                self._wake()
             self.look()
         self._events.close()
         self._models.close()
+
+    def _wake(self) -> None:
+        """Let the model that serves look for what was taught."""
+        queue = self._queue()
+        if queue is not None:
+            with suppress(BundleError):  # none serves yet
+                queue.classifier.wake()
 
     def look(self) -> None:
         """Load what serves if the registry has changed since the last look, or that failed."""

@@ -13,18 +13,20 @@ from apiflask import APIBlueprint
 from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
+from kyara.events import TAUGHT
 from kyara.web.api import decode_crops
 from kyara.web.model_queue import find_model
 from kyara.web.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
 from kyara.web.secrets import find_weakness
 
+PREFIX = "/api/gallery"
 MIN_TOKEN_CHARACTERS = 16
 MIN_DIFFERENT_CHARACTERS = 8
 SECURITY_SCHEMES = {"operator": {"type": "http", "scheme": "bearer"}}
 """For the OpenAPI document."""
 
-blueprint = APIBlueprint("operator", __name__, url_prefix="/api/gallery", tag="Operator")
+blueprint = APIBlueprint("operator", __name__, url_prefix=PREFIX, tag="Operator")
 
 
 def check_token(token: object) -> str:
@@ -49,13 +51,15 @@ def check_token(token: object) -> str:
     return token
 
 
-@blueprint.before_request
+@blueprint.before_app_request
 def require_operator() -> None:
-    """Let nobody pass without the token.
+    """Let nobody pass without the token; by the address, and before a body is read.
 
     Raises:
         UnauthorizedError: another token, or none.
     """
+    if request.path != PREFIX and not request.path.startswith(f"{PREFIX}/"):
+        return
     sent = request.authorization
     given = sent.token if sent is not None and sent.type == "bearer" and sent.token else ""
     expected = current_app.config["OPERATOR_TOKEN"]
@@ -76,6 +80,7 @@ def teach(lesson: dict[str, Any]) -> dict[str, Any]:
         references = classifier.teach(
             label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
         )
+    current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 
 
@@ -87,6 +92,7 @@ def forget(label: str, query: dict[str, Any]) -> dict[str, Any]:
     """Delete what was taught of a character, and answer it no more; teaching it brings it back."""
     with find_model().place() as classifier:
         references = classifier.forget(label, query.get("reference"))
+    current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 
 

@@ -6,14 +6,17 @@ addresses that the page's scripts need in one JSON block.
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
+
+from kyara.errors import BundleError
 
 blueprint = Blueprint("pages", __name__)
 
 LANGUAGE_COOKIE = "language"
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
+SMALLEST_CROP_PX, LARGEST_CROP_PX = 256, 512
 LOCALES = {"en": "en", "zh": "zh_Hans", "ja": "ja"}
 """Language as the API spells it → locale of its translations."""
 LANGUAGE_NAMES = {"en": ("English", "EN"), "zh": ("简体中文", "中"), "ja": ("日本語", "日")}
@@ -49,7 +52,9 @@ def show_page() -> Response:
     chosen = request.args.get("lang")
     if chosen is not None:
         return remember_language(chosen)
-    page = render_template("index.html", urls=script_urls(), messages=script_messages())
+    page = render_template(
+        "index.html", urls=script_urls(), messages=script_messages(), crop_px=choose_crop_px()
+    )
     response = make_response(page)
     response.headers["Cache-Control"] = "no-cache"
     response.vary.update(("Accept-Language", "Cookie"))
@@ -83,6 +88,19 @@ def script_urls() -> dict[str, str]:
         "example": "vendor/example.png",
     }
     return {name: url_for("static", filename=path) for name, path in files.items()}
+
+
+def choose_crop_px() -> int:
+    """Return the longest side of a crop that pages send: half as much again as the network looks at.
+
+    The server scales crops down, with its own filter; less than that half is seen in the answers.
+    """
+    try:
+        preprocessing = current_app.extensions["kyara_model"].classifier.bundle.preprocessing
+    except BundleError:
+        return LARGEST_CROP_PX
+    seen_px = preprocessing.input_px / (1 - 2 * max(view.inset for view in preprocessing.views))
+    return min(LARGEST_CROP_PX, max(SMALLEST_CROP_PX, round(1.5 * seen_px)))
 
 
 def script_messages() -> dict[str, str]:

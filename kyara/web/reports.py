@@ -108,7 +108,7 @@ class ReportIn(Schema):
         load_default=None,
         allow_none=True,
         validate=Regexp(
-            rf"{TOKEN_PATTERN}\Z", error="Send 8 to 64 of the characters A-Z a-z 0-9 _ -, or no token."
+            f"^{TOKEN_PATTERN}$", error="Send 8 to 64 of the characters A-Z a-z 0-9 _ -, or no token."
         ),
         metadata={
             "description": "A random text made once for each report. Sent again, it is answered with "

@@ -183,6 +183,9 @@ class Texts(Field):
         return texts
 
 
+TEXTS = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
+
+
 class LessonIn(Schema):
     """A character to teach."""
 
@@ -190,8 +193,10 @@ class LessonIn(Schema):
         required=True,
         metadata={"description": "ASCII id of a new or a known character.", "example": "hatsune_miku"},
     )
-    name = Texts(metadata={"description": "What people read: text, or one per language (en, zh, ja)."})
-    work = Texts(metadata={"description": "The series, likewise."})
+    name = Texts(
+        metadata={"description": "What people read: text, or one per language (en, zh, ja).", **TEXTS}
+    )
+    work = Texts(metadata={"description": "The series, likewise.", **TEXTS})
     crops = List(
         String(),
         required=True,

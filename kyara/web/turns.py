@@ -133,7 +133,9 @@ class Turns:
             self._check_room()
             entry = _Entry(size, time.monotonic() + size * self._pace_s)
             ahead = [other for other in self._waiting if other.rank <= entry.rank]
-            if self._estimate_s(ahead) + size * self._pace_s > deadline.left():
+            before_s = self._estimate_s(ahead)
+            # Where nobody is before it there is nothing to wait for: how long it takes will be seen.
+            if before_s and before_s + size * self._pace_s > deadline.left():
                 raise BusyError(_TOO_LATE, reason="late", retry_after_s=self._retry_after_s())
             self._waiting.append(entry)
             self._waiting.sort(key=lambda other: other.rank)

@@ -43,6 +43,8 @@ MAX_CONNECTIONS = 1_000
 MAX_HEADER_BYTES = 32 * 1024
 DRAIN_S = float(os.environ.get("DRAIN_S", "1"))
 """So long after SIGTERM connections are still taken, while `/readyz` tells balancers to send no more."""
+LINGER_S = 0.4
+"""So long a stopping process waits for what may be on its way over a connection that says nothing."""
 _SWEEP_EVERY_S = 1.0
 _FINISH_MARGIN_S = 2.0
 
@@ -200,9 +202,9 @@ class BufferingWorker(Worker):
         for listener in getattr(self, "_listeners", ()):
             listener.pull_trigger()
 
-    def _turn(self) -> None:
+    def _turn(self, timeout_s: float = 1.0) -> None:
         """Read and write what can be, and say that this process lives."""
-        wasyncore.loop(timeout=1.0, use_poll=True, map=self._connections, count=1)
+        wasyncore.loop(timeout=timeout_s, use_poll=True, map=self._connections, count=1)
         self.notify()
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
@@ -235,16 +237,17 @@ class BufferingWorker(Worker):
         until = began + self.cfg.graceful_timeout - _FINISH_MARGIN_S
         drain_until = began + DRAIN_S
         while time.monotonic() < drain_until:
-            self._turn()
+            self._turn(LINGER_S / 4)
         for listener in self._listeners:
             self._close_listener(listener)
         while time.monotonic() < until:
+            quiet_since = time.time() - LINGER_S
             for client in self._list_clients():
-                if not client.is_busy():
+                if not client.is_busy() and client.last_activity < quiet_since:
                     client.will_close = True
             if not self._list_clients():
                 break
-            self._turn()
+            self._turn(LINGER_S / 4)
         self._server.task_dispatcher.shutdown(cancel_pending=False, timeout=1)
 
     def _close_listener(self, listener: BaseWSGIServer) -> None:

@@ -2,17 +2,18 @@
  * Boxes → crops, cut from the picture's own pixels.
  */
 
-import { MAX_CROP_PX, cropSize } from "./geometry.js";
+import { cropSize } from "./geometry.js";
+import { settings } from "./messages.js";
 
 /** @typedef {import("./geometry.js").Box} Box */
 
 /** Leaves room for the rest of the request under the server's 8 MiB. */
 const MAX_CROPS_CHARACTERS = 7 * 1024 * 1024;
-/** From exact to small; the last fits whatever the pixels are. The model reads at most 192 pixels. */
+/** From exact to small; the last fits whatever the pixels are. */
 const ENCODINGS = [
-  { type: "image/png", quality: 1, longest: MAX_CROP_PX },
-  { type: "image/jpeg", quality: 0.95, longest: MAX_CROP_PX },
-  { type: "image/jpeg", quality: 0.9, longest: MAX_CROP_PX / 2 },
+  { type: "image/png", quality: 1, share: 1 },
+  { type: "image/jpeg", quality: 0.95, share: 1 },
+  { type: "image/jpeg", quality: 0.9, share: 0.5 },
 ];
 
 /** For crops of a playing picture, of which there are many: small and quickly made. */
@@ -43,7 +44,8 @@ export function cutCrop(bitmap, box, longest) {
 export function encodeCrops(bitmap, boxes) {
   /** @type {string[]} */
   let crops = [];
-  for (const { type, quality, longest } of ENCODINGS) {
+  for (const { type, quality, share } of ENCODINGS) {
+    const longest = settings.crop_px * share;
     crops = boxes.map((box) => cutCrop(bitmap, box, longest).toDataURL(type, quality));
     if (crops.reduce((sum, crop) => sum + crop.length, 0) <= MAX_CROPS_CHARACTERS) break;
   }

@@ -120,10 +120,13 @@ async function startOpenCv(url, wasm) {
   }
 }
 
-/** @param {string} url of OpenCV.js @param {Promise<Response>} wasm what it is to fetch */
+/**
+ * OpenCV.js would leave a failed fetch unhandled: it waits instead, and `startOpenCv` tells.
+ * @param {string} url of OpenCV.js @param {Promise<Response>} wasm what it is to fetch
+ */
 function runScript(url, wasm) {
   const { fetch } = workerScope;
-  workerScope.fetch = () => wasm;
+  workerScope.fetch = () => wasm.catch(() => new Promise(() => {}));
   try {
     importScripts(url);
   } finally {

@@ -11,7 +11,7 @@
 /** No face is smaller than this, and no box gets smaller by resizing it. */
 export const MIN_BOX_PX = 16;
 
-/** The longest side of a crop that is sent. The model reads at most 192 pixels. */
+/** The longest side of a crop that is reported, from which a later model may learn. */
 export const MAX_CROP_PX = 512;
 
 /** @param {number} value @param {number} low @param {number} high */

@@ -9,6 +9,7 @@
  * @property {string} locale as the browser spells it
  * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, example: string}} urls
  * @property {Record<string, string>} messages
+ * @property {number} crop_px the longest side of a crop that is asked about, as the model needs it
  */
 
 /** @type {Settings} */

@@ -105,7 +105,7 @@ def test_a_picture_without_faces_invites_to_draw(open_page: OpenPage) -> None:
     expect(cards(page).first.locator(".answer")).not_to_have_count(0)
 
 
-def test_crops_are_cut_from_source_pixels_and_at_most_512_px(open_page: OpenPage) -> None:
+def test_crops_are_cut_from_source_pixels_and_as_large_as_the_model_needs(open_page: OpenPage) -> None:
     image = Image.new("RGB", (3000, 2000), "#3060c0")
     image.paste("#f0d020", (0, 0, 1500, 2000))
     page = open_page()
@@ -126,7 +126,7 @@ def test_crops_are_cut_from_source_pixels_and_at_most_512_px(open_page: OpenPage
         }""",
         crop,
     )
-    assert size == [512, pytest.approx(341, abs=4)]
+    assert size == [256, pytest.approx(171, abs=2)]
     assert left == [0xF0, 0xD0, 0x20]
     assert right == [0x30, 0x60, 0xC0]
     wait_for_answers(page)

@@ -55,7 +55,6 @@ def test_every_static_file_is_versioned_and_fetched_once(open_page: OpenPage) ->
 def test_a_second_visit_fetches_no_static_file_again(open_page: OpenPage) -> None:
     page = open_page(fresh=True)
     open_example(page)
-    page.close()
     again = page.context.new_page()
     answers = watch(again)
     again.goto(page.url)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from drawings import LABELS
 from faults_page import Row, keep_row
-from faulty_site import Site, draw
+from faulty_site import Record, Site, StartSite, draw
 
 from kyara.images import encode_png, read_image
 from scripts.soak import as_data_url
-
-Record = Callable[..., None]
-StartSite = Callable[..., Site]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ import psutil
 from scripts.local_site import Server
 
 TOKEN = "an operator's token"
+Record = Callable[..., None]
+"""Keeps a row of docs/reliability.md; see the fixture `record`."""
+StartSite = Callable[..., "Site"]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from waitress.adjustments import Adjustments
@@ -19,7 +20,7 @@ HEAD = b"POST /api/identify HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 @pytest.fixture
 def connection() -> Iterator[Connection]:
     ours, theirs = socket.socketpair()
-    server = SimpleNamespace(active_channels={}, add_task=lambda task: None)
+    server: Any = SimpleNamespace(active_channels={}, add_task=lambda task: None)
     with theirs:
         made = Connection(server, ours, ("", 0), Adjustments(), map={})
         yield made

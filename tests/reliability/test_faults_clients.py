@@ -7,7 +7,7 @@ import json
 import socket
 import time
 
-from conftest import Record, StartSite
+from faulty_site import Record, StartSite
 from waiting import wait_until
 
 from scripts import soak

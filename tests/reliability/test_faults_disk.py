@@ -7,8 +7,7 @@ import resource
 import shutil
 from pathlib import Path
 
-from conftest import Record, StartSite
-from faulty_site import Site, draw
+from faulty_site import Record, Site, StartSite, draw
 from waiting import wait_until
 
 from kyara.images import encode_png

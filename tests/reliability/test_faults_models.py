@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from conftest import Record, StartSite
-from faulty_site import damage
+from faulty_site import Record, StartSite, damage
 from waiting import wait_until
 
 

@@ -8,8 +8,7 @@ import signal
 import threading
 import time
 
-from conftest import Record, StartSite
-from faulty_site import Seen, Site
+from faulty_site import Record, Seen, Site, StartSite
 from waiting import wait_until
 
 

@@ -85,6 +85,12 @@ def test_an_answer_that_would_come_too_late_is_refused_before_it_is():
         worker.finish()
 
 
+def test_where_nobody_is_before_it_even_a_long_request_is_tried():
+    turns = Turns(1, 10)
+    with turns.hold(Deadline(10), 1000):
+        assert turns.count().running == 1
+
+
 def test_a_turn_that_does_not_come_in_time_is_given_up():
     turns = Turns(1, 10)
     first = Worker(turns)

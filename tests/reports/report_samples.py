@@ -13,6 +13,7 @@ from kyara.reports import ReportStore
 
 TOKEN = "token-of-a-visitor"
 OpenStore = Callable[..., ReportStore]
+Ask = Callable[[str], list[tuple]]
 
 
 def draw_crop(seed: int, size_px: int = 24) -> np.ndarray:

@@ -50,6 +50,7 @@ def test_the_quota_holds_when_many_send_at_once(open_store: OpenStore, folder: P
     assert total == store.count_stored_bytes() <= 10_000 < total * (len(stored) + 1) / len(stored)
 
 
+@pytest.mark.parametrize("database", ["file"], indirect=True)
 def test_a_full_database_refuses_and_leaves_no_file(open_store: OpenStore, folder: Path) -> None:
     """SQLite's own limit on its pages makes it really say "database or disk is full"."""
     store = open_store()
@@ -86,6 +87,7 @@ store.close()
 """
 
 
+@pytest.mark.parametrize("database", ["file"], indirect=True)
 def test_a_full_disk_refuses_and_leaves_no_half_file(open_store: OpenStore, folder: Path) -> None:
     """A real limit of the system on file sizes stops the write in the middle of the file."""
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY

@@ -168,3 +168,24 @@ def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
         for opened in shop.opened:
             opened.close()
         server.close()
+
+
+def test_servers_that_start_at_once_on_an_empty_database_all_start(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    found: list[ReportStore] = []
+
+    def open_one(number: int) -> None:
+        place = open_files(f"memory:/{tmp_path}", "user_report", tmp_path)
+        found.append(ReportStore(tmp_path / f"server{number}", postgres_url, files_in=place))
+
+    threads = [threading.Thread(target=open_one, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    report, _ = found[0].add(draw_crop(1), "miku")
+    assert found[5].count_stored_bytes() == len(found[5].read_file(report))
+    for store in found:
+        store.close()

@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from report_samples import TOKEN, OpenStore, draw_crop, list_files, query
+from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files
 
 from kyara.images import Box, encode_png
 from kyara.reports import ReportState
@@ -20,10 +20,10 @@ def list_aside(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "set_aside").iterdir())
 
 
-def forget_rows(folder: Path) -> None:
+def forget_rows(ask: Ask) -> None:
     """Leave files without rows, as a crash between the two does."""
-    query(folder, "DELETE FROM submissions")
-    query(folder, "DELETE FROM reports")
+    ask("DELETE FROM submissions")
+    ask("DELETE FROM reports")
 
 
 def age(path: Path) -> None:
@@ -32,7 +32,7 @@ def age(path: Path) -> None:
     os.utime(path, (then, then))
 
 
-def test_a_file_without_a_row_is_adopted_whole(open_store: OpenStore, folder: Path) -> None:
+def test_a_file_without_a_row_is_adopted_whole(open_store: OpenStore, folder: Path, ask: Ask) -> None:
     store = open_store()
     report, _ = store.add(
         draw_crop(1),
@@ -45,7 +45,7 @@ def test_a_file_without_a_row_is_adopted_whole(open_store: OpenStore, folder: Pa
         token=TOKEN,
     )
     store.close()
-    forget_rows(folder)
+    forget_rows(ask)
     store = open_store()
     adopted = store.get(report.id)
     assert adopted.adopted
@@ -57,6 +57,7 @@ def test_a_file_without_a_row_is_adopted_whole(open_store: OpenStore, folder: Pa
     assert (again.id, again.count, created) == (report.id, 1, False)
 
 
+@pytest.mark.parametrize("database", ["file"], indirect=True)
 def test_a_lost_database_is_rebuilt_from_the_files(open_store: OpenStore, folder: Path) -> None:
     store = open_store()
     labels = {store.add(draw_crop(number), f"平沢 唯 {number}")[0].id: number for number in range(5)}
@@ -76,11 +77,13 @@ def test_a_file_without_its_text_is_adopted_by_its_name(open_store: OpenStore, f
     assert (report.label, report.adopted, report.state) == ("hatsune_miku", True, ReportState.PENDING)
 
 
-def test_a_half_written_file_is_finished_or_set_aside(open_store: OpenStore, folder: Path) -> None:
+def test_a_half_written_file_is_finished_or_set_aside(
+    open_store: OpenStore, folder: Path, ask: Ask
+) -> None:
     store = open_store()
     report, _ = store.add(draw_crop(1), "琴吹䌷")
     store.close()
-    forget_rows(folder)
+    forget_rows(ask)
     whole = folder / report.file
     part = f".cut-{uuid.uuid4().hex}.png.part"
     (folder / part).write_bytes(whole.read_bytes()[:100])

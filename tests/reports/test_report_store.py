@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from report_samples import TOKEN, OpenStore, draw_crop, list_files, query
+from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files, query
 
 from kyara.errors import NotFoundError
 from kyara.images import Box, decode_image
 from kyara.reports import ReportState, ReportStore
 
 
-def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path) -> None:
+def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path, ask: Ask) -> None:
     crop = draw_crop(1)
     report, created = store.add(
         crop,
@@ -33,8 +33,8 @@ def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path) -
     assert report.file == f"QinChuiChou-{report.id}.png"
     assert np.array_equal(decode_image((folder / report.file).read_bytes()), crop)
     assert list_files(folder) == [report.file]
-    sql = "SELECT label, note, predicted, confidence, model_version, box, state, count FROM reports"
-    assert query(folder, sql) == [
+    fields = "label, note, predicted, confidence, model_version, CAST(box AS TEXT), state, count"
+    assert ask(f"SELECT {fields} FROM reports") == [
         (
             "琴吹䌷",
             "髪が黄色い\nと思う",
@@ -50,6 +50,7 @@ def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path) -
     assert store.count_stored_bytes() == (folder / report.file).stat().st_size
 
 
+@pytest.mark.parametrize("database", ["file"], indirect=True)
 def test_the_database_is_safe_against_power_loss(store: ReportStore, folder: Path) -> None:
     assert query(folder, "PRAGMA journal_mode") == [("wal",)]
     with store.sessions() as session:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from report_samples import TOKEN, OpenStore, draw_crop, list_files, query
+from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files
 
 from kyara.errors import NotFoundError, TooLateError
 from kyara.reports import ReportState, ReportStore
 
 
-def test_withdraw_removes_the_file_and_what_was_said(store: ReportStore, folder: Path) -> None:
+def test_withdraw_removes_the_file_and_what_was_said(store: ReportStore, folder: Path, ask: Ask) -> None:
     report, _ = store.add(draw_crop(1), "miku", note="secret", predicted="luka", token=TOKEN)
     withdrawn = store.withdraw(report.id, TOKEN)
     assert (withdrawn.state, withdrawn.count, withdrawn.note) == (ReportState.WITHDRAWN, 0, None)
     assert store.withdraw(report.id, TOKEN) == withdrawn
     assert list_files(folder) == []
     assert store.count_stored_bytes() == 0
-    assert query(folder, "SELECT note FROM submissions") == [(None,)]
+    assert ask("SELECT note FROM submissions") == [(None,)]
 
 
 def test_a_late_repeat_does_not_bring_a_withdrawn_report_back(store: ReportStore, folder: Path) -> None:
@@ -62,12 +62,14 @@ def test_withdraw_refuses_the_wrong_token_and_the_wrong_report(store: ReportStor
     assert store.count_by_state()[ReportState.PENDING] == 2
 
 
-def test_withdraw_refuses_a_report_that_is_old_or_reviewed(open_store: OpenStore, folder: Path) -> None:
+def test_withdraw_refuses_a_report_that_is_old_or_reviewed(
+    open_store: OpenStore, folder: Path, ask: Ask
+) -> None:
     store = open_store(undo_s=0)
     report, _ = store.add(draw_crop(1), "miku", token=TOKEN)
     with pytest.raises(TooLateError, match="can be taken back for 0 seconds"):
         store.withdraw(report.id, TOKEN)
-    query(folder, "UPDATE reports SET state = 'accepted'")
+    ask("UPDATE reports SET state = 'accepted'")
     with pytest.raises(TooLateError, match="already accepted"):
         open_store().withdraw(report.id, TOKEN)
     assert list_files(folder) == [report.file]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 from command_line import ROOT
 from hostile import as_url, encode
+from operators import PASSWORD
 
 from app import DEFAULTS, create_app
+from kyara.accounts import AccountStore
 from kyara.web.secrets import find_weakness
 
 
@@ -71,6 +74,17 @@ def test_the_server_does_not_start_with_an_unsafe_setting_and_says_which(tmp_pat
     )
     assert done.returncode != 0
     assert name in done.stderr
+
+
+def test_a_password_is_kept_as_an_argon2id_hash_alone(tmp_path):
+    accounts = AccountStore(tmp_path)
+    accounts.create("rin", PASSWORD)
+    accounts.close()
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert PASSWORD.encode() not in kept
+    found = re.search(rb"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=\d+\$", kept)
+    # OWASP's Password Storage Cheat Sheet: at least 19 MiB and 2 rounds
+    assert found and int(found[1]) >= 19 * 1024 and int(found[2]) >= 2
 
 
 def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):

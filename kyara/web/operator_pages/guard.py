@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kyara.accounts import AccountStore, Operator
+from kyara.database import is_shared
 from kyara.errors import BadInputError, ForbiddenError, NoSessionError, UnavailableError
 from kyara.senders import hash_sender
 from kyara.web.operator_pages.sessions import OperatorSessions, check_secret_key, is_operator_path
@@ -62,12 +63,13 @@ def set_up_guard(app: APIFlask) -> None:
     """Add the guard, and what it needs of Flask-Login and Flask-WTF, to an application.
 
     Raises:
-        BadInputError: the configured secret key is weak.
+        BadInputError: the configured secret key is weak, or missing where several servers share it.
     """
     app.config.update(SETTINGS)
-    app.secret_key = check_secret_key(app.config["SECRET_KEY"]) or None
+    database_url = app.config["OPERATOR_DATABASE_URL"] or app.config["DATABASE_URL"]
+    app.secret_key = check_secret_key(app.config["SECRET_KEY"], shared=is_shared(database_url)) or None
     app.extensions["kyara_accounts"] = AccountStore(
-        Path(app.config["INSTANCE_FOLDER"]), app.config["OPERATOR_DATABASE_URL"] or None
+        Path(app.config["INSTANCE_FOLDER"]), database_url or None
     )
     app.session_interface = OperatorSessions()
     _csrf.init_app(app)
@@ -110,6 +112,7 @@ def guard_operator_paths() -> Any:
     """Let nobody pass who may not; by the address, so that no route can be forgotten.
 
     Raises:
+        KyaraError: the accounts cannot be read.
         NotFound: there is no operator yet.
         NoSessionError: nobody is logged in.
         ForbiddenError: the request changes something and has no valid CSRF token.

@@ -181,7 +181,7 @@ def prepare() -> tuple[dict[str, Any], int]:
     desk, config = find_desk(), current_app.config
     dataset = desk.open().dataset
     if not _describe_preparing()["running"]:
-        taught = config["TAUGHT_DATABASE"]
+        taught = config["TAUGHT_DATABASE"] or config["DATABASE_URL"]
         desk.preparing = start_preparing(dataset, Path(config["MODEL_FOLDER"]), taught or None)
     return _describe_preparing(), 202
 

@@ -56,12 +56,22 @@ class OperatorSessions(SecureCookieSessionInterface):
         return bool(app.config["SESSION_COOKIE_SECURE"] or request.is_secure)
 
 
-def check_secret_key(key: object) -> str:
+def check_secret_key(key: object, *, shared: bool = False) -> str:
     """Return a secret key that is fit to sign cookies with; empty is none.
 
+    Args:
+        key: as it is configured.
+        shared: several servers may use the same accounts: a session must hold on all of them.
+
     Raises:
-        BadInputError: too short, too plain, or an example.
+        BadInputError: too short, too plain or an example, or none where it is needed.
     """
+    if key in (None, "") and shared:
+        raise BadInputError(
+            "Set KYARA_SECRET_KEY, on all servers to the same value, such as "
+            "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` prints: the database of "
+            "operators is one that several servers may share, and a session must hold on all of them."
+        )
     if key in (None, ""):
         return ""
     weakness = "it is a number or JSON, not text"

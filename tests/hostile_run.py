@@ -1,0 +1,211 @@
+"""Send hostile requests to a real server on this machine, and write down what became of it.
+
+make hostile                                  20,000 requests; the figures go into docs/security.md
+python tests/hostile_run.py --requests 2000   fewer, printed only
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import mean
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from hostile import as_url, encode  # noqa: E402
+from hostile_requests import Hostile, make_hostile  # noqa: E402
+
+from scripts.local_site import Server  # noqa: E402
+
+CLIENTS = 8
+TIMEOUT_S = 60
+DELIBERATE = {501, 503, 507}
+"""501 is gunicorn's, for a transfer coding that it does not know, as RFC 9112 (6.1) wants it."""
+SAMPLES = 40
+TOKEN = "tr0ubadour-and-horse"
+PAGE = ROOT / "docs" / "security.md"
+_MARKS = ("<!-- hostile: written by `make hostile` -->", "<!-- /hostile -->")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
+
+
+def send(port: int, raw: bytes) -> list[int]:
+    """Send bytes, say that no more come, and return the status of every answer; none where it closed."""
+    answer = bytearray()
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as connection:
+        try:
+            connection.sendall(raw)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:  # refused before all of it was read
+            pass
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionError:
+            pass
+    return [int(status) for status in _STATUS.findall(answer)]
+
+
+def ask_well(server: Server) -> None:
+    """Ask who somebody is, as a visitor would; patient where the site is busy."""
+    body = json.dumps({"crops": [as_url(encode("PNG", (64, 64)))]}).encode()
+    request = Request(f"{server.url}/api/identify", body, {"Content-Type": "application/json"})
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            with urlopen(request, timeout=TIMEOUT_S) as answer:
+                assert len(json.loads(answer.read())["faces"]) == 1
+                return
+        except HTTPError as error:
+            error.close()
+            if error.code != 503 or time.monotonic() > until:
+                raise
+
+
+def measure(server: Server, folder: Path) -> dict[str, float]:
+    """Return the memory (MiB), open files and threads of the workers, and the files that there are."""
+    workers = psutil.Process(server.process.pid).children(recursive=True)
+    return {
+        "mib": sum(worker.memory_info().rss for worker in workers) / 2**20,
+        "descriptors": sum(worker.num_fds() for worker in workers),
+        "files": sum(path.is_file() for path in folder.rglob("*")),
+    }
+
+
+def run(requests: int, model: Path, folder: Path, seconds: float = 3600) -> dict[str, Any]:
+    """Send so many requests.
+
+    Args:
+        requests: how many.
+        seconds: after so many no more are sent; the figures tell how many were.
+        model: the model folder.
+        folder: for everything that the site writes.
+
+    Returns:
+        The figures, as they are written to docs/; `wrong` names what should not have happened.
+    """
+    settings = {
+        "OPERATOR_TOKEN": TOKEN,
+        "INSTANCE_FOLDER": folder / "instance",
+        "DATASET_FOLDER": folder / "dataset",
+        "TAUGHT_DATABASE": folder / "taught.db",
+    }
+    statuses: Counter[str] = Counter()
+    wrong: list[str] = []
+    samples, sent = [], 0
+    started = time.monotonic()
+    with Server(folder / "user_report", model=model, **settings) as server:
+        ask_well(server)
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            for chunk in _split(requests):
+                for hostile, answers in clients.map(lambda number: _try(server, number), chunk):
+                    statuses.update(map(str, answers or ["closed"]))
+                    if bad := [each for each in answers if each >= 500 and each not in DELIBERATE]:
+                        wrong.append(f"{hostile.name}: {bad}")
+                ask_well(server)
+                samples.append(measure(server, folder))
+                sent += len(chunk)
+                if time.monotonic() - started > seconds:
+                    break
+        server.stop()
+        wrong += [line for line in server.log if "Traceback" in line or "Unexpected error" in line][:20]
+    return {
+        **_summarise(samples, statuses),
+        "requests": sent,
+        "seconds": round(time.monotonic() - started),
+        "good_answers_between": len(samples) + 1,
+        "statuses": dict(sorted(statuses.items())),
+        "wrong": wrong,
+    }
+
+
+def _split(requests: int) -> Iterator[range]:
+    step = max(1, -(-requests // SAMPLES))
+    for first in range(0, requests, step):
+        yield range(first, min(first + step, requests))
+
+
+def _try(server: Server, number: int) -> tuple[Hostile, list[int]]:
+    hostile = make_hostile(number)
+    return hostile, send(server.port, hostile.raw)
+
+
+def _summarise(samples: list[dict[str, float]], statuses: Counter[str]) -> dict[str, Any]:
+    """Compare the first samples of the second half with its last ones."""
+    half = samples[len(samples) // 2 :]
+    part = max(1, len(half) // 4)
+    before, after = half[:part], half[-part:]
+    mib = [mean(sample["mib"] for sample in each) for each in (before, after)]
+    stored = statuses["201"]
+    return {
+        "memory_mib": [round(samples[0]["mib"]), round(mib[0]), round(mib[1])],
+        "memory_growth_second_half": round(mib[1] / mib[0] - 1, 4),
+        "descriptors": [int(samples[0]["descriptors"]), int(samples[-1]["descriptors"])],
+        "reports_accepted": stored,
+        "files_beyond_reports": [
+            int(samples[0]["files"]),
+            int(samples[-1]["files"] - stored),
+        ],
+    }
+
+
+def describe(figures: dict[str, Any]) -> str:
+    """Return the figures as the lines of docs/security.md."""
+    first, middle, last = figures["memory_mib"]
+    return (
+        f"{figures['requests']:,} hostile requests in {figures['seconds']} s: "
+        f"{', '.join(f'{count:,} × {status}' for status, count in figures['statuses'].items())}. "
+        f"5xx other than 503, 507 and 501 (unknown transfer coding), or an exception in the log: "
+        f"{len(figures['wrong'])}. "
+        f"Memory of the worker: {first} MiB at first, {middle} at half time, {last} at the end "
+        f"({figures['memory_growth_second_half']:+.1%} in the second half). "
+        f"Open files: {figures['descriptors'][0]} and {figures['descriptors'][1]}. "
+        f"Damaged pictures that were whole all the same, and were kept as reports: "
+        f"{figures['reports_accepted']:,}. "
+        f"A good question in between was answered {figures['good_answers_between']} times of "
+        f"{figures['good_answers_between']}."
+    )
+
+
+def write_page(text: str) -> None:
+    """Put the figures into docs/security.md."""
+    page = PAGE.read_text(encoding="utf-8")
+    begin, end = _MARKS
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    """Parse the options, send, print; 1 where something was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--seconds", type=float, default=3600, help="send no more after so many")
+    parser.add_argument("--model", type=Path, default=ROOT / "model", help="model folder")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/security.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = run(options.requests, options.model, Path(folder), options.seconds)
+    print(json.dumps(figures, indent=1))
+    print(describe(figures))
+    if options.write:
+        write_page(describe(figures))
+    return int(bool(figures["wrong"]) or figures["memory_growth_second_half"] > 0.05)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
