@@ -20,7 +20,6 @@ from flask import render_template, request
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from flask_limiter import RateLimitExceeded
-from gunicorn.http.errors import NoMoreData, ParseException
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -213,9 +212,6 @@ def _register_errors(app: APIFlask) -> None:
             {},
         )
 
-    def answer_broken_request(error: Exception) -> tuple[Any, int, dict[str, str]]:
-        return answer_problem(400, "Bad request", "The body is not framed as HTTP wants it.")
-
     def answer_unexpected(error: Exception) -> tuple[Any, int, dict[str, str]]:
         logger.exception("Unexpected error on %s %s", request.method, request.path)
         return answer_problem(
@@ -226,10 +222,6 @@ def _register_errors(app: APIFlask) -> None:
     app.register_error_handler(KyaraError, answer_kyara_error)
     app.register_error_handler(RateLimitExceeded, answer_rate_limit)
     app.register_error_handler(HTTPException, answer_http_error)
-    app.register_error_handler(
-        ParseException, answer_broken_request
-    )  # of gunicorn, from a body's reader
-    app.register_error_handler(NoMoreData, answer_broken_request)
     app.register_error_handler(Exception, answer_unexpected)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
@@ -58,8 +58,19 @@ class Arrival(HTTPRequestParser):
         """Begin now."""
         super().__init__(adj)
         self.began = self.arrived = time.monotonic()
-
         self._unread = 0
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the header. With a length and chunks it could mean two things, one to a proxy in front.
+
+        Raises:
+            ParsingError: it is refused, and the connection closed.
+
+        Source: RFC 9112, section 6.3.
+        """
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Both Content-Length and Transfer-Encoding are given")
 
     def received(self, data: bytes) -> int:
         """Take bytes. A body that is too large is dropped as it comes: its sender reads the answer."""
