@@ -54,6 +54,8 @@ def recover(place: Files, sessions: sessionmaker[Session], *, alone: bool) -> Re
         StorageAwayError: the place cannot be reached; no report was marked as missing.
     """
     result = Recovery()
+    with sessions.begin() as session:  # reports need its row, also where the place cannot be listed
+        rows.refresh_stored_bytes(session)
     # Rows before files: a report that arrives in between is a fresh file without a row, and is left.
     with sessions() as session:
         states = {

@@ -155,6 +155,8 @@ def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
         started = shop.open()  # a server that starts meanwhile serves what it can
         assert "Nothing was repaired" in caplog.text
         assert [report.file_missing for report in started.list()] == [False]
+        first = Shop(shop.url, tmp_path / "first")
+        begun = first.open()  # and the very first one of an installation
         server.resume()
         again, created = store.add(draw_crop(2), "rin", token=TOKEN)
         assert created and store.read_file(again)
@@ -164,6 +166,8 @@ def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
         assert (late.adopted, late.missing) == ([], [])
         assert sorted(shop.list()) == sorted([kept.file, again.file])
         assert {report.state for report in store.list()} == {ReportState.PENDING}
+        assert begun.add(draw_crop(3), "len")[1]
+        begun.close()
     finally:
         for opened in shop.opened:
             opened.close()
