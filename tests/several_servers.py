@@ -229,10 +229,13 @@ class Killer(Worker):
         super().__init__(done)
         self.instances = list(instances)
         self.kills = self.spared = 0
+        self.starting: list[threading.Thread] = []
 
     def act(self) -> None:
         """Kill the one that has lived longest."""
         if self.done.wait(2):
+            for thread in self.starting:
+                thread.join()
             return
         alive = [one for one in self.instances if one.read_version()]
         if len(alive) < 2:
@@ -240,7 +243,8 @@ class Killer(Worker):
             return
         victim = alive[0]
         victim.kill()
-        victim.start()
+        self.starting.append(threading.Thread(target=victim.start))
+        self.starting[-1].start()
         self.kills += 1
         self.instances.remove(victim)
         self.instances.append(victim)
