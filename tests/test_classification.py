@@ -60,11 +60,13 @@ def test_threads_get_their_own_answers(tiny_classifier, tiny_data):
     assert all(answers[number] == [alone[number]] * 10 for number in range(len(crops)))
 
 
-def test_a_mirrored_crop_has_the_same_features(tiny_classifier, tiny_data):
+def test_a_mirrored_crop_has_nearly_the_same_features(tiny_classifier, tiny_data):
     crop = read_image(tiny_data / "kiiro_star" / "007.png")
     plain, mirrored = tiny_classifier.backbone.extract([crop, crop[:, ::-1]])
     cosine = plain @ mirrored / np.linalg.norm(plain) / np.linalg.norm(mirrored)
-    assert cosine > 0.99
+    assert cosine > 0.97
+    first, second = tiny_classifier.identify([crop, crop[:, ::-1]])
+    assert first.answers[0].label == second.answers[0].label
 
 
 def test_prepare_crop_scales_and_shows_each_view():

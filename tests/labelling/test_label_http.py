@@ -230,6 +230,6 @@ def test_a_damaged_journal_says_so_and_leaves_the_rest_of_the_site_alone(
     dataset.mkdir(parents=True)
     (dataset / "labels.db").write_bytes(b"no database" * 100)
     answer = operator.get("/operator/label/faces")
-    assert (answer.status_code, answer.content_type) == (500, PROBLEM)
+    assert (answer.status_code, answer.content_type) == (503, PROBLEM)
     assert "The journal of labels" in answer.json["detail"]
     assert operator.get("/healthz").status_code == 200

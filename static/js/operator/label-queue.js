@@ -153,6 +153,8 @@ export class ActionQueue extends EventTarget {
 function explain(error) {
   const login = error instanceof ServerError && [401, 403].includes(error.status);
   const text = error instanceof ConnectionError || !login ? describeError(error) : "Your session has ended.";
-  const stuck = error instanceof ServerError && [500, 507].includes(error.status);
+  // a disk or a file that does not work is no passing trouble, as other 503s are
+  const broken = error instanceof ServerError && error.problem?.title === "Not available";
+  const stuck = broken || (error instanceof ServerError && [500, 507].includes(error.status));
   return { text, login, stuck };
 }
