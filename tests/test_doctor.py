@@ -145,7 +145,7 @@ def test_a_package_of_another_version_is_warned_of_and_a_missing_one_is_a_proble
 
 def test_missing_browser_libraries_are_found(config, monkeypatch, tmp_path):
     monkeypatch.setattr("kyara.doctor.machine.VENDOR", tmp_path)
-    assert "opencv.js" in check("browser libraries", config).found
+    assert "opencv.wasm" in check("browser libraries", config).found
 
 
 def find_closed_port() -> int:

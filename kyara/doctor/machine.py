@@ -16,7 +16,7 @@ from kyara.doctor.finding import Finding, fine, problem, warning
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements-serve.txt"
 VENDOR = ROOT / "static" / "vendor"
-BROWSER_FILES = ("opencv.js", "lbpcascade_animeface.xml", "cropper.esm.min.js")
+BROWSER_FILES = ("opencv-glue.js", "opencv.wasm", "lbpcascade_animeface.xml", "cropper.esm.min.js")
 THREADS_BESIDE_QUEUE = 28
 """Reports may hold 26 threads; two more answer pages."""
 DEFAULT_THREADS = 48

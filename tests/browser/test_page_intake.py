@@ -23,6 +23,8 @@ from steps import (
     wait_for_answers,
 )
 
+from scripts.local_site import Server
+
 
 def expect_faces(page: Page) -> None:
     wait_for_answers(page)
@@ -43,15 +45,20 @@ def test_a_picture_goes_in_by_file(open_page: OpenPage) -> None:
     expect_faces(page)
 
 
-def test_a_picture_goes_in_by_paste(open_page: OpenPage) -> None:
+def test_a_picture_goes_in_by_paste(open_page: OpenPage, server: Server) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
-    page.evaluate(
+    other = page.context.new_page()  # our own page may not write to the clipboard
+    other.route("**/elsewhere", lambda route: route.fulfill(body="", content_type="text/html"))
+    other.goto(f"{server.url}/elsewhere")
+    other.evaluate(
         """async (url) => {
             const blob = await (await fetch(url)).blob();
             await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
         }""",
         "/static/vendor/example.png",
     )
+    other.close()
+    page.bring_to_front()
     page.keyboard.press("Control+V")
     expect_faces(page)
 
