@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from time import monotonic
 
@@ -268,9 +269,18 @@ def test_a_video_that_ends_stays_at_its_end_and_live_begins_anew(
     page = open_page()
     choose(page, path)
     expect(page.locator("#status")).to_have_attribute("data-kind", "info")
-    live_button(page).click()
-    expect(live_button(page)).to_have_attribute("aria-pressed", "true")
-    expect(live_button(page)).to_have_attribute("aria-pressed", "false")
-    expect(page.locator("#frame-label")).to_contain_text("0:00.8 of 0:00.8")
-    live_button(page).click()
-    expect(page.locator("#frame-label")).to_contain_text("0:00.2 of 0:00.8")
+    # It lasts less than a second: what is shown meanwhile is kept, for a busy machine to look at later.
+    page.evaluate(
+        """() => {
+          const label = document.querySelector("#frame-label");
+          const keep = () => document.documentElement.dataset.shown += label.textContent;
+          new MutationObserver(keep).observe(
+            label, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    for _ in range(2):
+        page.evaluate("document.documentElement.dataset.shown = ''")
+        live_button(page).click()
+        played = re.compile(r"0:00\.[0-4] of.*0:00\.8 of", re.DOTALL)
+        expect(page.locator("html")).to_have_attribute("data-shown", played)
+        expect(live_button(page)).to_have_attribute("aria-pressed", "false")
