@@ -19,12 +19,12 @@ for folder in /usr /etc /dev; do show $folder; done
 for name in bin sbin lib lib64; do
     if [ -L /$name ]; then ln -s "$(readlink /$name)" $new/$name; elif [ -d /$name ]; then show /$name; fi
 done
+mkdir $new/data $new/tmp $new/proc
+mount -t tmpfs -o mode=1777 none $new/tmp  # before Python, which may lie below it
 show "$base"
 show "$prefix"
 show "$project" /srv/kyara
-mkdir $new/data $new/tmp $new/proc
 mount --bind "$data" $new/data
-mount -t tmpfs -o mode=1777 none $new/tmp
 mount -t proc none $new/proc 2>/dev/null || mount --rbind /proc $new/proc
 mount -o remount,ro $new
 exec chroot --userspec=10001:10001 --groups= $new /bin/sh -c 'cd /srv/kyara && exec "$@"' sh "$@"

@@ -107,7 +107,7 @@ def test_nginx_in_compose_asks_the_three_servers(tmp_path):
     """The very command of the container makes its configuration from deploy/nginx.conf."""
     services = read_yaml(ROOT / "compose.yaml")["services"]
     command = services["nginx"]["entrypoint"][2].partition(" && ")[0]
-    command = command.replace("/etc/kyara", str(ROOT / "deploy")).replace("/tmp/", f"{tmp_path}/")
+    command = command.replace("/tmp/", f"{tmp_path}/").replace("/etc/kyara", str(ROOT / "deploy"))
     subprocess.run(["/bin/sh", "-c", command], check=True)
     upstreams = re.findall(r"^\s*server (\S+) max_fails", (tmp_path / "nginx.conf").read_text(), re.M)
     assert upstreams == [f"{name}:5000" for name in sorted(services) if name.startswith("server")]

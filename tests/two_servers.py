@@ -19,8 +19,8 @@ from operators import PASSWORD, read_token
 from kyara.accounts import AccountStore
 from scripts.local_site import Server
 
-SECRET_KEY = "the-same-on-both-servers-0123456789"
-OPERATOR_TOKEN = "operators-token-of-the-tests-0123456789"
+SECRET_KEY = "3vXr8sQpLk2WnYbT6mZcJd9hUfGa5eRo7iNx"
+OPERATOR_TOKEN = "an-operator-of-two-servers"
 PATIENCE_S = 30
 
 
