@@ -117,7 +117,8 @@ def describe(data: dict[str, Any]) -> list[str]:
     if not runs:
         return lines
     stages = sorted(
-        {stage for run in runs for stage in run["shares"]}, key=lambda s: -runs[0]["shares"].get(s, 0)
+        {stage for run in runs for stage in run["shares"]},
+        key=lambda stage: (-runs[0]["shares"].get(stage, 0), stage),
     )
     heads = " | ".join(
         f"{run['clients']} client{'s' * (run['clients'] > 1)} ({run['crops_a_second']} crops/s)"
