@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def find_free_port() -> int:
         return listener.getsockname()[1]
 
 
-class Server:
+class Server(ABC):
     """A server process of the tests.
 
     Attributes:
@@ -59,9 +60,9 @@ class Server:
             account = pwd.getpwnam(self.runs_as)
             os.chown(self.folder, account.pw_uid, account.pw_gid)
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """Return what starts it."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start it and wait until it answers."""

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def ask(
     return answer.status, {}
 
 
-class Worker(threading.Thread):
+class Worker(threading.Thread, ABC):
     """Does something again and again until it is told to stop; an exception is kept for the test."""
 
     def __init__(self, done: threading.Event) -> None:
@@ -142,9 +143,9 @@ class Worker(threading.Thread):
             self.error = error
             self.done.set()
 
+    @abstractmethod
     def act(self) -> None:
         """Do it once."""
-        raise NotImplementedError
 
 
 class Asker(Worker):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -109,7 +108,6 @@ def test_the_seeds_are_small_and_nothing_is_committed(tmp_path: Path):
     assert all(name.endswith(".py") for name in listed)
 
 
-@pytest.mark.skipif(not find_spec("atheris"), reason="There is no wheel of atheris for this machine.")
 def test_atheris_runs_a_target(tmp_path: Path):
     target = "image"
     done = subprocess.run(
