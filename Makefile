@@ -69,9 +69,6 @@ soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minut
 reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
 	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
 
-scale-test: .venv/dev.stamp static/vendor/.stamp  ## the bulk tests with 40 sources, on Ray too
-	KYARA_BULK_SOURCES=40 $(BIN)/python -m pytest tests/test_bulk.py
-
 chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are killed behind nginx, under load
 	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/test_several_servers.py
 

@@ -11,6 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +95,18 @@ class Instance:
             self._site.stop(signal.SIGKILL)
             self._site = None
 
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
     def read_log(self) -> str:
         """Return the end of what it has said since its last start."""
         return "".join(self._site.log[-30:]) if self._site else ""
 
-    def read_version(self) -> str:
-        """Return the version that it says it serves; empty where it does not answer."""
-        status, answer = ask(self.port, "GET", "/healthz", timeout_s=5)
+    def read_version(self, timeout_s: float = 5) -> str:
+        """Return the version that it says it serves; empty where it does not answer in time."""
+        status, answer = ask(self.port, "GET", "/healthz", timeout_s=timeout_s)
         return answer["model"]["version"] if status == 200 else ""
 
 
@@ -223,29 +229,34 @@ class Promoter(Worker):
 
 
 class Killer(Worker):
-    """Kills a server every two seconds and starts it again at once; never the last one that answers."""
+    """Kills a server every two seconds and starts it again at once."""
+
+    EVERY_S = 2.0
 
     def __init__(self, done: threading.Event, instances: Sequence[Instance]) -> None:
-        """Take the servers, all of which run."""
+        """Take the servers, all of which run; the first beat comes after one pause."""
         super().__init__(done)
         self.instances = list(instances)
         self.kills = self.spared = 0
-        self.starting: list[threading.Thread] = []
+        self._beat = time.monotonic()
+        self._restarts: list[threading.Thread] = []
 
     def act(self) -> None:
-        """Kill the one that has lived longest."""
-        if self.done.wait(2):
-            for thread in self.starting:
+        """Kill the one that has lived longest, but not the last one that answers."""
+        self._beat += self.EVERY_S
+        if self.done.wait(self._beat - time.monotonic()):
+            for thread in self._restarts:
                 thread.join()
             return
-        alive = [one for one in self.instances if one.read_version()]
+        with ThreadPoolExecutor(len(self.instances)) as together:
+            answers = list(together.map(lambda one: one.read_version(timeout_s=1), self.instances))
+        alive = [one for one, version in zip(self.instances, answers, strict=True) if version]
         if len(alive) < 2:
             self.spared += 1
             return
         victim = alive[0]
-        victim.kill()
-        self.starting.append(threading.Thread(target=victim.start))
-        self.starting[-1].start()
-        self.kills += 1
         self.instances.remove(victim)
         self.instances.append(victim)
+        self._restarts.append(threading.Thread(target=victim.restart))
+        self._restarts[-1].start()
+        self.kills += 1
