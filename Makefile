@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export HOST ?= 127.0.0.1
 export PORT ?= 5000
-export THREADS ?= 48
+export THREADS ?= 72
 BIN := .venv/bin
 
 .PHONY: run assets test lint chaos bench soak reliability scale-test screenshot fuzz hostile audit clean help

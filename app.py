@@ -66,7 +66,7 @@ DEFAULTS: Mapping[str, Any] = {
     "HSTS_SECONDS": 0,
     "RATE_LIMITS": DEFAULT_LIMITS,
     "REDIS_URL": "",
-    "MAX_QUEUED": 18,
+    "MAX_QUEUED": 40,
     "MAX_RUNNING": 0,
     "REQUEST_DEADLINE_S": 10,
     "LOG_FORMAT": "text",

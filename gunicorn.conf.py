@@ -11,7 +11,7 @@ for _name in _DEBUGGING:
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '5000')}"
 workers = 1
 worker_class = "kyara.web.worker.BufferingWorker"
-threads = int(os.environ.get("THREADS", "48"))
+threads = int(os.environ.get("THREADS", "72"))
 timeout = 60
 graceful_timeout = 20
 wsgi_app = "app:create_app()"

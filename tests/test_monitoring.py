@@ -42,7 +42,7 @@ def test_the_numbers_tell_queue_verdicts_model_and_reports(client, crop):
         'kyara_request_duration_seconds_count{route="/api/identify"} 1.0',
         'kyara_verdicts_total{verdict="known"} 2.0',
         "kyara_queue_waiting 0.0",
-        "kyara_queue_places 18.0",
+        "kyara_queue_places 40.0",
         "kyara_characters 4.0",
         'kyara_reports{state="pending"} 1.0',
         "kyara_report_database_up 1.0",

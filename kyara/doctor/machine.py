@@ -19,7 +19,7 @@ VENDOR = ROOT / "static" / "vendor"
 BROWSER_FILES = ("opencv-glue.js", "opencv.wasm", "lbpcascade_animeface.xml", "cropper.esm.min.js")
 THREADS_BESIDE_QUEUE = 28
 """Reports may hold 26 threads; two more answer pages."""
-DEFAULT_THREADS = 48
+DEFAULT_THREADS = 72
 _PIN = re.compile(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)")
 
 

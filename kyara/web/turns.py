@@ -73,6 +73,8 @@ class Crowd:
 class _Entry:
     size: int
     rank: float
+    called: threading.Condition
+    """Its thread waits here alone: to wake all who wait for every place that is free costs those who work."""
     runs_since: float = 0.0
 
 
@@ -86,11 +88,11 @@ class Turns:
         self._pace_s = _FIRST_PACE_S
         self._waiting: list[_Entry] = []
         self._running: list[_Entry] = []
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
 
     def count(self) -> Crowd:
         """Return how full it is now."""
-        with self._changed:
+        with self._lock:
             return Crowd(len(self._running), len(self._waiting), self._running_places, self._places)
 
     def check_room(self) -> None:
@@ -99,7 +101,7 @@ class Turns:
         Raises:
             BusyError: all places are taken.
         """
-        with self._changed:
+        with self._lock:
             self._check_room()
 
     @contextmanager
@@ -129,9 +131,9 @@ class Turns:
 
     def _enter(self, deadline: Deadline, size: int) -> _Entry:
         """Take a waiting place, where the turn will come in time."""
-        with self._changed:
+        with self._lock:
             self._check_room()
-            entry = _Entry(size, time.monotonic() + size * self._pace_s)
+            entry = _Entry(size, time.monotonic() + size * self._pace_s, threading.Condition(self._lock))
             ahead = [other for other in self._waiting if other.rank <= entry.rank]
             before_s = self._estimate_s(ahead)
             # Where nobody is before it there is nothing to wait for: how long it takes will be seen.
@@ -142,42 +144,42 @@ class Turns:
             return entry
 
     def _wait(self, entry: _Entry, deadline: Deadline, left: Callable[[], bool]) -> None:
-        with self._changed:
-            while not self._may_run(entry):
+        with self._lock:
+            while entry is not self._find_next():
                 spare = deadline.left() - entry.size * self._pace_s
                 if spare <= 0 or left():
                     raise BusyError(_TOO_LATE, reason="late", retry_after_s=self._retry_after_s())
-                self._changed.wait(min(spare, _LOOK_EVERY_S))
+                entry.called.wait(min(spare, _LOOK_EVERY_S))
             if left():
                 raise BusyError(_TOO_LATE, reason="left")
             self._waiting.remove(entry)
             self._running.append(entry)
             entry.runs_since = time.monotonic()
-            self._changed.notify_all()
+            self._call_next()
 
-    def _may_run(self, entry: _Entry) -> bool:
-        """Tell whether it is the first of those who may run now."""
-        free = self._running_places - len(self._running)
-        if free <= 0:
-            return False
+    def _find_next(self) -> _Entry | None:
+        """Return the first of those who may run now."""
+        if len(self._running) >= self._running_places:
+            return None
         large_may = self._running_places == 1 or self._count_large() < self._running_places - 1
-        for other in self._waiting:
-            if large_may or other.size < LARGE:
-                return other is entry
-        return False
+        return next((entry for entry in self._waiting if large_may or entry.size < LARGE), None)
+
+    def _call_next(self) -> None:
+        if (entry := self._find_next()) is not None:
+            entry.called.notify()
 
     def _count_large(self) -> int:
         return sum(entry.size >= LARGE for entry in self._running)
 
     def _leave(self, entry: _Entry) -> None:
-        with self._changed:
+        with self._lock:
             if entry in self._running:
                 self._running.remove(entry)
                 took_s = time.monotonic() - entry.runs_since
                 self._pace_s += _FORGETTING * (took_s / entry.size - self._pace_s)
             else:
                 self._waiting.remove(entry)
-            self._changed.notify_all()
+            self._call_next()
 
     def _estimate_s(self, ahead: list[_Entry]) -> float:
         """Return about how long it takes until those who run and those ahead are done."""

@@ -139,3 +139,23 @@ def test_a_deadline_that_is_over_is_told():
     with pytest.raises(BusyError, match="too late"):
         Deadline(0, began=0).check()
     LONG.check()
+
+
+def test_everybody_is_called_in_turn_though_nobody_looks_by_themselves(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kyara.web.turns._LOOK_EVERY_S", 3600)
+    turns = Turns(2, 100)
+    first = [Worker(turns) for _ in range(2)]
+    assert all(worker.running.wait(60) for worker in first)
+    crowd = [start_waiting(turns, (1, 5, LARGE, 32)[number % 4]) for number in range(40)]
+    hasty = [Worker(turns, deadline=Deadline(1.5)) for _ in range(10)]
+    for worker in crowd:
+        worker.go.set()
+    for worker in hasty:  # they stand in the line, and leave it
+        worker.join(60)
+    for worker in first:
+        worker.finish()
+    for worker in crowd:
+        worker.join(60)
+    assert all(worker.running.is_set() for worker in crowd)
+    assert {worker.error.reason for worker in hasty if worker.error} == {"late"}
+    assert turns.count().running == turns.count().waiting == 0
