@@ -95,6 +95,11 @@ class Instance:
             self._site.stop(signal.SIGKILL)
             self._site = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it listens; it need not answer yet."""
+        return self._site is not None
+
     def restart(self) -> None:
         """Kill it and start it again."""
         self.kill()
@@ -242,7 +247,7 @@ class Killer(Worker):
         self._restarts: list[threading.Thread] = []
 
     def act(self) -> None:
-        """Kill the one that has lived longest, but not the last one that answers."""
+        """Kill the one that has lived longest; not the last one that answers: then one that is starting."""
         self._beat += self.EVERY_S
         if self.done.wait(self._beat - time.monotonic()):
             for thread in self._restarts:
@@ -250,11 +255,13 @@ class Killer(Worker):
             return
         with ThreadPoolExecutor(len(self.instances)) as together:
             answers = list(together.map(lambda one: one.read_version(timeout_s=1), self.instances))
-        alive = [one for one, version in zip(self.instances, answers, strict=True) if version]
-        if len(alive) < 2:
+        answering = dict(zip(self.instances, answers, strict=True))
+        alive = [one for one in self.instances if answering[one]]
+        starting = [one for one in self.instances if not answering[one] and one.is_there]
+        if len(alive) < 2 and not starting:
             self.spared += 1
             return
-        victim = alive[0]
+        victim = alive[0] if len(alive) > 1 else starting[-1]
         self.instances.remove(victim)
         self.instances.append(victim)
         self._restarts.append(threading.Thread(target=victim.restart))
