@@ -16,23 +16,23 @@ from bench.sites import list_processes, read_clients, serve, start_clients
 SECONDS = 12
 CLIENTS = (1, 8)
 BUSY_S = 0.3
-WAITING = "waiting for the network"
 STAGES = (
-    ("network", ("invoke", "set_tensor", "get_tensor")),
-    (WAITING, ("extract_view",)),
+    ("network", ("invoke", "set_tensor", "get_tensor", "_run")),
+    ("scaling crops for the network", ("_prepare_view",)),
     ("decoding pictures", ("decode_image",)),
     ("base64 of crops", ("decode_crop",)),
-    ("scaling crops for the network", ("prepare_crop",)),
     ("head, gallery and calibration", ("answer",)),
     ("names and works for the answer", ("describe",)),
     ("reading and checking JSON", ("_require_json", "_load_input", "parse", "dejsonlize", "get_json")),
     ("writing JSON", ("_response", "dump", "jsonify")),
+    ("log and numbers", ("end_request",)),
+    ("handing views to the threads of the network", ("_run_side_by_side", "_worker")),
     ("other code of identify", ("identify",)),
     ("Flask", ("wsgi_app",)),
-    ("gunicorn: reading and writing", ("handle", "handle_request", "run", "enqueue_req")),
+    ("waitress: reading and writing", ("_turn", "service", "handler_thread")),
 )
 """Stage → names of functions; the innermost frame with one of them tells the stage of a sample."""
-IDLE = frozenset({"select", "poll", "wait", "accept", "_worker", "wait_for_data"})
+IDLE = frozenset({"select", "poll", "poll2", "wait", "accept", "wait_for_data"})
 """A thread that is in one of these has nothing to do."""
 
 
@@ -80,8 +80,7 @@ def count_stages(stacks: list[str]) -> dict[str, Any]:
         stacks: lines `Outer.call (file:1);inner (file:2) 17`: frames and how many samples.
 
     Returns:
-        `samples` of threads that work; `shares`: stage → share of them; `waiting`: how many threads wait
-        for the network while one works, on average.
+        `samples` of threads that work; `shares`: stage → share of them.
     """
     counts: Counter[str] = Counter()
     for line in stacks:
@@ -89,10 +88,9 @@ def count_stages(stacks: list[str]) -> dict[str, Any]:
         names = [frame.split(" (", 1)[0].rpartition(".")[2] for frame in frames.split(";")]
         if names[-1] not in IDLE:
             counts[_find_stage(names)] += int(number)
-    waiting = counts.pop(WAITING, 0)
     total = sum(counts.values()) or 1
     shares = {stage: round(count / total, 4) for stage, count in counts.most_common()}
-    return {"samples": total, "shares": shares, "waiting": round(waiting / total, 1)}
+    return {"samples": total, "shares": shares}
 
 
 def _find_stage(names: list[str]) -> str:
@@ -107,7 +105,7 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the shares into a table."""
     lines = [
         "Requests with five crops. py-spy takes 50 samples a second of every thread of the site that "
-        "works; a thread that waits is not counted.",
+        "works; a thread that waits for another is not counted, one that waits for Python's lock is.",
         "",
     ]
     runs = [run for run in data["runs"] if "shares" in run]
@@ -128,5 +126,4 @@ def describe(data: dict[str, Any]) -> list[str]:
     for stage in stages:
         cells = " | ".join(f"{run['shares'].get(stage, 0):.1%}" for run in runs)
         lines.append(f"| {stage} | {cells} |")
-    waiting = " | ".join(f"{run['waiting']}" for run in runs)
-    return [*lines, f"| threads that wait for the network while one works | {waiting} |"]
+    return lines
