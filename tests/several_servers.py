@@ -247,7 +247,7 @@ class Killer(Worker):
         self._restarts: list[threading.Thread] = []
 
     def act(self) -> None:
-        """Kill the one that has lived longest; not the last one that answers: then one that is starting."""
+        """Kill the one that has lived longest; where only one answers, one that is starting."""
         self._beat += self.EVERY_S
         if self.done.wait(self._beat - time.monotonic()):
             for thread in self._restarts:
