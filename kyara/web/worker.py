@@ -8,14 +8,12 @@ and is disconnected after a while. On SIGTERM `/readyz` says no at once; what wa
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
 import resource
 import time
 import uuid
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -27,6 +25,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
+from kyara.web.heap import Heap
 from kyara.web.process import ARRIVED, FIELDS, REQUEST_ID_HEADER, stopping
 
 ARRIVAL_S = 60
@@ -49,7 +48,6 @@ LINGER_S = 0.4
 """So long a stopping process waits for what may be on its way over a connection that says nothing."""
 _SWEEP_EVERY_S = 1.0
 _FINISH_MARGIN_S = 2.0
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 
 logger = logging.getLogger("kyara.requests")
 
@@ -178,7 +176,7 @@ class BufferingWorker(Worker):
 
     def run(self) -> None:
         """Serve."""
-        _give_memory_back()
+        self._heap = Heap()
         self._connections: dict[int, Any] = {}
         application: Any = self.wsgi
         listening: list[Any] = self.sockets
@@ -224,6 +222,7 @@ class BufferingWorker(Worker):
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + _SWEEP_EVERY_S
             self._sweep()
+            self._heap.give_back()
 
     def _has_parent(self) -> bool:
         return self.ppid == os.getppid()
@@ -278,17 +277,3 @@ def _count_connections() -> int:
     """Return how many connections the process may have, some files left for everything else."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(MAX_CONNECTIONS, max(32, files - 128)) if files > 0 else MAX_CONNECTIONS
-
-
-def _give_memory_back() -> None:
-    """Tell glibc to return what a large picture took, whichever thread unpacked it.
-
-    By itself it raises its threshold with every large block that is freed, and keeps a heap for every
-    other thread: after a few thousand pictures of all sizes the process held three times as much.
-
-    Source: mallopt(3), M_MMAP_THRESHOLD and M_ARENA_MAX.
-    """
-    with suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
-        mallopt(_M_ARENA_MAX, 2)
