@@ -12,12 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run_kyara(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
+def run_kyara(
+    *arguments: str | Path, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, with some more in its environment."""
     done = subprocess.run(
         [sys.executable, "-m", "kyara", *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
         capture_output=True,
         text=True,
         check=False,

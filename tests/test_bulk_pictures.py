@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from bulk_sources import draw_frames
 from command_line import ROOT, run_kyara
+from ray_nodes import RayNodes
 from videos import EXAMPLE, write_video
 
 from kyara.extraction import list_named, split_names, walk_pictures
@@ -123,6 +124,22 @@ def test_identify_on_workers_prints_what_one_process_prints(pictures, tiny_bundl
         document = json.loads(many.stdout)
         assert many.stdout == json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         assert sum(len(image["faces"]) for image in document["images"]) >= 2
+
+
+def test_features_and_identify_on_ray_leave_what_local_processes_leave(pictures, tiny_bundle, tmp_path):
+    common, ray = ("--model", tiny_bundle, "--level", "0"), ("--engine", "ray")
+    local, far = tmp_path / "local.npy", tmp_path / "far.npy"
+    extract = ["features", pictures, "--faces", *common, "--out"]
+    ask = ["identify", pictures, *common, "--json"]
+    run_kyara(*extract, local, check=False)
+    here = run_kyara(*ask, check=False)
+    with RayNodes() as nodes:
+        run_kyara(*extract, far, *ray, check=False, **nodes.environment)
+        there = run_kyara(*ask, *ray, "--work", tmp_path / "work", check=False, **nodes.environment)
+    assert far.read_bytes() == local.read_bytes()
+    assert read_index(far) == read_index(local) != []
+    assert (there.returncode, there.stdout) == (here.returncode, here.stdout)
+    assert len(json.loads(there.stdout)["images"]) == 70
 
 
 def test_identify_watches_several_videos(tiny_bundle, tmp_path):
