@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -64,11 +65,12 @@ def tiny(request: pytest.FixtureRequest) -> Path:
     assert request.config.cache is not None
     cache = request.config.cache.mkdir("kyara_tiny")
     folder = cache / key
-    if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
-            made = Path(scratch) / key
-            _train_tiny(made)
-            if not folder.exists():  # another test run may have been faster
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of this test run may be training it
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                made = Path(scratch) / key
+                _train_tiny(made)
                 made.rename(folder)
     return folder
 
