@@ -120,8 +120,9 @@ def test_a_store_that_is_away_costs_one_deadline_and_comes_back(
     own_s3: S3Server, how: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(objects, "PAUSE_S", 30.0)
-    files = objects.ObjectFiles(f"s3://{own_s3.make_bucket()}", "user_report", deadline_s=1)
+    files = objects.ObjectFiles(f"s3://{own_s3.make_bucket()}", "user_report")
     files.write("a.png", b"first")
+    monkeypatch.setattr(files, "_deadline_s", 1)
     own_s3.suspend() if how == "hangs" else own_s3.kill()
     started = time.monotonic()
     with caplog.at_level(logging.WARNING):
@@ -132,6 +133,7 @@ def test_a_store_that_is_away_costs_one_deadline_and_comes_back(
     assert len(caplog.records) == 1
     own_s3.resume() if how == "hangs" else own_s3.start()
     monkeypatch.setattr(files, "_away_until", 0.0)
+    monkeypatch.setattr(files, "_deadline_s", objects.DEADLINE_S)
     if how == "hangs":
         assert files.read("a.png") == b"first"
     else:  # moto forgets
