@@ -34,8 +34,7 @@ CLIENTS = 32
 """Many only wait: a body that is cut short is never answered."""
 TIMEOUT_S = 60
 QUIET_S = 5
-DELIBERATE = {501, 503, 507}
-"""501 is gunicorn's, for a transfer coding that it does not know, as RFC 9112 (6.1) wants it."""
+DELIBERATE = {503, 507}
 SAMPLES = 40
 TOKEN = "tr0ubadour-and-horse"
 PAGE = ROOT / "docs" / "security.md"
@@ -169,7 +168,7 @@ def describe(figures: dict[str, Any]) -> str:
     return (
         f"{figures['requests']:,} hostile requests in {figures['seconds']} s: "
         f"{', '.join(f'{count:,} × {status}' for status, count in figures['statuses'].items())}. "
-        f"5xx other than 503, 507 and 501 (unknown transfer coding), or an exception in the log: "
+        f"5xx other than 503 and 507, or an exception in the log: "
         f"{len(figures['wrong'])}. "
         f"Memory that the worker keeps: {first} MiB at first, {middle} at half time, {last} at the end "
         f"({figures['memory_growth_second_half']:+.1%} in the second half). "

@@ -20,7 +20,7 @@ from typing import Any
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import RequestEntityTooLarge
@@ -67,9 +67,13 @@ class Arrival(HTTPRequestParser):
         Raises:
             ParsingError: it is refused, and the connection closed.
 
-        Source: RFC 9112, section 6.3.
+        Source: RFC 9112, section 6.3. Section 6.1 would have 501 for an unknown transfer coding;
+        here it is 400: whoever watches for 5xx sees only what the site did wrong, or cannot do now.
         """
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except TransferEncodingNotImplemented as error:
+            raise ParsingError(str(error)) from error
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("Both Content-Length and Transfer-Encoding are given")
 
