@@ -8,6 +8,8 @@ from contextlib import suppress
 from types import TracebackType
 
 CHUNK_BYTES = 16 * 1024
+_QUIET_TURNS = 5
+"""A connection that was just taken becomes a task some turns of the loop later."""
 
 
 class Wire:
@@ -75,7 +77,11 @@ class Wire:
 
     async def _cut(self) -> None:
         self._server.close()
-        connections = asyncio.all_tasks() - {asyncio.current_task()}
-        for connection in connections:
-            connection.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        quiet = 0
+        while quiet < _QUIET_TURNS:
+            await asyncio.sleep(0)
+            connections = asyncio.all_tasks() - {asyncio.current_task()}
+            quiet = 0 if connections else quiet + 1
+            for connection in connections:
+                connection.cancel()
+            await asyncio.gather(*connections, return_exceptions=True)
