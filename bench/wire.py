@@ -28,11 +28,18 @@ class Wire:
         self._target = port
         self._loop = asyncio.new_event_loop()
         self._turn = asyncio.Lock()
+        self._taken: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        starting = asyncio.start_server(self._connect, "127.0.0.1", 0)
+        starting = asyncio.start_server(self._take, "127.0.0.1", 0)
         self._server = asyncio.run_coroutine_threadsafe(starting, self._loop).result()
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin a task of our own: asyncio complains of one of its own that is cancelled."""
+        task = self._loop.create_task(self._connect(reader, writer))
+        self._taken.add(task)
+        task.add_done_callback(self._taken.discard)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
