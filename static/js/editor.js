@@ -50,6 +50,9 @@ export class Editor {
   #selections = new Map();
   /** What each selection was last told to show, to know when a person has moved it. @type {WeakMap<Selection, Box>} */
   #shown = new WeakMap();
+  /** The box that a person holds. @type {Selection | null} */
+  #held = null;
+  #drawing = false;
 
   /** @param {HTMLElement} stage @param {EditorActions} actions */
   constructor(stage, actions) {
@@ -127,8 +130,12 @@ export class Editor {
       this.canvas.append(selection);
     }
     const view = viewOfBox(box, this.#scale);
-    this.#shown.set(selection, view);
-    selection.$change(view.x, view.y, view.width, view.height);
+    const before = this.#shown.get(selection);
+    // An answer may come while a person holds the box: it stays in the hand.
+    if (selection !== this.#held || !before || !sameBox(view, before)) {
+      this.#shown.set(selection, view);
+      selection.$change(view.x, view.y, view.width, view.height);
+    }
     selection.dataset.mark = mark;
     selection.setAttribute("aria-label", name ? say("box_label", { number, who: name }) : say("face_number", { number }));
     const [digit, words] = selection.querySelectorAll(".box-tag > *");
@@ -150,11 +157,13 @@ export class Editor {
   }
 
   #hideDraft() {
+    this.#drawing = false;
     this.draft.$clear();
     this.draft.active = false;
   }
 
   #activateFocused() {
+    this.draft.active = this.#drawing;
     for (const selection of this.#selections.values()) {
       selection.active = selection === document.activeElement;
     }
@@ -178,25 +187,27 @@ export class Editor {
   /** @param {CustomEvent} event */
   #startAction({ detail }) {
     const target = /** @type {Element} */ (detail.relatedEvent.target);
-    const selection = /** @type {HTMLElement | null} */ (target.closest(".face-box"));
+    const selection = /** @type {Selection | null} */ (target.closest(".face-box"));
     if (selection) {
+      this.#held = selection;
       selection.focus({ preventScroll: true });
       return;
     }
     if (detail.action !== "select") return;
     /** @type {HTMLElement | null} */ (document.activeElement)?.blur();
+    this.#drawing = true;
     this.#activateFocused();
-    this.draft.active = true;
   }
 
   /** @param {CustomEvent} event */
   #endAction({ detail }) {
     const cancelled = detail.relatedEvent.type === "pointercancel";
-    if (!this.draft.hidden) {
-      const view = viewOf(this.draft);
-      this.#hideDraft();
-      const long = view.width >= MIN_DRAFT_CSS_PX && view.height >= MIN_DRAFT_CSS_PX;
-      if (long && !cancelled) this.actions.add(this.#boxOf(view));
+    const drawn = this.draft.hidden ? null : viewOf(this.draft);
+    this.#held = null;
+    this.#hideDraft();
+    if (drawn) {
+      const long = drawn.width >= MIN_DRAFT_CSS_PX && drawn.height >= MIN_DRAFT_CSS_PX;
+      if (long && !cancelled) this.actions.add(this.#boxOf(drawn));
       return;
     }
     for (const { id, box } of this.#boxes) {

@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from steps import (
+    EXAMPLE,
     OpenPage,
     boxes,
     cards,
+    choose,
     drag,
     draw_box,
     open_example,
     open_plain,
     place,
 )
+from waiting import wait_until
 
 CLOSE = 1.5
 """Boxes are rounded to source pixels."""
@@ -80,6 +83,48 @@ def test_a_box_cannot_leave_the_picture(open_page: OpenPage) -> None:
     left, top, _, _ = place(page.locator("cropper-canvas"))
     drag(page, (x + 20, y + height / 2), (left - 200, top - 200))
     assert place(box) == pytest.approx((left, top, width, height), abs=CLOSE)
+
+
+def test_an_answer_leaves_a_box_that_is_being_dragged_where_it_is(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    held: list[Route] = []
+    page.route("**/api/identify", lambda route: held.append(route))
+    with page.expect_request("**/api/identify"):
+        draw_box(page, 0.2, 0.2, 0.5, 0.5)
+    box = boxes(page).first
+    x, y, width, height = place(box)
+    page.mouse.move(x + width / 2, y + height / 2)
+    page.mouse.down()
+    page.mouse.move(x + width / 2 + 40, y + height / 2 + 30)
+    held[0].continue_()
+    expect(box).to_have_attribute("data-mark", re.compile("known"))
+    page.mouse.move(x + width / 2 + 60, y + height / 2 + 50)
+    page.mouse.up()
+    assert place(box) == pytest.approx((x + 60, y + 50, width, height), abs=CLOSE)
+    expect(cards(page).first).to_have_attribute("data-mark", "stale")
+    page.unroute("**/api/identify")
+
+
+def test_a_box_is_drawn_while_faces_are_found(open_page: OpenPage) -> None:
+    page = open_page(fresh=True)
+    held: list[Route] = []
+    page.context.route("**/opencv.wasm", lambda route: held.append(route))
+    choose(page, EXAMPLE)
+    expect(page.locator("cropper-canvas")).to_be_visible()
+    wait_until(lambda: page.title() and held)  # Playwright takes up requests while it is asked something
+    x, y, width, height = place(page.locator("cropper-canvas"))
+    page.mouse.move(x + 0.1 * width, y + 0.72 * height)
+    page.mouse.down()
+    page.mouse.move(x + 0.2 * width, y + 0.8 * height)
+    held[0].continue_()
+    expect(boxes(page)).not_to_have_count(0)
+    faces = boxes(page).count()
+    page.mouse.move(x + 0.3 * width, y + 0.95 * height)
+    page.mouse.up()
+    expect(boxes(page)).to_have_count(faces + 1)
+    drawn = (x + 0.1 * width, y + 0.72 * height, 0.2 * width, 0.23 * height)
+    assert place(boxes(page).last) == pytest.approx(drawn, abs=2 * CLOSE)
 
 
 def test_a_slip_of_the_mouse_draws_nothing(open_page: OpenPage) -> None:
