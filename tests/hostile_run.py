@@ -36,6 +36,9 @@ TIMEOUT_S = 60
 QUIET_S = 5
 DELIBERATE = {503, 507}
 SAMPLES = 40
+RESTS = 4
+REST_S = 15
+"""Longer than the worker waits before it gives back memory that is free."""
 TOKEN = "tr0ubadour-and-horse"
 PAGE = ROOT / "docs" / "security.md"
 MARKS = ("<!-- hostile: written by `make hostile` -->", "<!-- /hostile -->")
@@ -85,14 +88,14 @@ def measure(server: Server, folder: Path) -> dict[str, float]:
     }
 
 
-def run(requests: int, model: Path, folder: Path, seconds: float = 3600) -> dict[str, Any]:
-    """Send so many requests.
+def run(requests: int, model: Path, folder: Path, rest_s: float = REST_S) -> dict[str, Any]:
+    """Send so many requests, and let the site rest after each quarter of them.
 
     Args:
         requests: how many.
-        seconds: after so many no more are sent; the figures tell how many were.
         model: the model folder.
         folder: for everything that the site writes.
+        rest_s: how long, in seconds. What the worker holds after it, it keeps.
 
     Returns:
         The figures, as they are written to docs/; `wrong` names what should not have happened.
@@ -105,32 +108,46 @@ def run(requests: int, model: Path, folder: Path, seconds: float = 3600) -> dict
     }
     statuses: Counter[str] = Counter()
     wrong: list[str] = []
-    samples, sent = [], 0
-    started = time.monotonic()
+    under_fire, at_rest = [], []
+    started, good = time.monotonic(), 0
     with Server(folder / "user_report", model=model, **settings) as server:
-        ask_well(server)
+
+        def ask_and_measure() -> dict[str, float]:
+            nonlocal good
+            ask_well(server)
+            good += 1
+            return measure(server, folder)
+
         step = max(1, -(-requests // SAMPLES))
+        at_rest.append(ask_and_measure())
         with ThreadPoolExecutor(CLIENTS) as clients:
-            answered = clients.map(lambda number: _try(server, number), range(requests))
-            for sent, (hostile, answers) in enumerate(answered, 1):
-                statuses.update(map(str, answers or ["closed"]))
-                if bad := [each for each in answers if each >= 500 and each not in DELIBERATE]:
-                    wrong.append(f"{hostile.name}: {bad}")
-                if sent % step == 0 or sent == requests:
-                    ask_well(server)
-                    samples.append(measure(server, folder))
-                    if time.monotonic() - started > seconds:
-                        clients.shutdown(cancel_futures=True)
-                        break
+            for quarter in range(RESTS):
+                numbers = range(requests * quarter // RESTS, requests * (quarter + 1) // RESTS)
+                answered = clients.map(lambda number: _try(server, number), numbers)
+                for sent, (hostile, answers) in enumerate(answered, 1):
+                    statuses.update(map(str, answers or ["closed"]))
+                    if bad := [each for each in answers if each >= 500 and each not in DELIBERATE]:
+                        wrong.append(f"{hostile.name}: {bad}")
+                    if sent % step == 0:
+                        under_fire.append(ask_and_measure())
+                time.sleep(rest_s)
+                at_rest.append(ask_and_measure())
         server.stop()
         wrong += [line for line in server.log if "Traceback" in line or "Unexpected error" in line][:20]
+    stored = statuses["201"]
+    mib = [round(each["mib"]) for each in at_rest]
     return {
-        **_summarise(samples, statuses),
-        "requests": sent,
+        "requests": requests,
         "seconds": round(time.monotonic() - started),
-        "good_answers_between": len(samples) + 1,
+        "good_answers_between": good,
         "statuses": dict(sorted(statuses.items())),
         "wrong": wrong,
+        "memory_at_rest_mib": mib,
+        "memory_growth_second_half": round(mib[-1] / mib[RESTS // 2] - 1, 4),
+        "memory_under_fire_mib": [round(each["mib"]) for each in under_fire],
+        "descriptors": [int(each["descriptors"]) for each in at_rest],
+        "reports_accepted": stored,
+        "files_beyond_reports": [int(at_rest[0]["files"]), int(at_rest[-1]["files"] - stored)],
     }
 
 
@@ -139,40 +156,18 @@ def _try(server: Server, number: int) -> tuple[Hostile, list[int]]:
     return hostile, send(server.port, hostile.raw)
 
 
-def _summarise(samples: list[dict[str, float]], statuses: Counter[str]) -> dict[str, Any]:
-    """Compare what the first samples of the second half and its last ones have at least.
-
-    A picture of 64 MB that is being unpacked goes again; what stays is the lowest of some samples.
-    """
-    half = samples[len(samples) // 2 :]
-    part = max(1, len(half) // 4)
-    before, after = half[:part], half[-part:]
-    mib = [min(sample["mib"] for sample in each) for each in (before, after)]
-    stored = statuses["201"]
-    return {
-        "memory_mib": [round(samples[0]["mib"]), round(mib[0]), round(mib[1])],
-        "memory_growth_second_half": round(mib[1] / mib[0] - 1, 4),
-        "memory_curve_mib": [round(sample["mib"]) for sample in samples],
-        "descriptors": [int(samples[0]["descriptors"]), int(samples[-1]["descriptors"])],
-        "reports_accepted": stored,
-        "files_beyond_reports": [
-            int(samples[0]["files"]),
-            int(samples[-1]["files"] - stored),
-        ],
-    }
-
-
 def describe(figures: dict[str, Any]) -> str:
     """Return the figures as the lines of docs/security.md."""
-    first, middle, last = figures["memory_mib"]
+    first, *later = figures["memory_at_rest_mib"]
     return (
         f"{figures['requests']:,} hostile requests in {figures['seconds']} s: "
         f"{', '.join(f'{count:,} × {status}' for status, count in figures['statuses'].items())}. "
         f"5xx other than 503 and 507, or an exception in the log: "
         f"{len(figures['wrong'])}. "
-        f"Memory that the worker keeps: {first} MiB at first, {middle} at half time, {last} at the end "
-        f"({figures['memory_growth_second_half']:+.1%} in the second half). "
-        f"Open files: {figures['descriptors'][0]} and {figures['descriptors'][1]}. "
+        f"Memory of the worker at rest: {first} MiB at first, {', '.join(map(str, later))} after each "
+        f"quarter ({figures['memory_growth_second_half']:+.1%} in the second half), at most "
+        f"{max(figures['memory_under_fire_mib'])} under fire. "
+        f"Open files: {', '.join(map(str, figures['descriptors']))}. "
         f"Damaged pictures that were whole all the same, and were kept as reports: "
         f"{figures['reports_accepted']:,}. "
         f"A good question in between was answered {figures['good_answers_between']} times of "
@@ -193,12 +188,11 @@ def main() -> int:
     """Parse the options, send, print; 1 where something was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--seconds", type=float, default=3600, help="send no more after so many")
     parser.add_argument("--model", type=Path, default=ROOT / "model", help="model folder")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/security.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = run(options.requests, options.model, Path(folder), options.seconds)
+        figures = run(options.requests, options.model, Path(folder))
     print(json.dumps(figures, indent=1))
     print(describe(figures))
     if options.write:

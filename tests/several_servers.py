@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,7 +119,10 @@ class Instance:
 def ask(
     port: int, method: str, path: str, body: Any = None, *, timeout_s: float = 60, token: str = ""
 ) -> tuple[int, dict[str, Any]]:
-    """Return status and JSON of one request over its own connection; 0 where there was no answer."""
+    """Return status and JSON of one request over its own connection.
+
+    Where there was no answer, or half of one, they are 0 and `{"detail": why}`.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     headers = {"Content-Type": "application/json"} if body is not None else {}
     if token:
@@ -127,8 +131,8 @@ def ask(
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
         text = answer.read()
-    except (OSError, http.client.HTTPException):
-        return 0, {}
+    except (OSError, http.client.HTTPException) as error:
+        return 0, {"detail": f"{path}: {error!r}"}
     finally:
         connection.close()
     with contextlib.suppress(ValueError):
@@ -159,14 +163,33 @@ class Worker(threading.Thread, ABC):
         """Do it once."""
 
 
-class Asker(Worker):
+class Client(Worker):
+    """Sends requests to nginx, and counts the answers by their status."""
+
+    def __init__(self, done: threading.Event, port: int) -> None:
+        """Take nginx's port."""
+        super().__init__(done)
+        self.port = port
+        self.statuses: Counter[int] = Counter()
+        self.unanswered: list[str] = []
+        """Why, for each request without an answer."""
+
+    def send(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
+        """Return status and JSON of one request."""
+        status, answer = ask(self.port, "POST", path, body)
+        self.statuses[status] += 1
+        if status == 0:
+            self.unanswered.append(answer["detail"])
+        return status, answer
+
+
+class Asker(Client):
     """Asks who is in a crop, and keeps when, and which model answered."""
 
     def __init__(self, done: threading.Event, port: int, crop: str) -> None:
         """Take nginx's port and a crop as a data URL."""
-        super().__init__(done)
-        self.port, self.crop = port, crop
-        self.statuses: dict[int, int] = {}
+        super().__init__(done, port)
+        self.crop = crop
         self.answers: list[tuple[float, float, str, str]] = []
         """Start, end, name, version."""
         self.mixed: list[str] = []
@@ -174,8 +197,7 @@ class Asker(Worker):
     def act(self) -> None:
         """Ask once."""
         started = time.monotonic()
-        status, answer = ask(self.port, "POST", "/api/identify", {"crops": [self.crop], "top_k": 4})
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+        status, answer = self.send("/api/identify", {"crops": [self.crop], "top_k": 4})
         if status != 200:
             self.done.wait(0.1)
             return
@@ -186,14 +208,13 @@ class Asker(Worker):
             self.mixed.append(f"{name}: {labels}")
 
 
-class Reporter(Worker):
+class Reporter(Client):
     """Sends reports, each with a token and pixels of its own, again until each has its 201."""
 
     def __init__(self, done: threading.Event, port: int, name: str, crops: Any) -> None:
         """Take nginx's port, the beginning of its tokens, and what gives data URLs by number."""
-        super().__init__(done)
-        self.port, self.prefix, self.crops = port, name, crops
-        self.statuses: dict[int, int] = {}
+        super().__init__(done, port)
+        self.prefix, self.crops = name, crops
         self.stored: dict[str, str] = {}
         """Token → id."""
 
@@ -203,8 +224,7 @@ class Reporter(Worker):
         body = {"crop": self.crops(len(self.stored)), "label": self.prefix, "token": token}
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            status, answer = ask(self.port, "POST", "/api/reports", body)
-            self.statuses[status] = self.statuses.get(status, 0) + 1
+            status, answer = self.send("/api/reports", body)
             if status == 201:
                 self.stored[token] = answer["id"]
                 return

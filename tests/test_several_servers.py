@@ -10,6 +10,7 @@ import os
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,26 +126,20 @@ def test_servers_that_are_killed_lose_nothing_and_answer_right(
     switched_s = check_the_last_switch(shop)
     heard_s = check_a_lesson(shop)
     late_s = check_answers(shop, askers, promoter)
-    statuses = sum_statuses([*askers, *reporters])
+    clients = [*askers, *reporters]
+    assert [why for client in clients for why in client.unanswered] == []
+    statuses = sum((client.statuses for client in clients), Counter())
     assert set(statuses) <= {200, 201, 503}
     stored = {token: id for one in reporters for token, id in one.stored.items()}
     orphans = check_reports(shop, stored, tmp_path, monkeypatch)
     assert killer.kills and len(promoter.changes) > 1 and statuses[200] and statuses[201]
     print(
         f"\n{CHAOS_S:.0f} s: {killer.kills} killed, {killer.spared} spared; "
-        f"{len(promoter.changes)} promotions and rollbacks; answers by status {statuses}; {len(stored)} "
-        f"reports, each once; {orphans} pictures without a report set aside; oldest answer of a former "
-        f"model {late_s:.2f} s after the change; all switched {switched_s:.2f} s after the last one and "
-        f"knew a taught character after {heard_s:.2f} s"
+        f"{len(promoter.changes)} promotions and rollbacks; answers by status {dict(statuses)}; "
+        f"{len(stored)} reports, each once; {orphans} pictures without a report set aside; oldest "
+        f"answer of a former model {late_s:.2f} s after the change; all switched {switched_s:.2f} s "
+        f"after the last one and knew a taught character after {heard_s:.2f} s"
     )
-
-
-def sum_statuses(workers: list[Asker | Reporter]) -> dict[int, int]:
-    total: dict[int, int] = {}
-    for worker in workers:
-        for status, count in worker.statuses.items():
-            total[status] = total.get(status, 0) + count
-    return total
 
 
 def check_the_last_switch(shop: Shop) -> float:

@@ -22,7 +22,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
 from kyara.web.heap import Heap
@@ -96,16 +96,29 @@ class Arrival(HTTPRequestParser):
         return too_large and not self.expect_continue and 0 < self.content_length <= MAX_DROPPED_BYTES
 
 
-class _ClosingTask:
-    """Tells the client that the connection ends, while the process does."""
+class _WholeTask(Task):
+    """Answers in one piece, and tells the client that the connection ends, while the process does."""
 
     def build_response_header(self) -> bytes:
+        """Return the header."""
         if stopping.is_set():
-            self.set_close_on_finish()  # type: ignore[attr-defined]
-        return super().build_response_header()  # type: ignore[misc]
+            self.set_close_on_finish()
+        return super().build_response_header()
+
+    def write(self, data: bytes) -> None:
+        """Write a part of the answer; one that is all of it goes together with the header.
+
+        So a process that is killed has sent all or nothing; after nothing nginx asks the next server.
+        """
+        if self.wrote_header or self.content_length != len(data) or not self.has_body:
+            super().write(data)
+            return
+        self.channel.write_soon(self.build_response_header() + data)
+        self.wrote_header = True
+        self.content_bytes_written = len(data)
 
 
-class Answer(_ClosingTask, WSGITask):
+class Answer(_WholeTask, WSGITask):
     """Asks the application, and tells it when the request was here."""
 
     def get_environment(self) -> dict[str, Any]:
@@ -116,7 +129,7 @@ class Answer(_ClosingTask, WSGITask):
         return environ
 
 
-class Refusal(_ClosingTask, ErrorTask):
+class Refusal(_WholeTask, ErrorTask):
     """What a request gets that never reaches the application: problem details, as from there."""
 
     def execute(self) -> None:

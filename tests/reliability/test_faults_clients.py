@@ -76,3 +76,12 @@ def test_a_broken_request_is_refused_in_words(start_site: StartSite) -> None:
         assert answer.status == problem["status"] in (400, 431)
         assert answer.headers["X-Request-ID"] == problem["request_id"]
         assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_an_answer_comes_in_one_piece(start_site: StartSite) -> None:
+    site = start_site()
+    with socket.create_connection(("127.0.0.1", site.server.port), timeout=60) as connection:
+        for path in [b"/healthz"] * 100 + [b"/no-such-page", b"/ no HTTP"]:
+            connection.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+            head, _, body = connection.recv(2**16).partition(b"\r\n\r\n")
+            assert b"\r\ncontent-length: %d\r\n" % len(body) in head.lower() + b"\r\n", path
