@@ -29,7 +29,7 @@ def load_results(path: Path) -> dict[str, Any]:
 def save_part(
     path: Path, name: str, data: dict[str, Any], took_s: float, *, quick: bool
 ) -> dict[str, Any]:
-    """Write one part into the document, beside the others.
+    """Write one part into the document, beside the others. What another machine measured is kept.
 
     Args:
         path: the JSON file.
@@ -42,11 +42,16 @@ def save_part(
         The whole document.
     """
     results = load_results(path)
+    machine = describe_machine()
+    elsewhere: dict[str, Any] = results.setdefault("elsewhere", {})
+    if former := results["parts"].get(name):
+        elsewhere.setdefault(name_machine(former["machine"]), {})[name] = former
+    elsewhere.get(name_machine(machine), {}).pop(name, None)
     results["parts"][name] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_s": round(took_s, 1),
         "quick": quick,
-        "machine": describe_machine(),
+        "machine": machine,
         "data": data,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +69,28 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "commit": _read_commit(),
     }
+
+
+def group_by_machine(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what each machine measured last: its name → part → what was measured.
+
+    Args:
+        results: the whole document.
+    """
+    machines: dict[str, dict[str, Any]] = {}
+    for parts in (results["parts"], *results.get("elsewhere", {}).values()):
+        for name, part in parts.items():
+            machines.setdefault(name_machine(part["machine"]), {})[name] = part
+    return machines
+
+
+def name_machine(machine: dict[str, Any]) -> str:
+    """Return what a machine is called beside others.
+
+    Args:
+        machine: as `describe_machine` returns it.
+    """
+    return f"{machine['processor']}, {machine['cores']} cores"
 
 
 def _read_processor() -> str:

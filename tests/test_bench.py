@@ -11,10 +11,11 @@ from urllib.request import urlopen
 import pytest
 
 from bench import __main__ as command
-from bench.page import render_page
+from bench.network import INT8, OURS, SEED
+from bench.page import describe_aims, render_page
 from bench.parts import PARTS, Part
 from bench.profile import count_stages
-from bench.results import PAGE, RESULTS, load_results
+from bench.results import PAGE, RESULTS, group_by_machine, load_results, save_part
 from bench.sites import ask, serve
 from bench.timing import summarise_ms
 from bench.wire import Wire
@@ -74,6 +75,25 @@ def test_the_same_results_give_the_same_page(tmp_path: Path) -> None:
     assert render_page(json.loads(json.dumps(results))) == page
     status, _, again = run_bench(tmp_path, "--render")
     assert (status, again) == (0, page)
+
+
+def test_what_another_machine_measured_is_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    ways = {SEED: {"1": 900.0}, OURS: {"1": 9.0}, INT8: {"1": 6.0}}
+    save_part(path, "network", {"ms_a_crop": {"2": ways}}, 1, quick=False)
+    results = load_results(path)
+    results["parts"]["network"]["machine"]["processor"] = "Abacus"
+    path.write_text(json.dumps(results))
+    ways[OURS]["1"] = 4.0
+    save_part(path, "network", {"ms_a_crop": {"2": ways}}, 1, quick=False)
+    results = save_part(path, "network", {"ms_a_crop": {"2": ways}}, 1, quick=False)
+    ours, other = group_by_machine(results)
+    assert other.startswith("Abacus")
+    assert results["elsewhere"][other]["network"]["data"]["ms_a_crop"]["2"][OURS]["1"] == 9
+    page = "\n".join(describe_aims(results))
+    assert f"| wanted | {ours} | {other} |" in page
+    assert "| 200 times | 225 times: 4.0 ms, 900.0 ms ✓ | 100 times: 9.0 ms, 900.0 ms ✗ |" in page
+    assert f"{other}: of the 9.0 ms of one crop the network alone takes 6.0 ms" in page
 
 
 def test_clients_tell_refusals_from_failures(tiny_model_folder: Path) -> None:
