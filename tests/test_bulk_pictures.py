@@ -22,13 +22,16 @@ from kyara.images import encode_png, list_pictures, read_image
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
-    """A folder of 70 small pictures, one of them broken, and one with three faces: two shards."""
+    """A folder of 71 pictures: two shards. They are narrow, so that faces are looked for quickly.
+
+    One is broken, and one has three faces.
+    """
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(5)
     for number in range(70):
         path = folder / f"part{number % 3}" / f"{number:03}.png"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(encode_png(rng.integers(0, 256, (24, 20, 3), np.uint8)))
+        path.write_bytes(encode_png(rng.integers(0, 256, (48, 4, 3), np.uint8)))
     (folder / "part1" / "007.png").write_bytes(b"no picture")
     (folder / "part2" / "faces.png").write_bytes(EXAMPLE.read_bytes())
     return folder
@@ -58,7 +61,7 @@ def test_features_are_those_of_the_network_in_the_order_of_the_names(
         "failed": 1,
     }
     assert index[3]["sha256"] == hashlib.sha256(expected[3].read_bytes()).hexdigest()
-    assert index[3]["box"] == {"x": 0, "y": 0, "width": 20, "height": 24}
+    assert index[3]["box"] == {"x": 0, "y": 0, "width": 4, "height": 48}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.jsonl", "all.npy"]
     one = tmp_path / "one.npy"
     names = tmp_path / "names.txt"
