@@ -149,8 +149,8 @@ def _explain(machine: str, data: dict[str, Any]) -> str:
     return (
         f"{machine}: of the {ours} ms of one crop the network alone takes {alone} ms (*LiteRT int8*). "
         f"With nothing else it would be {seed / alone:,.0f} times as fast as the seed's way, which "
-        f"takes {seed / 1000:,.1f} s on this machine. Where the rest goes: "
-        "[Where the time of a request goes](#where-the-time-of-a-request-goes)."
+        f"takes {seed / 1000:,.1f} s there. [Where the time of a request goes]"
+        "(#where-the-time-of-a-request-goes) is of the machine that this page is of."
     )
 
 

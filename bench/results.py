@@ -43,10 +43,11 @@ def save_part(
     """
     results = load_results(path)
     machine = describe_machine()
-    elsewhere: dict[str, Any] = results.setdefault("elsewhere", {})
-    if former := results["parts"].get(name):
-        elsewhere.setdefault(name_machine(former["machine"]), {})[name] = former
-    elsewhere.get(name_machine(machine), {}).pop(name, None)
+    here, elsewhere = name_machine(machine), results.setdefault("elsewhere", {})
+    former = results["parts"].get(name)
+    if former and (there := name_machine(former["machine"])) != here:
+        elsewhere.setdefault(there, {})[name] = former
+    elsewhere.get(here, {}).pop(name, None)
     results["parts"][name] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_s": round(took_s, 1),
