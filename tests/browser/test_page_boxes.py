@@ -74,6 +74,19 @@ def test_an_edge_and_a_corner_resize_a_box(open_page: OpenPage) -> None:
     assert place(box) == pytest.approx((x - 20, y - 15, width + 45, height + 15), abs=CLOSE)
 
 
+def test_an_edge_of_a_box_without_the_focus_is_taken_hold_of_at_once(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    draw_box(page, 0.1, 0.3, 0.4, 0.6)
+    box = boxes(page).first
+    draw_box(page, 0.6, 0.3, 0.9, 0.6)
+    expect(box).not_to_be_focused()
+    x, y, width, height = place(box)
+    drag(page, (x + width - 3, y + height - 3), (x + width + 17, y + height + 12))
+    assert place(box) == pytest.approx((x, y, width + 20, height + 15), abs=CLOSE)
+    expect(box).to_be_focused()
+
+
 def test_a_box_cannot_leave_the_picture(open_page: OpenPage) -> None:
     page = open_page()
     open_plain(page)
