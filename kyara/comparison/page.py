@@ -18,7 +18,6 @@ from kyara.gate import COMPARISON_FILE
 
 PAGE_FILE = "comparison.html"
 _ROOT = Path(__file__).resolve().parents[2]
-_STYLE = _ROOT / "static" / "css" / "comparison.css"
 
 
 def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
@@ -44,5 +43,4 @@ def render_comparison(comparison: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = _STYLE.read_text(encoding="utf-8")
-    return environment.get_template("comparison.html").render(comparison=comparison, style=style)
+    return environment.get_template("comparison.html").render(comparison=comparison)
