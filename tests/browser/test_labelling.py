@@ -240,7 +240,7 @@ def test_names_are_typed_completed_and_new_characters_made(
         ids[2]: "midori_bun",
         ids[3]: "charles_montgomery_burns",
     }
-    count = page.locator('.count[data-label="charles_montgomery_burns"]')
+    count = page.locator('#counts-list [data-label="charles_montgomery_burns"]')
     expect(count).to_contain_text("3 from 3 sources")
     expect(count.locator(".count-warning")).to_have_text("⚠ too few drawings")
     page.keyboard.press("?")

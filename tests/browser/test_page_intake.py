@@ -74,9 +74,9 @@ def test_a_picture_goes_in_by_drop_anywhere(open_page: OpenPage) -> None:
         }""",
         base64.b64encode(EXAMPLE.read_bytes()).decode(),
     )
-    page.dispatch_event(".site-footer", "dragenter", {"dataTransfer": transfer})
+    page.dispatch_event("footer", "dragenter", {"dataTransfer": transfer})
     expect(page.locator("#drop-overlay")).to_be_visible()
-    page.dispatch_event(".site-footer", "drop", {"dataTransfer": transfer})
+    page.dispatch_event("footer", "drop", {"dataTransfer": transfer})
     expect(page.locator("#drop-overlay")).to_be_hidden()
     expect_faces(page)
 

@@ -218,7 +218,7 @@ def test_a_report_can_be_undone_for_ten_seconds(open_page: OpenPage, server: Ser
     page.locator("#report-send").click()
     expect(page.locator(".toast-undo:visible")).to_have_text("Undo (10)")
     page.clock.run_for(11_000)
-    expect(page.locator(".toast-note")).to_have_count(0)
+    expect(page.locator(".toast")).to_have_count(0)
     assert [row["state"] for row in read_rows(server.reports, "Not undone")] == ["pending"]
 
 

@@ -17,7 +17,6 @@ from kyara.storage.html import open_templates
 from kyara.storage.paths import ROOT
 
 PAGE_FILE = "comparison.html"
-_STYLE = ROOT / "static" / "css" / "comparison.css"
 
 
 def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
@@ -36,5 +35,4 @@ def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
 def render_comparison(comparison: Mapping[str, Any]) -> str:
     """Return the comparison as HTML; see `write_comparison`."""
     environment = open_templates(Path(__file__).parent / "templates", ROOT / "templates")
-    style = _STYLE.read_text(encoding="utf-8")
-    return environment.get_template("comparison.html").render(comparison=comparison, style=style)
+    return environment.get_template("comparison.html").render(comparison=comparison)

@@ -139,7 +139,7 @@ function createAnswer({ name, work, confidence }) {
   part(row, ".answer-name").textContent = name;
   part(row, ".answer-work").textContent = work;
   part(row, ".answer-percent").textContent = sayPercent(confidence);
-  part(row, ".answer-bar > span").style.width = `${Math.max(0.5, confidence * 100)}%`;
+  part(row, ".progress-bar").style.width = `${Math.max(0.5, confidence * 100)}%`;
   return row;
 }
 

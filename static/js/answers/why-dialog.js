@@ -143,7 +143,7 @@ function createRow({ name, similarity, thumbnail }, own) {
   row.classList.toggle("is-own", own);
   part(row, ".neighbour-name").textContent = name;
   part(row, ".neighbour-similarity").textContent = cosine.format(similarity);
-  part(row, ".answer-bar > span").style.width = `${Math.max(0.5, similarity * 100)}%`;
+  part(row, ".progress-bar").style.width = `${Math.max(0.5, similarity * 100)}%`;
   const picture = row.querySelector("img");
   if (picture && thumbnail) {
     picture.src = thumbnail;

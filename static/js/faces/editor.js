@@ -59,7 +59,7 @@ export class Editor {
     this.stage = stage;
     this.actions = actions;
     this.image = document.createElement("canvas");
-    this.image.className = "stage-image";
+    this.image.className = "stage-image position-absolute top-0 start-0 w-100 h-100 pe-none";
     this.image.setAttribute("role", "img");
     this.image.setAttribute("aria-label", say("picture"));
     this.canvas = /** @type {Canvas} */ (document.createElement("cropper-canvas"));

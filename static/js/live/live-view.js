@@ -28,7 +28,7 @@ export class LiveView {
     this.list = byId("live-cast", HTMLOListElement);
     this.nobody = byId("live-nobody", HTMLElement);
     this.layer = document.createElement("div");
-    this.layer.className = "live-layer";
+    this.layer.className = "live-layer position-absolute top-0 start-0 z-2 w-100 h-100 overflow-hidden";
     this.layer.addEventListener("click", pause);
     // The picture's own handling of drags and keys is for the still picture under it.
     this.layer.addEventListener("pointerdown", (event) => event.stopPropagation());
@@ -36,7 +36,7 @@ export class LiveView {
 
   /** @param {HTMLElement} surface the playing picture */
   show(surface) {
-    surface.classList.add("live-surface");
+    surface.classList.add("live-surface", "d-block", "w-100", "h-100", "object-fit-fill");
     surface.setAttribute("role", "img");
     surface.setAttribute("aria-label", say("live_picture"));
     this.layer.replaceChildren(surface);

@@ -57,7 +57,7 @@ export class Panel {
     part(item, ".answer-name").textContent = name;
     part(item, "button").title = [name, work].filter(Boolean).join(" · ");
     part(item, ".answer-percent").textContent = confidence === null ? "used last" : sayPercent(confidence);
-    part(item, ".answer-bar span").style.width = `${(confidence ?? 0) * 100}%`;
+    part(item, ".progress-bar").style.width = `${(confidence ?? 0) * 100}%`;
     part(item, "button").addEventListener("click", () => this.take(label));
     return item;
   }

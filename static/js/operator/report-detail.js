@@ -72,7 +72,7 @@ function listSenders({ senders }, narrow) {
 function makeLink(text, act) {
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "link-button";
+  button.className = "btn btn-link p-0 border-0 align-baseline";
   button.textContent = text;
   button.title = "Show only these reports";
   button.addEventListener("click", act);
@@ -84,7 +84,7 @@ function showMarks(list, { marks }) {
   list.replaceChildren(
     ...marks.map((mark) => {
       const item = document.createElement("li");
-      item.className = "mark mark-bad";
+      item.className = "badge bg-danger-subtle text-danger-emphasis text-start text-wrap lh-base";
       item.textContent = `${MARKS[mark][0]}: ${MARKS[mark][1]}`;
       return item;
     }),
@@ -108,7 +108,7 @@ function showReferences(id, references) {
     const item = copyTemplate("reference-template");
     part(item, ".reference-name").textContent = name;
     part(item, ".reference-similarity").textContent = similarity.toFixed(2);
-    const image = part(item, ".reference-picture");
+    const image = part(item, ".crop");
     if (picture && image instanceof HTMLImageElement) {
       image.src = picture;
       image.hidden = false;

@@ -160,7 +160,7 @@ function askToDelete() {
     ...choices.map(({ text }, place) => {
       const label = document.createElement("label");
       const input = Object.assign(document.createElement("input"), { type: "radio", name: "what", value: String(place), checked: place === 0, className: "form-check-input" });
-      label.className = "form-check-label";
+      label.className = "form-check-label d-flex gap-2";
       label.append(input, ` ${text}`);
       return label;
     }),

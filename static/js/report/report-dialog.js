@@ -72,7 +72,7 @@ export class ReportDialog {
     byId("report-crop", HTMLElement).replaceChildren(crop);
     const words = part(this.dialog, "#report-answer");
     words.textContent = subject.verdict;
-    words.classList.toggle("is-name", answer.verdict === "known");
+    words.classList.toggle("text-decoration-line-through", answer.verdict === "known");
     this.dialog.showModal();
     byId("kind-character", HTMLInputElement).focus();
   }
