@@ -12,6 +12,7 @@ import click
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
 from kyara.vision.images import crop_pixels, encode_png, read_image
+from kyara.vision.languages import LANGUAGES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +57,7 @@ _LEGENDS = {
 )
 @click.option(
     "--language",
-    type=click.Choice(["en", "zh", "ja"]),
+    type=click.Choice(list(LANGUAGES)),
     default="en",
     show_default=True,
     help="Language of the names.",
