@@ -33,12 +33,6 @@ def test_every_command_and_option_has_help():
                 assert parameter.help or parameter.show_default, f"{name} {parameter.opts}"
 
 
-def test_the_readme_or_the_docs_tell_of_every_command():
-    text = (ROOT / "README.md").read_text() + (ROOT / "docs" / "commands.md").read_text()
-    for name in all_commands():
-        assert f"python -m kyara {name}" in text
-
-
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["-h"], *[[name, "--help"] for name in all_commands()]]
 )
