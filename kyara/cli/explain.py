@@ -87,7 +87,7 @@ def explain(
     The score is the one that answers are ranked by. A map is faint if no single place changes it by more
     than the calibration temperature (strength below 1). A reference's id is what `forget --reference`
     takes.
-    """
+    """  # noqa: D301 (click wants the backspace)
     from kyara.recognition.explain import check_method, describe_explanation, explain_crop
     from kyara.registry.serving import ServingClassifier
 
