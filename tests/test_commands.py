@@ -137,7 +137,7 @@ def test_evaluate_prints_json(tiny_bundle, tiny_data):
     assert metrics["protocol"] == "closed"
 
 
-def test_importing_the_site_loads_no_learning_room(tiny_model_folder, tmp_path):
+def test_importing_the_site_loads_nothing_that_learns(tiny_model_folder, tmp_path):
     config = {"MODEL_FOLDER": str(tiny_model_folder), "REPORT_FOLDER": str(tmp_path)}
     code = (
         f"import sys\nfrom app import create_app\ncreate_app({config!r})\n"

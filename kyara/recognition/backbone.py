@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 _AHEAD = 2
-"""So many views a thread does one request have in work or waiting."""
+"""Views in flight per worker thread and request."""
 _Item = TypeVar("_Item")
 
 

@@ -1,7 +1,7 @@
 """Promotion through the gate: a candidate is compared with what serves, then it is promoted.
 
-The command line and the operators' page both promote through here. Measuring is not this room's: it is
-given what to compare by, or reads what was measured before.
+The command line and the operators' page both promote through here. It measures nothing itself: it is
+given a comparison, or reads one that was made before.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class ModelQueue:
         return self._turns.count()
 
     def find_deadline(self) -> Deadline:
-        """Return until when the request that is being answered must have been."""
+        """Return the current request's deadline."""
         if not has_request_context():
             return Deadline(self._deadline_s)
         if "deadline" not in g:
