@@ -117,7 +117,7 @@ def _paths() -> Iterator[str]:
             yield f"{top}{step * 6}etc/passwd"
     yield from (
         "/static/%00",
-        "/static/js/main.js%00.png",
+        "/static/js/page/main.js%00.png",
         "/static//etc/passwd",
         "/static/" + "a/" * 900,
     )

@@ -184,7 +184,7 @@ def test_an_unknown_address_is_a_problem_for_programs_and_a_page_for_people(clie
 
 
 def test_every_answer_carries_a_strict_policy(client):
-    for path in ("/", "/healthz", "/static/js/main.js"):
+    for path in ("/", "/healthz", "/static/js/page/main.js"):
         with client.get(path) as answer:
             policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy

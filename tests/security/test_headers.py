@@ -17,7 +17,7 @@ PATHS = (
     "/healthz",
     "/api/docs",
     "/api/openapi.json",
-    "/static/js/main.js",
+    "/static/js/page/main.js",
     "/nothing",
     "/operator/",
 )

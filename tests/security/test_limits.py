@@ -114,7 +114,7 @@ def test_every_kind_has_its_own_count(make_app: MakeApp):
 
 def test_health_files_and_the_page_are_never_limited(make_app: MakeApp):
     app = make_app(RATE_LIMITS=", ".join(f"{kind}=1/hour" for kind in KINDS))
-    for path in ("/healthz", "/readyz", "/metrics", "/", "/static/js/main.js", "/api/openapi.json"):
+    for path in ("/healthz", "/readyz", "/metrics", "/", "/static/js/page/main.js", "/api/openapi.json"):
         for _ in range(4):
             answer = ask(app, path=path)
             answer.close()

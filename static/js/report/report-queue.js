@@ -3,11 +3,11 @@
  * harm; while there is no connection they are kept in the browser, over a reload too.
  */
 
-import { ConnectionError, ServerError, sendReport, withdrawReport } from "./api.js";
-import { say, sayWhen } from "./messages.js";
-import { Toast } from "./toasts.js";
+import { ConnectionError, ServerError, sendReport, withdrawReport } from "../page/api.js";
+import { say, sayWhen } from "../page/messages.js";
+import { Toast } from "../page/toasts.js";
 
-/** @typedef {import("./api.js").Report} Report */
+/** @typedef {import("../page/api.js").Report} Report */
 
 const UNDO_S = 10;
 const FIRST_WAIT_MS = 1000;

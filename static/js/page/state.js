@@ -5,9 +5,9 @@
  * last; it is fresh again when the move is undone: nothing has to be kept in step by hand.
  */
 
-import { inReadingOrder, overlap, sameBox } from "./geometry.js";
+import { inReadingOrder, overlap, sameBox } from "../faces/geometry.js";
 
-/** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {import("./api.js").IdentifiedFace} IdentifiedFace */
 /** @typedef {import("./api.js").Model} Model */
 /** @typedef {{id: number, box: Box, drawn: boolean}} Face a box with an identity; `drawn`: a person made or moved it */
@@ -21,7 +21,7 @@ const MAX_STEPS = 200;
 
 /** Emits `change` whenever anything in it has changed. */
 export class PageState extends EventTarget {
-  /** @type {import("./picture.js").Picture | null} */
+  /** @type {import("../picture/picture.js").Picture | null} */
   picture = null;
   /** @type {readonly Face[]} */
   faces = [];
@@ -49,7 +49,7 @@ export class PageState extends EventTarget {
     return this.#future.length > 0;
   }
 
-  /** Start over with a picture. @param {import("./picture.js").Picture | null} picture */
+  /** Start over with a picture. @param {import("../picture/picture.js").Picture | null} picture */
   open(picture) {
     this.picture?.close();
     this.picture = picture;

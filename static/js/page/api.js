@@ -7,7 +7,7 @@
 /** @typedef {{name: string, version: string}} Model */
 /** @typedef {{model: Model, faces: IdentifiedFace[], took_ms: number}} Identification */
 /** @typedef {{label: string, name: string, work: string}} Character */
-/** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {{label: string, name: string, similarity: number, thumbnail?: string}} Neighbour a reference face */
 /** @typedef {{heatmap: string, label: string, strength: number, nearest: Neighbour[]}} Explanation */
 /**

@@ -5,10 +5,10 @@
  * only goes forward; boxes are in pixels of the playing picture.
  */
 
-import { overlap } from "./geometry.js";
+import { overlap } from "../faces/geometry.js";
 
-/** @typedef {import("./geometry.js").Box} Box */
-/** @typedef {import("./api.js").IdentifiedFace} IdentifiedFace */
+/** @typedef {import("../faces/geometry.js").Box} Box */
+/** @typedef {import("../page/api.js").IdentifiedFace} IdentifiedFace */
 /** @typedef {{verdict: "known" | "unknown", label: string, name: string, work: string, confidence: number}} SteadyName */
 /**
  * @typedef {object} Track

@@ -2,15 +2,15 @@
  * *Wrong?*: a small form that says who a face really is.
  */
 
-import { CharacterField } from "./combobox.js";
-import { cutCrop } from "./crops.js";
-import { byId, part } from "./elements.js";
-import { say } from "./messages.js";
+import { CharacterField } from "../page/combobox.js";
+import { cutCrop } from "../picture/crops.js";
+import { byId, part } from "../page/elements.js";
+import { say } from "../page/messages.js";
 import { createToken } from "./report-queue.js";
 
-/** @typedef {import("./api.js").Report} Report */
-/** @typedef {import("./state.js").Face} Face */
-/** @typedef {import("./api.js").IdentifiedFace} IdentifiedFace */
+/** @typedef {import("../page/api.js").Report} Report */
+/** @typedef {import("../page/state.js").Face} Face */
+/** @typedef {import("../page/api.js").IdentifiedFace} IdentifiedFace */
 /**
  * What the form is about.
  * @typedef {object} Subject

@@ -2,15 +2,15 @@
  * *Why?*: a heat map over the face, for any of its answers and by any method, and the nearest references.
  */
 
-import { ConnectionError, ServerError, explain, isAbort } from "./api.js";
-import { cutCrop, encodeCrops } from "./crops.js";
-import { byId, copyTemplate, part } from "./elements.js";
-import { say, sayPercent, sayWhen, settings } from "./messages.js";
+import { ConnectionError, ServerError, explain, isAbort } from "../page/api.js";
+import { cutCrop, encodeCrops } from "../picture/crops.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
+import { say, sayPercent, sayWhen, settings } from "../page/messages.js";
 
-/** @typedef {import("./api.js").Explanation} Explanation */
-/** @typedef {import("./api.js").Neighbour} Neighbour */
-/** @typedef {import("./api.js").RankedAnswer} RankedAnswer */
-/** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {import("../page/api.js").Explanation} Explanation */
+/** @typedef {import("../page/api.js").Neighbour} Neighbour */
+/** @typedef {import("../page/api.js").RankedAnswer} RankedAnswer */
+/** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {{bitmap: ImageBitmap, box: Box, number: number, answers: readonly RankedAnswer[]}} Subject */
 
 const CROP_CSS_PX = 320;

@@ -2,13 +2,13 @@
  * Finds the faces of the current picture, and then has the server asked about them.
  */
 
-import { isAbort } from "./api.js";
+import { isAbort } from "../page/api.js";
 import { Detector } from "./detector.js";
-import { say } from "./messages.js";
+import { say } from "../page/messages.js";
 
-/** @typedef {import("./state.js").PageState} PageState */
-/** @typedef {import("./status.js").StatusLine} StatusLine */
-/** @typedef {import("./identification.js").Identification} Identification */
+/** @typedef {import("../page/state.js").PageState} PageState */
+/** @typedef {import("../page/status.js").StatusLine} StatusLine */
+/** @typedef {import("../answers/identification.js").Identification} Identification */
 
 /** Emits `change` when it starts, ends, or knows how many levels there are. */
 export class FaceSearch extends EventTarget {
@@ -19,7 +19,7 @@ export class FaceSearch extends EventTarget {
   running = false;
 
   /**
-   * @param {import("./messages.js").Settings["urls"]} urls
+   * @param {import("../page/messages.js").Settings["urls"]} urls
    * @param {PageState} state @param {StatusLine} status @param {Identification} identification
    */
   constructor(urls, state, status, identification) {

@@ -3,26 +3,26 @@
  * the answers, and corrections go back.
  */
 
-import { Cards, markOf, nameOf } from "./cards.js";
-import { Editor } from "./editor.js";
+import { Cards, markOf, nameOf } from "../answers/cards.js";
+import { Editor } from "../faces/editor.js";
 import { byId } from "./elements.js";
-import { middleBox } from "./geometry.js";
-import { Identification } from "./identification.js";
-import { receivePictures } from "./intake.js";
-import { Live } from "./live.js";
+import { middleBox } from "../faces/geometry.js";
+import { Identification } from "../answers/identification.js";
+import { receivePictures } from "../picture/intake.js";
+import { Live } from "../live/live.js";
 import { say, settings } from "./messages.js";
-import { openPicture } from "./picture.js";
-import { ReportDialog } from "./report-dialog.js";
-import { resumeReports, submitReport } from "./report-queue.js";
-import { FaceSearch } from "./search.js";
+import { openPicture } from "../picture/picture.js";
+import { ReportDialog } from "../report/report-dialog.js";
+import { resumeReports, submitReport } from "../report/report-queue.js";
+import { FaceSearch } from "../faces/search.js";
 import { PageState } from "./state.js";
 import { keepPictureOverLanguages, takeStash } from "./stash.js";
 import { StatusLine, announce } from "./status.js";
 import { Tools } from "./tools.js";
-import { WhyDialog } from "./why-dialog.js";
+import { WhyDialog } from "../answers/why-dialog.js";
 
 /** @typedef {import("./stash.js").Stash} Stash */
-/** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {import("../faces/geometry.js").Box} Box */
 
 // Cropper defines its elements as it loads; they have to be there before the first box is.
 await import(settings.urls.cropper);

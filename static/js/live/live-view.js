@@ -3,11 +3,11 @@
  * every face, and beside it the list of everybody who was recognized so far.
  */
 
-import { cutCrop } from "./crops.js";
-import { byId, copyTemplate, part } from "./elements.js";
-import { say, sayPercent } from "./messages.js";
+import { cutCrop } from "../picture/crops.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
+import { say, sayPercent } from "../page/messages.js";
 
-/** @typedef {import("./geometry.js").Size} Size */
+/** @typedef {import("../faces/geometry.js").Size} Size */
 /** @typedef {import("./tracks.js").Track} Track */
 
 const PORTRAIT_PX = 96;

@@ -2,13 +2,13 @@
  * Asks the server about faces: one request for all, again when it is busy, later when offline.
  */
 
-import { ConnectionError, ServerError, identify, isAbort } from "./api.js";
-import { encodeCrops } from "./crops.js";
-import { say, sayWhen, settings } from "./messages.js";
+import { ConnectionError, ServerError, identify, isAbort } from "../page/api.js";
+import { encodeCrops } from "../picture/crops.js";
+import { say, sayWhen, settings } from "../page/messages.js";
 
-/** @typedef {import("./state.js").PageState} PageState */
-/** @typedef {import("./state.js").Face} Face */
-/** @typedef {import("./status.js").StatusLine} StatusLine */
+/** @typedef {import("../page/state.js").PageState} PageState */
+/** @typedef {import("../page/state.js").Face} Face */
+/** @typedef {import("../page/status.js").StatusLine} StatusLine */
 
 /** The server takes this many crops at once. */
 export const MAX_FACES = 32;

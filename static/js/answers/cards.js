@@ -2,14 +2,14 @@
  * One card for each face: the crop, the verdict, five answers, *Why?*, *Wrong?* and *Remove*.
  */
 
-import { cutCrop } from "./crops.js";
-import { copyTemplate, part } from "./elements.js";
-import { say, sayPercent } from "./messages.js";
+import { cutCrop } from "../picture/crops.js";
+import { copyTemplate, part } from "../page/elements.js";
+import { say, sayPercent } from "../page/messages.js";
 
-/** @typedef {import("./state.js").PageState} PageState */
-/** @typedef {import("./state.js").Face} Face */
-/** @typedef {import("./api.js").IdentifiedFace} IdentifiedFace */
-/** @typedef {import("./api.js").RankedAnswer} RankedAnswer */
+/** @typedef {import("../page/state.js").PageState} PageState */
+/** @typedef {import("../page/state.js").Face} Face */
+/** @typedef {import("../page/api.js").IdentifiedFace} IdentifiedFace */
+/** @typedef {import("../page/api.js").RankedAnswer} RankedAnswer */
 /**
  * @typedef {object} CardActions
  * @property {(id: number) => void} why
@@ -157,7 +157,7 @@ function describe(state, face) {
 }
 
 /**
- * @param {HTMLElement} card @param {import("./picture.js").Picture} picture @param {Face} face
+ * @param {HTMLElement} card @param {import("../picture/picture.js").Picture} picture @param {Face} face
  * @param {number} number
  */
 function drawCrop(card, picture, face, number) {

@@ -6,7 +6,7 @@ import { byId } from "./elements.js";
 import { say } from "./messages.js";
 
 /** @typedef {import("./state.js").PageState} PageState */
-/** @typedef {import("./search.js").FaceSearch} FaceSearch */
+/** @typedef {import("../faces/search.js").FaceSearch} FaceSearch */
 /**
  * @typedef {object} ToolActions
  * @property {() => void} add
@@ -62,7 +62,7 @@ export class Tools {
     this.#renderLevel(search.levels);
   }
 
-  /** Set the slider to a newly opened picture. @param {import("./picture.js").Picture} picture */
+  /** Set the slider to a newly opened picture. @param {import("../picture/picture.js").Picture} picture */
   showFrames(picture) {
     this.frameRow.hidden = picture.frameCount < 2;
     this.frame.max = String(picture.frameCount - 1);
@@ -70,7 +70,7 @@ export class Tools {
     this.labelFrame(picture);
   }
 
-  /** @param {import("./picture.js").Picture} picture @param {number} [frame] */
+  /** @param {import("../picture/picture.js").Picture} picture @param {number} [frame] */
   labelFrame(picture, frame) {
     const label = picture.frameLabel(frame);
     this.frameLabel.textContent = label;
@@ -84,7 +84,7 @@ export class Tools {
     this.frameLabel.ariaLive = running ? "off" : null;
   }
 
-  /** Follow the playing picture. @param {import("./picture.js").Picture} picture @param {number} frame */
+  /** Follow the playing picture. @param {import("../picture/picture.js").Picture} picture @param {number} frame */
   followFrame(picture, frame) {
     this.frame.valueAsNumber = frame;
     this.labelFrame(picture, frame);

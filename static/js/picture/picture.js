@@ -4,7 +4,7 @@
  * The browser decodes. What it cannot decode is refused with an `UnreadableError`.
  */
 
-import { sayTime, say } from "./messages.js";
+import { sayTime, say } from "../page/messages.js";
 import { AnimationPlayback, VideoPlayback } from "./playback.js";
 
 /** Larger pictures are scaled down to this many pixels; a bitmap takes four bytes for each. */

@@ -6,7 +6,7 @@
  * somebody drags over an empty part of the picture: what it covers at the end becomes a new box.
  */
 
-import { copyTemplate } from "./elements.js";
+import { copyTemplate } from "../page/elements.js";
 import {
   boxOfView,
   fitScale,
@@ -18,7 +18,7 @@ import {
   trimBox,
   viewOfBox,
 } from "./geometry.js";
-import { say } from "./messages.js";
+import { say } from "../page/messages.js";
 
 /** @typedef {import("./geometry.js").Box} Box */
 /** @typedef {import("cropperjs").CropperSelection} Selection */

@@ -6,17 +6,17 @@
  * wait and looks go on. In a hidden tab everything stands still.
  */
 
-import { ConnectionError, ServerError, identify, isAbort } from "./api.js";
-import { encodeQuickCrops } from "./crops.js";
+import { ConnectionError, ServerError, identify, isAbort } from "../page/api.js";
+import { encodeQuickCrops } from "../picture/crops.js";
 import { LiveView } from "./live-view.js";
-import { say, sayWhen, settings } from "./messages.js";
-import { announce } from "./status.js";
+import { say, sayWhen, settings } from "../page/messages.js";
+import { announce } from "../page/status.js";
 import { FaceTracks, isCut, scaleBox } from "./tracks.js";
 
-/** @typedef {import("./picture.js").Picture} Picture */
-/** @typedef {import("./playback.js").Playback} Playback */
-/** @typedef {import("./search.js").FaceSearch} FaceSearch */
-/** @typedef {import("./status.js").StatusLine} StatusLine */
+/** @typedef {import("../picture/picture.js").Picture} Picture */
+/** @typedef {import("../picture/playback.js").Playback} Playback */
+/** @typedef {import("../faces/search.js").FaceSearch} FaceSearch */
+/** @typedef {import("../page/status.js").StatusLine} StatusLine */
 /** @typedef {import("./tracks.js").Track} Track */
 /**
  * @typedef {object} Session one run of Live, from its start to its end

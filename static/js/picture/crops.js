@@ -2,10 +2,10 @@
  * Boxes → crops, cut from the picture's own pixels.
  */
 
-import { cropSize } from "./geometry.js";
-import { settings } from "./messages.js";
+import { cropSize } from "../faces/geometry.js";
+import { settings } from "../page/messages.js";
 
-/** @typedef {import("./geometry.js").Box} Box */
+/** @typedef {import("../faces/geometry.js").Box} Box */
 
 /** Leaves room for the rest of the request under the server's 8 MiB. */
 const MAX_CROPS_CHARACTERS = 7 * 1024 * 1024;
