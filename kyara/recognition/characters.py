@@ -252,7 +252,7 @@ class KnownNames:
         return known
 
     def resolve(self, text: str) -> str | None:
-        """Return the label that a text means; None where it means nobody, or several."""
+        """Return the label that a text means; None if it means nobody, or several."""
         if text in self.characters:
             return text
         found = self.spellings.get(fold_text(text), set())

@@ -104,7 +104,7 @@ def judge_stored(serving: Bundle, candidate: Bundle, tolerances: Tolerances | No
 
 
 def read_stored_comparison(bundle: Bundle) -> dict[str, Any] | None:
-    """Return what a candidate's `comparison.json` says; None where there is none of this version."""
+    """Return what a candidate's `comparison.json` says; None if there is none of this version."""
     stored = read_json_object(bundle.backbone.parent / COMPARISON_FILE)
     mine = stored.get("candidate")
     return stored if isinstance(mine, dict) and mine.get("version") == bundle.version else None

@@ -85,7 +85,7 @@ def _load_file(path: str, index: int, size_px: int) -> ImageFont.FreeTypeFont:
 
 @cache
 def _find_font(letters: str, language: str) -> tuple[str, int] | None:
-    """Ask fontconfig for a font that has all of some letters; None where there is none."""
+    """Ask fontconfig for a font that has all of some letters; None if there is none."""
     wanted = " ".join(f"{ord(letter):x}" for letter in letters)
     pattern = f"sans-serif:lang={language}:charset={wanted}"
     try:

@@ -74,7 +74,7 @@ class _Entry:
     size: int
     rank: float
     called: threading.Condition
-    """Its thread waits here alone: to wake all for each place that is free costs those who work."""
+    """One condition per entry: waking every waiter for each free place would cost CPU time."""
     runs_since: float = 0.0
 
 

@@ -76,7 +76,7 @@ def verify_password(password: str, password_hash: str | None) -> bool:
 
     Args:
         password: as it was typed.
-        password_hash: of `hash_password`; None where there is no such account, which takes as long.
+        password_hash: of `hash_password`; None if there is no such account, which takes as long.
     """
     text = unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1])
     with _places:
