@@ -139,7 +139,7 @@ class Backbone:
     def _run_side_by_side(
         self, call: Callable[[_Item], np.ndarray], items: Iterable[_Item]
     ) -> Iterator[np.ndarray]:
-        """Yield `call(item)` in order, few in flight, so that a large request leaves threads to others."""
+        """Yield `call(item)` in order, few in flight: a large request leaves threads to others."""
         workers = self._workers()
         pending: deque[Future[np.ndarray]] = deque()
         try:
