@@ -1,5 +1,5 @@
 # The site in a container: no compiler, no npm, no root, nothing written outside /data and /tmp.
-# docs/containers.md tells how it is run. Everything comes from package registries.
+# docs/operating.md tells how it is run. Everything comes from package registries.
 FROM python:3.11.14-slim-trixie AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /srv/kyara

@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 72
 BIN := .venv/bin
 
-.PHONY: run assets test lint chaos bench soak reliability scale-test screenshot fuzz hostile audit clean help
+.PHONY: run assets test lint chaos bench soak reliability scale-test translations cli-reference screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -74,6 +74,15 @@ chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are kil
 
 scale-test: .venv/dev.stamp static/vendor/.stamp  ## the bulk tests with 40 sources, on Ray too
 	KYARA_BULK_SOURCES=40 $(BIN)/python -m pytest tests/system/test_bulk.py
+
+translations: .venv/dev.stamp  ## collect the page's sentences into translations/, and compile what is translated
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output -o build/messages.pot .
+	$(BIN)/pybabel -q update -i build/messages.pot -d translations --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel -q compile -d translations
+
+cli-reference: .venv/dev.stamp  ## write docs/cli.md from every command's --help
+	$(BIN)/python scripts/write_cli_reference.py
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

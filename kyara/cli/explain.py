@@ -12,6 +12,7 @@ import click
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
 from kyara.vision.images import crop_pixels, encode_png, read_image
+from kyara.vision.languages import LANGUAGES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,7 +57,7 @@ _LEGENDS = {
 )
 @click.option(
     "--language",
-    type=click.Choice(["en", "zh", "ja"]),
+    type=click.Choice(list(LANGUAGES)),
     default="en",
     show_default=True,
     help="Language of the names.",
@@ -72,7 +73,21 @@ def explain(
     model: Path | None,
     language: str,
 ) -> None:
-    """Draw which places of the face in IMAGE speak for a character, and tell the nearest references."""
+    """Draw which places of the face in IMAGE speak for a character, and tell the nearest references.
+
+    \b
+    occlusion       a patch hides one place after the other: how much does
+                    the score fall? (Zeiler & Fergus 2014)
+    sliding-window  windows of two sizes are cut out and enlarged: what is
+                    the score of each alone?
+    rise            random masks, always the same ones, hide half of the
+                    face: how much higher is the score where a place is
+                    shown? (RISE, Petsiuk et al. 2018)
+
+    The score is the one that answers are ranked by. A map is faint if no single place changes it by more
+    than the calibration temperature (strength below 1). A reference's id is what `forget --reference`
+    takes.
+    """  # noqa: D301 (click wants the backspace)
     from kyara.recognition.explain import check_method, describe_explanation, explain_crop
     from kyara.registry.serving import ServingClassifier
 

@@ -17,7 +17,6 @@ from kyara.cli.identify_output import Form, print_images
 from kyara.cli.identify_video import identify_video, is_video
 from kyara.errors import BadInputError, KyaraError
 from kyara.recognition.answers import FaceAnswers
-from kyara.recognition.bundle import LANGUAGES
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.embeddings import SHARD_PICTURES
 from kyara.registry.serving import ServingClassifier
@@ -26,6 +25,7 @@ from kyara.storage.parallel.choosing import EngineName
 from kyara.vision.boxes import Box
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.images import crop_pixels, list_pictures, read_image
+from kyara.vision.languages import LANGUAGES
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class IdentifiedImage:
 )
 @click.option(
     "--language",
-    type=click.Choice(LANGUAGES),
+    type=click.Choice(list(LANGUAGES)),
     default="en",
     show_default=True,
     help="Language of the names.",

@@ -16,6 +16,7 @@ from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_tau
 from kyara.storage.events import TAUGHT, announce
 from kyara.vision.boxes import Box
 from kyara.vision.images import crop_pixels, list_pictures, read_image
+from kyara.vision.languages import LANGUAGES
 
 
 def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,10 +44,10 @@ def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--name-en` … `--work-ja`."""
-    languages = {"ja": "Japanese", "zh": "Chinese", "en": "English"}
     for what, meaning in (("work", "The series, in"), ("name", "What people read, in")):
-        for code, language in languages.items():
-            command = click.option(f"--{what}-{code}", help=f"{meaning} {language}.")(command)
+        for language in reversed(LANGUAGES.values()):
+            option = click.option(f"--{what}-{language.code}", help=f"{meaning} {language.english}.")
+            command = option(command)
     return command
 
 
@@ -93,7 +94,7 @@ def teach(
             crops.append(crop_pixels(pixels, box))
             found.append({"source": str(source), "box": box.to_json(), "taken": why})
     name, work = (
-        {code: text for code in ("en", "zh", "ja") if (text := texts[f"{what}_{code}"])}
+        {code: text for code in LANGUAGES if (text := texts[f"{what}_{code}"])}
         for what in ("name", "work")
     )
     references = classifier.teach(label, crops, name, work)

@@ -33,7 +33,7 @@ SPLITS_FILE = "splits.csv"
 LOCK_FILE = ".lock"
 VERSIONS_FOLDER = "versions"
 HELD_OUT_SHARE = 0.1
-"""Of a character's groups, in `test` and in `val` each."""
+"""Share of each character's groups held out for `test`, and again for `val`."""
 _COLUMNS = ("path", "label", "split", "group")
 _written: dict[Path, tuple[bytes, tuple[IndexedFace, ...]]] = {}
 """The indexes that this process wrote last: as long as the file's bytes are these, so are the rows."""

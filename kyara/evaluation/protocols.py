@@ -52,7 +52,7 @@ class Options:
 
     @property
     def taught(self) -> int:
-        """References per character that the protocol teaches; 0 where it teaches nobody."""
+        """References per character that the protocol teaches; 0 if it teaches nobody."""
         return {"one-shot": 1, "few-shot": self.references}.get(self.protocol, 0)
 
 
@@ -62,7 +62,7 @@ class Task:
 
     Attributes:
         queries: the faces that are asked.
-        references: label → the faces that are taught first; empty where nobody is.
+        references: label → the faces that are taught first; empty if nobody is.
     """
 
     queries: tuple[Face, ...]
@@ -113,7 +113,7 @@ def find_strangers(
     split: str = NOVEL_SPLIT,
     kind: str | None = None,
 ) -> list[Strangers]:
-    """Return the strangers of a folder and of a dataset's split, where they are given.
+    """Return the strangers of a folder and of a dataset's split, if they are given.
 
     Args:
         folder: pictures of nobody whom the model knows.

@@ -151,7 +151,7 @@ def _ask_task(classifier: Classifier, task: Task, features: _Features) -> tuple[
 def _describe_teaching(
     options: Options, tasks: Sequence[Task], answered: Sequence[Answered]
 ) -> dict[str, Any]:
-    """Return how many references were taught, and averages over draws; nothing where none were."""
+    """Return how many references were taught, and averages over draws; nothing if none were."""
     if not options.taught:
         return {}
     draws = []

@@ -19,7 +19,7 @@ from kyara.recognition.head import softmax
 
 @dataclass(frozen=True)
 class Separation:
-    """How much faces of known characters and of strangers look known to one model.
+    """The open-set scores that one model gives to known and unknown faces.
 
     Attributes:
         name: of where the strangers come from.

@@ -55,7 +55,7 @@ def merge_scores(
 
     Args:
         head: `float (N, classes)` logits, NaN where a character has no column.
-        nearest: `float (N, classes)`, highest cosine to a reference; NaN where there is none.
+        nearest: `float (N, classes)`, highest cosine to a reference; NaN if there is none.
         prototype: `float (N, classes)`, cosine to the normalised mean of the references; NaN likewise.
         calibration: the bundle's.
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 4
 _AHEAD = 2
-"""So many views a thread does one request have in work or waiting."""
+"""Views in flight per worker thread and request."""
 _Item = TypeVar("_Item")
 
 
@@ -139,7 +139,7 @@ class Backbone:
     def _run_side_by_side(
         self, call: Callable[[_Item], np.ndarray], items: Iterable[_Item]
     ) -> Iterator[np.ndarray]:
-        """Yield `call(item)` in order. Who asks for much leaves places for others between its own."""
+        """Yield `call(item)` in order, few in flight: a large request leaves threads to others."""
         workers = self._workers()
         pending: deque[Future[np.ndarray]] = deque()
         try:

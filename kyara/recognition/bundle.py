@@ -24,7 +24,7 @@ import numpy as np
 
 from kyara.errors import BundleError
 from kyara.recognition.bundle_parts import Bundle, Calibration, Preprocessing, Task, View, check_bundle
-from kyara.recognition.characters import LANGUAGES, Character
+from kyara.recognition.characters import Character
 
 FORMAT = 2
 READ_FORMATS = (1, 2)
@@ -34,7 +34,6 @@ HEAD_FILE = "head.npz"
 GALLERY_FILE = "gallery.npz"
 METRICS_FILE = "metrics.json"
 __all__ = [
-    "LANGUAGES",
     "Bundle",
     "Calibration",
     "Character",

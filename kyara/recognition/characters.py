@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from kyara.errors import BadInputError, KyaraError
+from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
 
-LANGUAGES = ("en", "zh", "ja")
-UNNAMED = {"en": "Unnamed character", "zh": "未命名角色", "ja": "名前のわからないキャラクター"}
-"""What a character is called that has no established name; never by its label, which may be a code."""
 NOT_A_FACE = "not_a_face"
 """Label of a crop that shows no face at all."""
 NOT_LISTED = "not_listed"
@@ -46,8 +44,12 @@ class Character:
     work: Mapping[str, str]
 
     def name_in(self, language: str) -> str:
-        """Return the name in a language, else in English, else in any; else say that there is none."""
-        return _choose_text(self.name, language) or UNNAMED.get(language, UNNAMED["en"])
+        """Return the name in a language, else in English, else in any, else "unnamed".
+
+        Never the label, which may be a code.
+        """
+        found = LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE])
+        return _choose_text(self.name, language) or found.unnamed
 
     def work_in(self, language: str) -> str:
         """Return the work's title in a language, else in English, else in any, else nothing."""
@@ -250,7 +252,7 @@ class KnownNames:
         return known
 
     def resolve(self, text: str) -> str | None:
-        """Return the label that a text means; None where it means nobody, or several."""
+        """Return the label that a text means; None if it means nobody, or several."""
         if text in self.characters:
             return text
         found = self.spellings.get(fold_text(text), set())

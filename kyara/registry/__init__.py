@@ -1,10 +1,10 @@
 """Which bundle serves, and how it came to: promotion and rollback.
 
 The history is a list of steps, the newest last; a step without `action` is a promotion. A rollback takes
-back the newest promotion that has not been. The rooms: `steps` (what a step is), `in_file` and
-`in_database` (who keeps them: `model/registry.json`, or the database that several servers share),
-`shelf` (where bundles are), `models` (what is done with them), `places` (which of these a configuration
-means).
+back the newest promotion that has not been. Modules: `history` (what a step is), `in_file` and
+`in_database` (where steps are kept: `model/registry.json`, or the database that several servers share),
+`published` (where bundles are), `models` (promote, roll back, load), `places` (which of these the
+settings mean).
 
 The functions here are for one folder and the environment, as the command line has them.
 """

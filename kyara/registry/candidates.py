@@ -61,7 +61,7 @@ def describe_registry(models: Models) -> dict[str, Any]:
 
 
 def read_comparison_page(models: Path, name: str) -> dict[str, Any] | None:
-    """Return the stored comparison of a bundle; None where there is none."""
+    """Return the stored comparison of a bundle; None if there is none."""
     if Path(name).name != name:
         return None
     return read_json_object(models / name / COMPARISON_FILE) or None

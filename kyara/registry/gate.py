@@ -140,7 +140,7 @@ def _find_fallen_figures(serving: Figures, candidate: Figures, tolerances: Toler
 
 
 def refuse(name: str, falls: Sequence[str]) -> None:
-    """Refuse a candidate that fell; harmless where nothing did.
+    """Refuse a candidate that fell; harmless if nothing did.
 
     Raises:
         GateError: with every sentence.
@@ -150,7 +150,7 @@ def refuse(name: str, falls: Sequence[str]) -> None:
 
 
 def check_reason(force: bool, reason: str) -> str:
-    """Return the reason of a forced promotion, as it goes into the history; empty where none is needed.
+    """Return the reason of a forced promotion, as it goes into the history; empty if none is needed.
 
     Raises:
         GateError: forced without a reason, or a reason without force.
@@ -192,7 +192,7 @@ def compare_metrics(
 def read_comparison(
     comparison: Mapping[str, Any], versions: tuple[str, str], tolerances: Tolerances
 ) -> list[str] | None:
-    """Say what fell according to a stored comparison; None where it is of other bundles.
+    """Say what fell according to a stored comparison; None if it is of other bundles.
 
     Args:
         comparison: what `kyara.evaluation.compare` wrote.

@@ -19,7 +19,7 @@ class Registry:
     """What serves, and how it came to.
 
     Attributes:
-        serving: name of the bundle that serves; empty where none does.
+        serving: name of the bundle that serves; empty if none does.
         history: the steps as they are stored, the oldest first.
     """
 
@@ -46,7 +46,7 @@ class StepKeeper(Protocol):
     """Keeps the steps, for one process or many."""
 
     def read(self) -> Registry:
-        """Return what serves, and the history; empty where nothing was ever promoted.
+        """Return what serves, and the history; empty if nothing was ever promoted.
 
         Raises:
             BundleError: it cannot be read.

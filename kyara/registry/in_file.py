@@ -26,7 +26,7 @@ class FileSteps:
         self._path = folder / REGISTRY_FILE
 
     def read(self) -> Registry:
-        """Read the file; empty where there is none."""
+        """Read the file; empty if there is none."""
         try:
             stored = json.loads(self._path.read_text(encoding="utf-8"))
             serving = stored["serving"]
@@ -60,7 +60,7 @@ class FileSteps:
             held.__exit__(None, None, None)
 
     def look(self) -> Hashable:
-        """Return time, place and size of the file; None where there is none."""
+        """Return time, place and size of the file; None if there is none."""
         try:
             about = os.stat(self._path)
         except OSError:

@@ -35,7 +35,7 @@ class Models:
         self.shared = not isinstance(steps, FileSteps)
 
     def read(self) -> Registry:
-        """Read which bundle serves, and the history; empty where nothing was ever promoted.
+        """Read which bundle serves, and the history; empty if nothing was ever promoted.
 
         Raises:
             BundleError: the registry cannot be read.
@@ -47,7 +47,7 @@ class Models:
         return self._steps.look()
 
     def find_serving(self) -> Path:
-        """Return the folder of the bundle that serves; it is fetched where it is not here yet.
+        """Return the folder of the bundle that serves; it is fetched if it is not here yet.
 
         Raises:
             BundleError: nothing serves, or the bundle is nowhere.
@@ -84,7 +84,7 @@ class Models:
 
         Args:
             name: of the bundle's folder under the model folder.
-            check: called with the name of the bundle that serves (empty where none does) and the version
+            check: called with the name of the bundle that serves (empty if none does) and the version
                 of the new one, while nobody else can promote; refuses by raising.
             note: what else the history says of this step, such as the reason of a forced one.
 

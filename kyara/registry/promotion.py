@@ -1,7 +1,7 @@
 """Promotion through the gate: a candidate is compared with what serves, then it is promoted.
 
-The command line and the operators' page both promote through here. Measuring is not this room's: it is
-given what to compare by, or reads what was measured before.
+The command line and the operators' page both promote through here. It measures nothing itself: it is
+given a comparison, or reads one that was made before.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def judge_stored(serving: Bundle, candidate: Bundle, tolerances: Tolerances | No
 
 
 def read_stored_comparison(bundle: Bundle) -> dict[str, Any] | None:
-    """Return what a candidate's `comparison.json` says; None where there is none of this version."""
+    """Return what a candidate's `comparison.json` says; None if there is none of this version."""
     stored = read_json_object(bundle.backbone.parent / COMPARISON_FILE)
     mine = stored.get("candidate")
     return stored if isinstance(mine, dict) and mine.get("version") == bundle.version else None

@@ -47,7 +47,7 @@ class Shelf:
 
         Args:
             folder: the model folder.
-            published: where all servers find what was promoted; None where they have the model folder.
+            published: where all servers find what was promoted; None if they have the model folder.
             cache: for copies of what was published; made if need be.
         """
         self.folder = folder
@@ -94,7 +94,7 @@ class Shelf:
         return bundle
 
     def publish(self, bundle: Bundle) -> None:
-        """Put a bundle where all servers find it; harmless where it is there. The manifest comes last.
+        """Put a bundle where all servers find it; harmless if it is there. The manifest comes last.
 
         Raises:
             KyaraError: it cannot be published whole; then it must not be promoted.

@@ -209,7 +209,7 @@ def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Take the end of a process that nobody waits for, so that no zombie is left."""
+    """Reap the child process."""
     import threading
 
     threading.Thread(target=process.wait, name="retraining", daemon=True).start()

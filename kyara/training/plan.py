@@ -109,7 +109,7 @@ class CnnPlan:
 
 @dataclass(frozen=True)
 class GalleryPlan:
-    """What choosing references anew does: nothing is trained, so there is nothing to set."""
+    """Settings of the `gallery` recipe; empty, since nothing is trained."""
 
 
 AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan

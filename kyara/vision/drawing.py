@@ -13,10 +13,10 @@ from anyascii import anyascii
 from PIL import Image, ImageDraw, ImageFont
 
 from kyara.vision.boxes import Box
+from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
 
 KNOWN_COLOUR = "#0a7d5a"
 UNKNOWN_COLOUR = "#8a5a00"
-_LANGUAGES = {"ja": "ja", "zh": "zh-cn", "en": "en"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def choose_font(text: str, size_px: int, language: str = "en") -> tuple[ImageFon
     special = "".join(sorted({letter for letter in text if ord(letter) > 0x17F}))
     if not special:
         return _load_own(size_px), text
-    found = _find_font(special, _LANGUAGES.get(language, "en"))
+    found = _find_font(special, LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE]).font)
     if found is None:
         return _load_own(size_px), anyascii(text)
     return _load_file(*found, size_px), text
@@ -85,7 +85,7 @@ def _load_file(path: str, index: int, size_px: int) -> ImageFont.FreeTypeFont:
 
 @cache
 def _find_font(letters: str, language: str) -> tuple[str, int] | None:
-    """Ask fontconfig for a font that has all of some letters; None where there is none."""
+    """Ask fontconfig for a font that has all of some letters; None if there is none."""
     wanted = " ".join(f"{ord(letter):x}" for letter in letters)
     pattern = f"sans-serif:lang={language}:charset={wanted}"
     try:

@@ -126,7 +126,7 @@ class Tracker:
 
 
 def _compare(track: Track, box: Box, unit: np.ndarray) -> float:
-    """Return how much a face goes with a track; 0 where it does not."""
+    """Return how much a face goes with a track; 0 if it does not."""
     last = track.sightings[-1].box
     overlap = measure_overlap(last, box)
     cosine = float(track.last @ unit)

@@ -8,13 +8,14 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
-from kyara.recognition.bundle import LANGUAGES
 from kyara.recognition.enrolment import MAX_TAUGHT_CROPS
 from kyara.recognition.explain import METHODS
+from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
 from kyara.web.crops import MAX_CROPS
 
+CODES = ", ".join(LANGUAGES)
 LANGUAGE = String(
-    validate=OneOf(LANGUAGES),
+    validate=OneOf(list(LANGUAGES)),
     metadata={"description": "Language of names and works; by default the one the browser asks for."},
 )
 
@@ -173,11 +174,11 @@ class Texts(Field):
     """A name or a work: text (taken as English), or an object from language to text."""
 
     default_error_messages = {  # noqa: RUF012  (as marshmallow declares it)
-        "invalid": "Give text, or an object with texts under en, zh and ja."
+        "invalid": f"Give text, or an object with texts under any of {CODES}."
     }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
-        texts = {"en": value} if isinstance(value, str) else value
+        texts = {DEFAULT_LANGUAGE: value} if isinstance(value, str) else value
         if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
             raise self.make_error("invalid")
         return texts
@@ -194,7 +195,7 @@ class LessonIn(Schema):
         metadata={"description": "ASCII id of a new or a known character.", "example": "hatsune_miku"},
     )
     name = Texts(
-        metadata={"description": "What people read: text, or one per language (en, zh, ja).", **TEXTS}
+        metadata={"description": f"What people read: text, or one per language ({CODES}).", **TEXTS}
     )
     work = Texts(metadata={"description": "The series, likewise.", **TEXTS})
     crops = List(

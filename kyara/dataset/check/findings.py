@@ -86,7 +86,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a dataset folder; every list is empty where nothing was.
+    """What was found in a dataset folder; every list is empty if nothing was.
 
     Attributes:
         root: the folder.
@@ -98,8 +98,8 @@ class Inspection:
         copies: pictures that show the same drawing, the same file included.
         similar_labels: labels that only case, character width or outer spaces tell apart.
         divided_groups: group of the index → the splits that it lies in.
-        few: label → pictures to train on (of the split `train`, where there is one).
-        suspects: by falling score; None where nobody looked.
+        few: label → pictures to train on (of the split `train`, if there is one).
+        suspects: by falling score; None if nobody looked.
     """
 
     root: Path
@@ -135,7 +135,7 @@ class Inspection:
         return [copies for copies in self.copies if len(copies.labels) > 1]
 
     def count(self) -> dict[str, int]:
-        """Return how many findings of each kind there are; `suspects` only where somebody looked."""
+        """Return how many findings of each kind there are; `suspects` only if somebody looked."""
         counts = {
             "leaks": len(self.leaks),
             "divided_groups": len(self.divided_groups),

@@ -16,8 +16,8 @@ class Neighbourhood:
 
     Attributes:
         own: `float32 (N,)` mean cosine to the nearest pictures of its own label, NaN where none is.
-        other: `float32 (N,)` the same to the nearest other label; NaN where there is none.
-        label: `int64 (N,)` that other label; -1 where there is none.
+        other: `float32 (N,)` the same to the nearest other label; NaN if there is none.
+        label: `int64 (N,)` that other label; -1 if there is none.
         own_nearest: `int64 (N,)` position of the nearest picture of its own label, or -1.
         other_nearest: `int64 (N,)` position of the nearest picture of that other label, or -1.
     """

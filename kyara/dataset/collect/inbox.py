@@ -163,7 +163,7 @@ class Inbox:
             sync_folder(self.folder)
 
     def read_progress(self, source_sha256: str, key: str) -> Mapping[str, Any]:
-        """Return the note about a source; empty where there is none, or none that can be read."""
+        """Return the note about a source; empty if there is none, or none that can be read."""
         return read_note(self.folder, source_sha256, key)
 
     def write_progress(self, source_sha256: str, key: str, note: Mapping[str, Any]) -> None:
@@ -180,7 +180,7 @@ class Inbox:
 
 
 def read_note(folder: Path, source_sha256: str, key: str) -> Mapping[str, Any]:
-    """Return what an inbox notes about a source; empty where there is nothing that can be read."""
+    """Return what an inbox notes about a source; empty if there is nothing that can be read."""
     return read_json_object(_find_note(folder, source_sha256, key))
 
 

@@ -133,7 +133,7 @@ def hash_source(source: Path) -> str:
 
 
 def tell_tally(note: Mapping[str, Any]) -> Tally:
-    """Return what a note of the inbox tells of a source; all zero where it cannot be read."""
+    """Return what a note of the inbox tells of a source; all zero if it cannot be read."""
     return _resume(note, Settings())[0]
 
 

@@ -16,7 +16,7 @@ OBJECTION_GAP = 0.3
 """The features object where the label's nearest reference is farther (in cosine) than anybody's by more.
 
 The model may well be wrong, or there would be no report; so the label need not be the nearest one, only
-be within sight. Measured in docs/operators.md.
+be within sight. Measured in docs/operating.md.
 """
 
 

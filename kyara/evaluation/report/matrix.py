@@ -72,7 +72,7 @@ def build_matrix(answered: Answered, name: Callable[[str], str], most: int = MOS
 
 
 def _choose_confused(counts: np.ndarray, most: int) -> np.ndarray:
-    """Return all rows where they are few, else those of the most frequent mistakes, in order."""
+    """Return all rows if they are few, else those of the most frequent mistakes, in order."""
     if len(counts) <= most:
         return np.arange(len(counts))
     mistakes = counts - np.diag(np.diag(counts))

@@ -128,7 +128,7 @@ def draw_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], alt: str) -> M
 
 
 def draw_familiarity(known: np.ndarray, unknown: np.ndarray, threshold: float, alt: str) -> Markup:
-    """Draw how much known faces and strangers look known, and where the verdict changes.
+    """Plot the open-set scores of known and unknown faces, with the threshold.
 
     Args:
         known: `float (N,)`.

@@ -1,7 +1,7 @@
 """Files in one place: a local folder, or an object store that several machines share.
 
 Reports and published bundles go through here and nowhere else, so they need not know where they lie.
-A file is written whole or not at all and never overwritten. The rooms: `place` (what both can do),
+A file is written whole or not at all and never overwritten. Modules: `place` (what both can do),
 `folder` (a local folder that survives power loss), `objects` (anything behind an fsspec URL), and here
 the one choice between the two.
 """

@@ -2,8 +2,10 @@
 
 from apiflask import APIFlask
 
-from kyara.web.operator import characters, datasets, guard, reports
+from kyara.web.operator import characters, dashboard, datasets, guard, login, reports
 from kyara.web.review import set_up_review
+
+__all__ = ["dashboard", "login", "set_up_operator_pages"]  # two add routes to the guard's
 
 
 def set_up_operator_pages(app: APIFlask) -> None:

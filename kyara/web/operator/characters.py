@@ -16,10 +16,10 @@ from kyara.dataset.names import count_faces
 from kyara.dataset.review.reports.tables import REPORTS, ReportRow, ReportState
 from kyara.recognition.characters import search_characters
 from kyara.storage.database import explain_database_errors
+from kyara.vision.languages import LANGUAGES
 from kyara.web.review import find_classifier, find_desk, find_names
 
 PAGE_CHARACTERS = 50
-LANGUAGES = ("en", "zh", "ja")
 
 blueprint = APIBlueprint(
     "character_pages", __name__, url_prefix="/operator/characters", enable_openapi=False
@@ -56,7 +56,7 @@ def show_characters(asked: dict[str, Any]) -> str:
     rows = [
         {
             "label": one.label,
-            "names": [one.name.get(language, "") for language in LANGUAGES],
+            "names": {code: one.name[code] for code in LANGUAGES if one.name.get(code)},
             "work": one.work_in("en"),
             "references": references[one.label],
             "taught": len(taught.get(one.label, ())),

@@ -36,7 +36,7 @@ def show_dashboard() -> str:
 
 
 def describe_model(classifier: Classifier) -> dict[str, Any]:
-    """Return name, version, characters, taught ones, and what evaluation measured, where it did."""
+    """Return name, version, characters, taught ones, and what evaluation measured, if it did."""
     bundle = classifier.bundle
     taught = classifier.taught
     return {
@@ -50,7 +50,7 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:
 
 
 def read_figures(folder: Path) -> list[tuple[str, str]]:
-    """Return the bundle's measured figures as people read them; empty where there are none."""
+    """Return the bundle's measured figures as people read them; empty if there are none."""
     try:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

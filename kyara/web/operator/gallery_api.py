@@ -53,7 +53,7 @@ def check_token(token: object) -> str:
 
 @blueprint.before_app_request
 def require_operator() -> None:
-    """Let nobody pass without the token; by the address, and before a body is read.
+    """Refuse requests without the token; by their address, and before a body is read.
 
     Raises:
         UnauthorizedError: another token, or none.

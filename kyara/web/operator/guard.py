@@ -110,7 +110,7 @@ def _load_user(token: str) -> SessionUser | None:
 
 @blueprint.before_app_request
 def guard_operator_paths() -> Any:
-    """Let nobody pass who may not; by the address, so that no route can be forgotten.
+    """Refuse requests that may not pass; by their address, so that no route can be forgotten.
 
     Raises:
         KyaraError: the accounts cannot be read.

@@ -24,7 +24,7 @@ from kyara.recognition.characters import search_characters
 from kyara.web.operator.guard import find_operator
 from kyara.web.operator.label_answers import Describer, guess_language
 from kyara.web.operator.label_schemas import CharacterIn, DecisionIn, FacesIn, SearchIn, UndoIn
-from kyara.web.public.pages import LOCALES, select_language
+from kyara.web.public.pages import select_language
 from kyara.web.serving.model_queue import find_model
 
 blueprint = APIBlueprint("labelling_pages", __name__, url_prefix="/operator/label", enable_openapi=False)
@@ -94,10 +94,7 @@ def answer_conflict(error: LabelConflictError) -> tuple[dict[str, Any], int, dic
 @blueprint.get("")
 def show_labelling() -> str:
     """Show the page; its scripts ask for the rest."""
-    language = select_language()
-    return render_template(
-        "operator/labelling.html", language=language, locale=LOCALES[language].replace("_", "-")
-    )
+    return render_template("operator/labelling.html")
 
 
 @blueprint.get("/faces")

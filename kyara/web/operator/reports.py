@@ -220,7 +220,7 @@ def _answer(reports: list[Report]) -> dict[str, Any]:
 
 
 def _find_picture(neighbour: dict[str, Any]) -> str | None:
-    """Return where a reference can be seen; None where nothing is kept of it but features."""
+    """Return where a reference can be seen; None if nothing is kept of it but features."""
     reference = neighbour["reference"]
     if neighbour["taught"]:
         return url_for(".show_reference", taught=reference)

@@ -22,7 +22,7 @@ EXAMPLES = (
 
 
 def find_weakness(secret: str, characters: int, different: int) -> str:
-    """Return what is wrong with a secret, as the end of a sentence; empty where nothing is.
+    """Return what is wrong with a secret, as the end of a sentence; empty if nothing is.
 
     Args:
         secret: as it was configured.

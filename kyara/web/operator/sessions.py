@@ -1,4 +1,4 @@
-"""The operator's session cookie: signed, for `/operator/` alone, and made only where operators exist."""
+"""The operator's session cookie: signed, for `/operator/` alone, and made only if operators exist."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class OperatorSessions(SecureCookieSessionInterface):
         return f"{PREFIX}/"
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        """Return True behind TLS, or where the configuration says so."""
+        """Return True behind TLS, or if the configuration says so."""
         return bool(app.config["SESSION_COOKIE_SECURE"] or request.is_secure)
 
 
@@ -87,7 +87,7 @@ def check_secret_key(key: object, *, shared: bool = False) -> str:
 
 
 def load_secret_key(folder: Path) -> str:
-    """Return the key in a folder's file, making it where there is none; all processes get the same one.
+    """Return the key in a folder's file, making it if there is none; all processes get the same one.
 
     Raises:
         BadInputError: the file cannot be written or read, is weak, or others may read it.

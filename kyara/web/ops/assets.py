@@ -92,12 +92,12 @@ class Assets:
         return self._modules[folder]
 
     def send(self, folder: Path, name: str, version: str) -> Response:
-        """Answer with a file, compressed where the browser takes it and a copy is there.
+        """Answer with a file, compressed if the browser takes it and a copy is there.
 
         Args:
             folder: the static folder.
             name: path of the file in it.
-            version: of the address; empty where it had none.
+            version: of the address; empty if it had none.
 
         Raises:
             NotFound: there is no such file.
@@ -127,7 +127,7 @@ class Assets:
 
 
 def _choose_coding(codings: list[str]) -> str | None:
-    """Choose what the browser likes best of these; None where it takes the file as it is only."""
+    """Choose what the browser likes best of these; None if it takes the file as it is only."""
     accepted = request.accept_encodings
     return max(
         (coding for coding in codings if accepted.quality(coding) > 0),

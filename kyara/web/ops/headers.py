@@ -79,7 +79,7 @@ def check_hsts_seconds(seconds: object) -> int:
 
 
 def csp_nonce() -> str:
-    """Return this request's nonce; whoever asks for it lets what carries it run."""
+    """Return this request's nonce; an element that carries it may run."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return g.csp_nonce
@@ -96,11 +96,11 @@ def add_headers(response: Response) -> Response:
 
 
 def describe_headers(hsts_seconds: int = 0, nonce: str = "") -> dict[str, str]:
-    """Return what every answer carries, whoever sends it.
+    """Return the headers of every answer.
 
     Args:
         hsts_seconds: for how long browsers are to insist on https; 0 is not at all.
-        nonce: `'nonce-…'` for what is inline on this page; empty where nothing is.
+        nonce: `'nonce-…'` for what is inline on this page; empty if nothing is.
     """
     headers = {
         "Content-Security-Policy": describe_content_policy(nonce),

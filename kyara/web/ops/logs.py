@@ -41,7 +41,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, message, and the request's id where there is one."""
+    """Time, level, message, and the request's id if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -53,7 +53,7 @@ class TextFormatter(logging.Formatter):
 
 
 def find_request_id() -> str:
-    """Return the id of the request that is being answered; empty where there is none."""
+    """Return the id of the request that is being answered; empty if there is none."""
     return g.get("request_id", "") if has_request_context() else ""
 
 

@@ -1,6 +1,6 @@
 """Does the process live, does a model serve, and should a balancer send requests here?
 
-`/livez`: the process answers; restart it where it does not. `/healthz`: a model serves, and which.
+`/livez`: the process answers; if it does not, restart it. `/healthz`: a model serves, and which.
 `/readyz`: everything that an answer or a report needs is there, and there is room in the queue.
 """
 

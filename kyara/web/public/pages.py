@@ -11,39 +11,33 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from kyara.errors import BundleError
+from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
 
 blueprint = Blueprint("pages", __name__)
 
 LANGUAGE_COOKIE = "language"
 LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 SMALLEST_CROP_PX, LARGEST_CROP_PX = 256, 512
-LOCALES = {"en": "en", "zh": "zh_Hans", "ja": "ja"}
-"""Language as the API spells it → locale of its translations."""
-LANGUAGE_NAMES = {"en": ("English", "EN"), "zh": ("简体中文", "中"), "ja": ("日本語", "日")}
-"""Each language in itself, in full and for narrow screens."""
 
 
 def select_language() -> str:
-    """Choose `en`, `zh` or `ja`: the reader's switch first, then the browser's languages."""
+    """Choose a language: the reader's switch first, then the browser's languages."""
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    if chosen in LOCALES:
+    if chosen in LANGUAGES:
         return chosen
-    return request.accept_languages.best_match(LOCALES, default="en") or "en"
+    return request.accept_languages.best_match(LANGUAGES) or DEFAULT_LANGUAGE
 
 
 def select_locale() -> str:
     """Choose the locale for Flask-Babel."""
-    return LOCALES[select_language()]
+    return LANGUAGES[select_language()].locale
 
 
 @blueprint.app_context_processor
 def describe_languages() -> dict[str, object]:
     """Give every template the reader's language and those to choose from."""
-    return {
-        "language": select_language(),
-        "locale": select_locale().replace("_", "-"),
-        "language_names": LANGUAGE_NAMES,
-    }
+    language = select_language()
+    return {"language": language, "locale": LANGUAGES[language].tag, "languages": LANGUAGES}
 
 
 @blueprint.get("/")
@@ -64,7 +58,7 @@ def show_page() -> Response:
 def remember_language(language: str) -> Response:
     """Redirect to the page, with a cookie if the language is one of ours."""
     response = redirect(url_for("pages.show_page"), code=303)
-    if language in LOCALES:
+    if language in LANGUAGES:
         response.set_cookie(
             LANGUAGE_COOKIE,
             language,
@@ -161,7 +155,7 @@ def script_messages() -> dict[str, str]:
         ),
         "box_removed": _("Face {number} removed."),
         "undone": _("Undone."),
-        "redone": _("Done again."),
+        "redone": _("Redone."),
         "identify_one": _("Identify 1 face"),
         "identify_other": _("Identify {count} faces"),
         "identified": _("All identified"),

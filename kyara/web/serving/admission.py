@@ -1,8 +1,8 @@
-"""Who may work now, who waits, and who is refused at once because their time would be over before.
+"""Admission control: a bounded queue with per-request deadlines.
 
-A request has until its deadline, waiting included. It waits in a bounded line, small requests before
-large ones that came at about the same time, and is told at once, with the seconds after which to ask
-again, where the line is full or where its turn would come too late.
+A request has until its deadline, waiting included. Small requests go before large ones that came at
+about the same time. If the queue is full, or the turn would come after the deadline, the request is
+refused at once, with the seconds after which to ask again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Deadline:
         return self._ends - time.monotonic()
 
     def check(self) -> None:
-        """Let who has time left go on.
+        """Refuse if the time is over.
 
         Raises:
             BusyError: the time is over.
@@ -49,7 +49,7 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Crowd:
-    """How full it is.
+    """How full the queue is.
 
     Attributes:
         running: requests that are worked on.
@@ -74,7 +74,7 @@ class _Entry:
     size: int
     rank: float
     called: threading.Condition
-    """Its thread waits here alone: to wake all for each place that is free costs those who work."""
+    """One condition per entry: waking every waiter for each free place would cost CPU time."""
     runs_since: float = 0.0
 
 
@@ -96,7 +96,7 @@ class Turns:
             return Crowd(len(self._running), len(self._waiting), self._running_places, self._places)
 
     def check_room(self) -> None:
-        """Refuse early, before a request is even looked at, where no place is free.
+        """Refuse early, before a request is even read, if no place is free.
 
         Raises:
             BusyError: all places are taken.
@@ -130,13 +130,13 @@ class Turns:
             raise BusyError(_ASK_AGAIN, reason="full", retry_after_s=self._retry_after_s())
 
     def _enter(self, deadline: Deadline, size: int) -> _Entry:
-        """Take a waiting place, where the turn will come in time."""
+        """Take a waiting place, if the turn will come in time."""
         with self._lock:
             self._check_room()
             entry = _Entry(size, time.monotonic() + size * self._pace_s, threading.Condition(self._lock))
             ahead = [other for other in self._waiting if other.rank <= entry.rank]
             before_s = self._estimate_s(ahead)
-            # Where nobody is before it there is nothing to wait for: how long it takes will be seen.
+            # With an empty queue, admit without an estimate.
             if before_s and before_s + size * self._pace_s > deadline.left():
                 raise BusyError(_TOO_LATE, reason="late", retry_after_s=self._retry_after_s())
             self._waiting.append(entry)
@@ -158,7 +158,7 @@ class Turns:
             self._call_next()
 
     def _find_next(self) -> _Entry | None:
-        """Return the first of those who may run now."""
+        """Return the first entry that may run now."""
         if len(self._running) >= self._running_places:
             return None
         large_may = self._running_places == 1 or self._count_large() < self._running_places - 1
@@ -182,7 +182,7 @@ class Turns:
             self._call_next()
 
     def _estimate_s(self, ahead: list[_Entry]) -> float:
-        """Return about how long it takes until those who run and those ahead are done."""
+        """Estimate when what runs and what is ahead will be done."""
         now = time.monotonic()
         work = sum(entry.size for entry in ahead) * self._pace_s
         work += sum(
@@ -191,5 +191,5 @@ class Turns:
         return work / self._running_places
 
     def _retry_after_s(self) -> int:
-        """Return when the line will be gone, and a second more: asking again costs the others time."""
+        """Return when the queue will be empty, plus a second: asking again costs the others time."""
         return min(MAX_RETRY_AFTER_S, 1 + math.ceil(self._estimate_s(self._waiting)))

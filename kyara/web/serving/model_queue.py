@@ -59,7 +59,7 @@ class ModelQueue:
         return classifier
 
     def serve(self, classifier: Classifier) -> None:
-        """Put another model in the place of the one that serves; whoever uses that one keeps it."""
+        """Replace the serving model; requests that hold the old one keep it."""
         self._classifier = classifier
 
     def serves(self, name: str, version: str) -> bool:
@@ -90,7 +90,7 @@ class ModelQueue:
             yield classifier
 
     def check_room(self) -> None:
-        """Refuse where nobody else can wait.
+        """Refuse if nobody else can wait.
 
         Raises:
             BusyError: all places are taken.
@@ -102,7 +102,7 @@ class ModelQueue:
         return self._turns.count()
 
     def find_deadline(self) -> Deadline:
-        """Return until when the request that is being answered must have been."""
+        """Return the current request's deadline."""
         if not has_request_context():
             return Deadline(self._deadline_s)
         if "deadline" not in g:
@@ -111,14 +111,14 @@ class ModelQueue:
 
 
 def _find_leaving() -> Callable[[], bool]:
-    """Return what tells whether the client has gone away, where the server knows."""
+    """Return what tells whether the client has gone away, if the server knows."""
     if not has_request_context():
         return lambda: False
     return request.environ.get("waitress.client_disconnected", lambda: False)
 
 
 def set_up_queue(app: APIFlask) -> None:
-    """Start the clock of every request, and refuse early where the queue is full."""
+    """Start the clock of every request, and refuse early if the queue is full."""
 
     def refuse_early() -> None:
         find_model().find_deadline()

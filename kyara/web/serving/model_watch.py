@@ -59,7 +59,7 @@ class ModelWatch:
         self.look()
 
     def start(self) -> None:
-        """Go on looking, in a thread of this process; harmless where it does already."""
+        """Go on looking, in a thread of this process; harmless if it does already."""
         if self._process == os.getpid():
             return
         with self._turn:

@@ -5,7 +5,7 @@
 
 /**
  * @typedef {object} Settings
- * @property {"en" | "zh" | "ja"} language as the API spells it
+ * @property {string} language as the API spells it
  * @property {string} locale as the browser spells it
  * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, example: string}} urls
  * @property {Record<string, string>} messages

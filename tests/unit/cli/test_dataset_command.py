@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from command_line import ROOT, run_kyara
+from command_line import run_kyara
 from drawings import LABELS, write_dataset
 from PIL import Image
 from scenes import TINTS, draw_scene, save, write_tinted
@@ -28,15 +28,12 @@ def add_mess(data: Path) -> None:
     (data / "ao" / "broken.png").write_text("no picture")
 
 
-def test_the_docs_tell_of_every_option():
-    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+def test_every_option_has_help():
     for name, command in dataset.commands.items():
-        assert f"python -m kyara dataset {name}" in text
         assert command.help
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.opts}"
-                assert f"`{parameter.opts[-1]}" in text, f"{name} {parameter.opts}"
 
 
 @pytest.mark.parametrize("name", sorted(dataset.commands))

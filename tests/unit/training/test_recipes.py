@@ -19,7 +19,6 @@ from drawings import LABELS, write_dataset
 from PIL import Image
 
 from classification import Classifier
-from kyara.cli.train import train
 from kyara.dataset.manifest import Manifest, read_manifest
 from kyara.dataset.tagged import read_tagged
 from kyara.recognition.bundle import load_bundle
@@ -260,10 +259,3 @@ def test_features_that_cannot_be_loaded_are_refused(tiny_data, tmp_path):
     )
     assert done.returncode == 1
     assert "cannot be loaded as a SavedModel" in done.stderr
-
-
-def test_the_docs_tell_of_every_option():
-    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    for option in train.params:
-        for name in [*option.opts[:1], *option.secondary_opts]:
-            assert not name.startswith("--") or name in text, f"docs/commands.md lacks {name}"

@@ -192,8 +192,8 @@ def test_without_a_model_the_site_lives_and_is_not_ready(tmp_path, report_dir):
     app.extensions["kyara_reports"].close()
 
 
-def test_the_page_on_running_names_every_setting_metric_and_address(client):
-    page = (Path(__file__).resolve().parents[3] / "docs" / "running.md").read_text(encoding="utf-8")
+def test_the_page_on_operating_names_every_setting_metric_and_address(client):
+    page = (Path(__file__).resolve().parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
     names = {"MAX_QUEUED", "MAX_RUNNING", "REQUEST_DEADLINE_S", "METRICS", "METRICS_TOKEN", "LOG_FORMAT"}
     assert names <= set(DEFAULTS)
     assert all(f"KYARA_{name}" in page for name in names)

@@ -108,7 +108,7 @@ class ReportDatabase:
                 "set REPORT_FOLDER to a folder that may be written."
             ) from error
         if not alone:
-            self._lock.share()  # after this, whoever was alone has made the tables and has repaired
+            self._lock.share()  # once shared, tables exist and recovery has run
         return alone
 
     def _prepare_or_renew(self, alone: bool) -> None:

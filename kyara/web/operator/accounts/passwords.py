@@ -19,7 +19,7 @@ _NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_NAME_CHARACTERS - 1}}}")
 _hasher = PasswordHasher()
 """Parameters of RFC 9106 for little memory (64 MiB), as argon2-cffi has them."""
 _places = threading.BoundedSemaphore(2)
-"""A hash takes 64 MiB: two at a time, whoever knocks."""
+"""Each argon2 hash takes 64 MiB, so at most two run at once."""
 _NOBODY = _hasher.hash("nobody has this password")
 
 
@@ -76,7 +76,7 @@ def verify_password(password: str, password_hash: str | None) -> bool:
 
     Args:
         password: as it was typed.
-        password_hash: of `hash_password`; None where there is no such account, which takes as long.
+        password_hash: of `hash_password`; None if there is no such account, which takes as long.
     """
     text = unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1])
     with _places:

@@ -184,7 +184,7 @@ class AccountStore:
         return token
 
     def find_session(self, token: str) -> Operator | None:
-        """Return whose session a token is; None where it has ended.
+        """Return whose session a token is; None if it has ended.
 
         The token is random and long, and looked up by its hash: there is nothing to time.
         """

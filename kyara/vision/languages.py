@@ -1,0 +1,45 @@
+"""The languages of names and of the page. To add one: docs/how-to/add-a-language.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language that names are kept in and the page is shown in.
+
+    Attributes:
+        code: as the API, options and files of names spell it.
+        locale: folder of its translations, as Babel spells it.
+        name: the language in itself.
+        short: the same for narrow screens.
+        english: its English name.
+        font: as fontconfig spells it; one Chinese character is drawn differently in Japan.
+        unnamed: what a character without an established name is called.
+    """
+
+    code: str
+    locale: str
+    name: str
+    short: str
+    english: str
+    font: str
+    unnamed: str
+
+    @property
+    def tag(self) -> str:
+        """The language as HTML's `lang` spells it."""
+        return self.locale.replace("_", "-")
+
+
+DEFAULT_LANGUAGE = "en"
+LANGUAGES = {
+    language.code: language
+    for language in (
+        Language("en", "en", "English", "EN", "English", "en", "Unnamed character"),
+        Language("zh", "zh_Hans", "简体中文", "中", "Chinese", "zh-cn", "未命名角色"),
+        Language("ja", "ja", "日本語", "日", "Japanese", "ja", "名前のわからないキャラクター"),
+    )
+}
+"""Code → language, in the order in which they are listed and fall back."""
