@@ -130,6 +130,8 @@ def script_messages() -> dict[str, str]:
         "no_faces_frame": _("No face in this frame. Try another frame, or draw a box around a face."),
         "too_many": _("Only the first {limit} faces can be identified at once."),
         "strictness": _("Level {number} of {total}"),
+        "more_faces_one": _("1 more possible face"),
+        "more_faces_other": _("{count} more possible faces"),
         # asking
         "asking_one": _("One face. Asking who it is…"),
         "asking_other": _("{count} faces. Asking who they are…"),

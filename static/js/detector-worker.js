@@ -3,11 +3,11 @@
  * picture after another. All heavy work is here, so that the page stays responsive.
  *
  * In:  {type: "load", opencv, wasm, cascade, settings, network, networkSettings} (addresses)
- *      {type: "detect", id, bitmap, live, cascade}
- * Out: {type: "progress", fraction} · {type: "loaded", thresholds, defaultLevel}
+ *      {type: "detect", id, bitmap, level}
+ * Out: {type: "progress", fraction} · {type: "loaded", network, thresholds, defaultLevel}
  *      {type: "faces", id, faces, heapBytes} · {type: "failed", id, message}; `id` is null while loading
  *
- * The network finds the faces; where it cannot be loaded, or where the cascade is asked for, the cascade does.
+ * The network finds the faces of every level at once; where it cannot be loaded, the cascade finds those of one.
  */
 
 /** @typedef {import("./detection.js").Settings} Settings */
@@ -18,7 +18,7 @@
 /** @typedef {import("./tiles.js").TileView} TileView */
 /** @typedef {import("./tiles.js").FaceCandidate} FaceCandidate */
 /** @typedef {import("./tiles.js").FoundFace} FoundFace */
-/** @typedef {import("./detector.js").Addresses} Addresses */
+/** @typedef {{opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string}} Addresses */
 /**
  * @typedef {object} NetworkSettings what the detector's bundle says
  * @property {number[]} thresholds from fewer faces to more
@@ -56,7 +56,7 @@ workerScope.addEventListener("message", async ({ data }) => {
       finder = await loadFinder(data);
       post({ type: "loaded", ...describeLevels(finder) });
     } else {
-      const faces = findFaces(data.bitmap, data.live, data.cascade);
+      const faces = findFaces(data.bitmap, data.level);
       post({ type: "faces", id: data.id, faces, heapBytes: cv.HEAPU8.length });
     }
   } catch (error) {
@@ -179,19 +179,15 @@ function runScript(url, wasm) {
   }
 }
 
-/**
- * @param {ImageBitmap} bitmap @param {boolean} live small and quick, for a picture that plays
- * @param {number | null} cascadeLevel the cascade alone, at this level
- * @returns {FoundFace[]}
- */
-function findFaces(bitmap, live, cascadeLevel) {
+/** @param {ImageBitmap} bitmap @param {number | "live" | undefined} level @returns {FoundFace[]} */
+function findFaces(bitmap, level) {
   try {
     if (!finder) throw new Error("The face finder is not loaded yet.");
     if (!(bitmap instanceof ImageBitmap) || !bitmap.width) throw new TypeError("This is not a picture.");
     const { network } = finder;
-    const alone = !network || cascadeLevel !== null;
-    return withPicture(bitmap, alone ? cv.COLOR_RGBA2GRAY : cv.COLOR_RGBA2RGB, (picture) =>
-      alone ? searchWithCascade(picture, bitmap, live, cascadeLevel) : searchWithNetwork(picture, bitmap, live, network),
+    if (!network) return withPicture(bitmap, cv.COLOR_RGBA2GRAY, (grey) => searchWithCascade(grey, bitmap, level));
+    return withPicture(bitmap, cv.COLOR_RGBA2RGB, (picture) =>
+      searchWithNetwork(picture, bitmap, level === "live", network),
     );
   } finally {
     if (bitmap instanceof ImageBitmap) bitmap.close();
@@ -199,13 +195,13 @@ function findFaces(bitmap, live, cascadeLevel) {
 }
 
 /**
- * @param {CvMat} grey @param {ImageBitmap} bitmap @param {boolean} live @param {number | null} index of the level
+ * @param {CvMat} grey @param {ImageBitmap} bitmap @param {number | "live" | undefined} index of the level
  * @returns {FoundFace[]}
  */
-function searchWithCascade(grey, { width, height }, live, index) {
+function searchWithCascade(grey, { width, height }, index) {
   if (!finder) return [];
   const { settings, geometry } = finder;
-  const level = live ? settings.live : settings.levels[index ?? settings.levels.length - 1];
+  const level = index === "live" ? settings.live : settings.levels[index ?? settings.default_level];
   if (!level) throw new RangeError(`There is no level ${index}; there are ${settings.levels.length}.`);
   const views = geometry.planViews(width, height, settings, level);
   const found = views.flatMap((view, rank) => searchView(grey, view, rank, level));
