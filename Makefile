@@ -39,7 +39,7 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	@touch $@
 
 .venv/animeface/stamp: requirements-animeface.txt .venv/dev.stamp
-	$(BIN)/python -c 'from kyara.collecting.animeface import prepare_environment; prepare_environment(print)'
+	$(BIN)/python -c 'from kyara.vision.detectors.animeface import prepare_environment; prepare_environment(print)'
 	@touch $@
 
 assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files that have changed

@@ -10,7 +10,7 @@ for _name in _DEBUGGING:
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '5000')}"
 workers = 1
-worker_class = "kyara.web.worker.BufferingWorker"
+worker_class = "kyara.web.serving.worker.BufferingWorker"
 threads = int(os.environ.get("THREADS", "72"))
 timeout = 60
 graceful_timeout = 20
@@ -18,6 +18,6 @@ wsgi_app = "app:create_app()"
 control_socket_disable = True  # nothing here talks to it, and it would be written into the home folder
 if os.environ.get("KYARA_LOG_FORMAT") == "json":
     logconfig_dict = {
-        "formatters": {"generic": {"()": "kyara.web.logs.JsonFormatter"}},
+        "formatters": {"generic": {"()": "kyara.web.ops.logs.JsonFormatter"}},
         "root": {"level": "INFO", "handlers": []},
     }

@@ -11,8 +11,8 @@ from PIL import Image
 
 from bench.results import ROOT
 from bench.timing import measure_ms
-from kyara.faces import propose_faces
-from kyara.images import read_image
+from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.images import read_image
 from scripts.measure_detector import LOAD, TIME, URLS, open_chromium, serve_static
 
 WIDTHS = (640, 1280, 1920)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import kyara  # noqa: F401  (before NumPy, whose threads it settles)
-from kyara.gallery import BLOCK_REFERENCES, Gallery, scale_to_unit
+from kyara.recognition.gallery import BLOCK_REFERENCES, Gallery, scale_to_unit
 
 SIZES = (1_000, 10_000, 100_000)
 DIMENSION = 512

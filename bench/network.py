@@ -103,8 +103,8 @@ def build_ways(folder: Path, threads: int) -> tuple[dict[str, Way], dict[str, st
 
     from bench import rivals
     from classification import Classifier
-    from kyara.backbone import Backbone, prepare_crop
-    from kyara.images import decode_image
+    from kyara.recognition.backbone import Backbone, prepare_crop
+    from kyara.vision.images import decode_image
 
     classifier = Classifier(threads=threads)
     preprocessing = classifier.bundle.preprocessing

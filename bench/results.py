@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from kyara.durable import replace_file
+from kyara.storage.atomic import replace_file
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results.json"

@@ -16,8 +16,8 @@ import numpy as np
 
 from bench.pictures import draw_crop
 from bench.results import ROOT
-from kyara.backbone import prepare_crop
-from kyara.bundle import Bundle, Preprocessing, View
+from kyara.recognition.backbone import prepare_crop
+from kyara.recognition.bundle import Bundle, Preprocessing, View
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -47,7 +47,7 @@ def prepare_rivals(bundle: Bundle, fingerprint: str, crop: np.ndarray) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     network = build_keras(bundle, prepare_crop(crop, bundle.preprocessing))
     larger = build_keras(bundle, prepare_crop(crop, as_the_seed(bundle.preprocessing)))
-    from kyara.conversion import convert_keras
+    from kyara.training.convert import convert_keras
 
     network.save(folder / KERAS)
     (folder / FLOAT32).write_bytes(convert_keras(network, quantise=False))
@@ -67,8 +67,8 @@ def build_keras(bundle: Bundle, views: np.ndarray) -> Any:
     """Return the bundle's network as a Keras model: views, of any size, → features."""
     import keras
 
-    from kyara.pretrained import assign_folded_weights, read_folded_weights
     from kyara.training import networks
+    from kyara.training.start_weights import assign_folded_weights, read_folded_weights
 
     network = networks.build_embedding_network(views.shape[1], len(bundle.head_weight), classes=1)
     assign_folded_weights(network, read_folded_weights(bundle.backbone), views)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results import RESULTS, ROOT, load_results
-from kyara.durable import replace_file
+from kyara.storage.atomic import replace_file
 
 PAGE = ROOT / "docs" / "scale.md"
 MARKS = "<!-- measured: bench/scale.py -->", "<!-- end of measured -->"

@@ -12,8 +12,9 @@ from bench.pictures import draw_crop
 from bench.results import ROOT
 from bench.timing import measure_ms
 from classification import Classifier
-from kyara.faces import propose_faces
-from kyara.images import Box, crop_pixels, decode_image, read_image
+from kyara.vision.boxes import Box
+from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.images import crop_pixels, decode_image, read_image
 
 WIDTHS = (1.0, 1.3, 1.6)
 """Boxes are wider or narrower as people draw them: multiples of the proposal."""

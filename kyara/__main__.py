@@ -1,6 +1,6 @@
 """`python -m kyara COMMAND`."""
 
-from kyara.commands import main
+from kyara.cli import main
 
 if __name__ == "__main__":
     main()

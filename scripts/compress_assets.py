@@ -1,7 +1,7 @@
 """Compress the static files once, in set-up: Brotli and gzip copies in build/assets/, named by content.
 
 A file that has not changed is not compressed again; copies of files that are gone are removed.
-`kyara/web/assets.py` serves them.
+`kyara/web/ops/assets.py` serves them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import flask_bootstrap
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from kyara.web.assets import STORE, SUFFIXES, hash_content  # noqa: E402
+from kyara.web.ops.assets import STORE, SUFFIXES, hash_content  # noqa: E402
 
 COMPRESSIBLE = frozenset({".css", ".js", ".json", ".svg", ".wasm", ".xml"})
 SMALLEST_BYTES = 600

@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kyara.errors import BadInputError, KyaraError  # noqa: E402
-from kyara.faces import propose_faces  # noqa: E402
-from kyara.images import Box, read_image  # noqa: E402
+from kyara.vision.boxes import Box  # noqa: E402
+from kyara.vision.detectors.lbp_cascade import propose_faces  # noqa: E402
+from kyara.vision.images import read_image  # noqa: E402
 
 CENTRE_SHARE = 0.35
 SCREENSHOT_PX = (1280, 720)

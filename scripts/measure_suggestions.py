@@ -27,16 +27,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from classification import Classifier  # noqa: E402
-from kyara.bottlenecks import extract_cached  # noqa: E402
-from kyara.bundle import Bundle, load_bundle, save_bundle  # noqa: E402
-from kyara.commands.retrain import ADDED_LAYER, HEAD_FROM  # noqa: E402
-from kyara.comparison import compare_bundles  # noqa: E402
-from kyara.dataset import Face, Manifest, read_manifest  # noqa: E402
-from kyara.gate import Tolerances  # noqa: E402
-from kyara.names import Names  # noqa: E402
+from kyara.cli.retrain import ADDED_LAYER, HEAD_FROM  # noqa: E402
+from kyara.dataset.manifest import Face, Manifest, read_manifest  # noqa: E402
+from kyara.evaluation.compare import compare_bundles  # noqa: E402
+from kyara.recognition.bundle import Bundle, load_bundle, save_bundle  # noqa: E402
+from kyara.recognition.characters import Names  # noqa: E402
+from kyara.recognition.embeddings import extract_cached  # noqa: E402
 from kyara.registry import find_serving  # noqa: E402
-from kyara.retraining.continuing import continue_head  # noqa: E402
+from kyara.registry.gate import Tolerances  # noqa: E402
 from kyara.training.plan import LayerPlan  # noqa: E402
+from kyara.training.retrain.continuing import continue_head  # noqa: E402
 
 SURE = 0.9
 FEWEST_TRAIN, FEWEST_TEST = 40, 4

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from kyara.images import encode_png
+from kyara.vision.images import encode_png
 from scripts.local_site import Server
 
 HOST = "127.0.0.1"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from classification import Classifier
-from kyara.dataset import read_manifest
-from kyara.evaluation import Evaluation
+from kyara.dataset.manifest import read_manifest
 from kyara.evaluation.asking import ask
 from kyara.evaluation.measuring import measure_answers
+from kyara.evaluation.running import Evaluation
 
 EVIL = "<script>alert('x')</script>\"&"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from videos import slide_example, write_video
 
-from kyara.images import encode_png
+from kyara.vision.images import encode_png
 
 TINTS = ((255, 90, 90), (90, 255, 90), (90, 90, 255), (255, 255, 90), (255, 90, 255), (90, 255, 255))
 

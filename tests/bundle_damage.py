@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kyara.bundle import Bundle, Calibration, hash_file, load_bundle, save_bundle
+from kyara.recognition.bundle import Bundle, Calibration, hash_file, load_bundle, save_bundle
 
 
 def make_mixed_bundle(tiny_bundle: Path, folder: Path) -> Path:

@@ -24,22 +24,22 @@ from classification import Classifier
 
 # What the tiny model is made by: when one of these changes it is trained again.
 _LEARNING_SOURCES = (
-    "answers.py",
-    "augment.py",
-    "backbone.py",
-    "bundle*.py",
-    "calibration.py",
-    "conversion.py",
-    "dataset.py",
-    "export.py",
-    "gallery.py",
-    "images.py",
+    "dataset/manifest.py",
+    "recognition/answers.py",
+    "recognition/backbone.py",
+    "recognition/bundle*.py",
+    "recognition/gallery.py",
+    "training/augment.py",
     "training/batches.py",
+    "training/calibrate.py",
     "training/checkpoints.py",
-    "training/finetune.py",
+    "training/convert.py",
+    "training/export.py",
     "training/networks.py",
     "training/plan.py",
+    "training/recipes/finetune.py",
     "training/trained.py",
+    "vision/images.py",
 )
 TINY_NAMES = {
     "aka_ribbon": {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine_tasks import NAMES, in_shards, make_task
 
-from kyara.engine import End, Engine, Record, Work, open_pool, run_work
+from kyara.storage.parallel import End, Engine, Record, Work, open_pool, run_work
 
 
 def describe(parts: list[Record | End]) -> list:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kyara.engine import End, Record, Task
 from kyara.errors import BadInputError, KyaraError
+from kyara.storage.parallel import End, Record, Task
 
 NAMES = [*map(str, range(20)), "x", "bug", "20"]
 Do = Callable[[str], Iterator[Record]]

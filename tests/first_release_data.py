@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from bundle_damage import trust_file
 
-from kyara.reports.files import encode_report
+from kyara.dataset.review.reports.files import encode_report
 
 DUMPS = Path(__file__).parent / "first_release"
 REPORT_SEEDS = {

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from drawings import draw_face
 
-from kyara.dataset import read_manifest
-from kyara.labelling import NOT_A_FACE
+from kyara.dataset.manifest import read_manifest
+from kyara.dataset.review.labelling import NOT_A_FACE
 
 
 def fill_inbox(dataset: Path, faces: int, *, sources: int = 4, size_px: int = 32) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.bundle import Bundle, Calibration, Character, Preprocessing
+from kyara.recognition.bundle import Bundle, Calibration, Character, Preprocessing
 
 EAST, NORTH, UP = np.eye(3, dtype=np.float32)
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from two_models import write_two_models
 
-from kyara.bundle import MANIFEST_FILE
 from kyara.errors import BundleError
-from kyara.events import Events
-from kyara.files import open_files
+from kyara.recognition.bundle import MANIFEST_FILE
 from kyara.registry import Models, open_models
-from kyara.web.model_queue import ModelQueue
-from kyara.web.model_watch import ModelWatch
+from kyara.storage.events import Events
+from kyara.storage.files import open_files
+from kyara.web.serving.model_queue import ModelQueue
+from kyara.web.serving.model_watch import ModelWatch
 
 __all__ = ["shop", "trainer"]  # the fixtures
 

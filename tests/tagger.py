@@ -10,8 +10,8 @@ from drawings import draw_face
 from PIL import Image
 
 from classification import Classifier
-from kyara.bundle import Calibration, Character
-from kyara.tagged import read_tagged
+from kyara.dataset.tagged import read_tagged
+from kyara.recognition.bundle import Calibration, Character
 
 
 def write_tagged_faces(folder: Path) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kyara.accounts import AccountStore
 from kyara.errors import BadInputError, TooManyAttemptsError
+from kyara.web.operator.accounts import AccountStore
 
 PASSWORD = "nine lives of a cat"
 

@@ -11,10 +11,10 @@ import pytest
 from command_line import run_kyara
 from videos import EXAMPLE, read_example
 
-from kyara.collecting import animeface
-from kyara.collecting.animeface import check_known_faces, open_animeface
 from kyara.errors import KyaraError
-from kyara.images import Box
+from kyara.vision.boxes import Box
+from kyara.vision.detectors import animeface
+from kyara.vision.detectors.animeface import check_known_faces, open_animeface
 
 
 def test_animeface_finds_the_three_faces_of_the_example():

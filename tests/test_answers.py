@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kyara.answers import choose_answers, measure_familiarity, merge_scores
-from kyara.bundle import Calibration, Character
+from kyara.recognition.answers import choose_answers, measure_familiarity, merge_scores
+from kyara.recognition.bundle import Calibration, Character
 
 CHARACTERS = tuple(Character(label, {}, {}) for label in ("a", "b", "c"))
 NO_REFERENCES = np.full((1, 3), np.nan, np.float32)

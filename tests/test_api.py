@@ -9,7 +9,7 @@ from drawings import LABELS
 from hostile import as_url, crops_of, encode, hostile_bodies
 from waiting import wait_until
 
-from kyara.images import encode_png, read_image
+from kyara.vision.images import encode_png, read_image
 
 HOSTILE = list(hostile_bodies())
 

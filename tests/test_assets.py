@@ -14,7 +14,7 @@ from flask import Flask, url_for
 from flask.testing import FlaskClient
 from flask_bootstrap import Bootstrap5
 
-from kyara.web.assets import set_up_assets
+from kyara.web.ops.assets import set_up_assets
 from scripts.compress_assets import compress_assets, list_assets
 from scripts.install_browser_libraries import split_opencv
 

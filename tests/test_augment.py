@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from drawings import draw_face
 
-from kyara.augment import augment_face, find_flat_ground
+from kyara.training.augment import augment_face, find_flat_ground
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from drawings import LABELS
 
-from kyara.bottlenecks import extract_cached
 from kyara.errors import BadInputError
-from kyara.images import read_image
+from kyara.recognition.embeddings import extract_cached
+from kyara.vision.images import read_image
 
 
 def test_features_are_the_served_ones_and_each_is_computed_once(tiny_classifier, tiny_data, tmp_path):

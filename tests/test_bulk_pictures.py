@@ -16,8 +16,8 @@ from command_line import ROOT, run_kyara
 from ray_nodes import RayNodes
 from videos import EXAMPLE, write_video
 
-from kyara.extraction import list_named, split_names, walk_pictures
-from kyara.images import encode_png, list_pictures, read_image
+from kyara.recognition.embeddings import list_named, split_names, walk_pictures
+from kyara.vision.images import encode_png, list_pictures, read_image
 
 
 @pytest.fixture(scope="module")

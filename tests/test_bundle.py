@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from bundle_damage import change_manifest, make_mixed_bundle, trust_file
 
-from kyara.bundle import Calibration, Character, load_bundle, save_bundle
 from kyara.errors import BundleError
+from kyara.recognition.bundle import Calibration, Character, load_bundle, save_bundle
 from kyara.registry import find_serving, promote_bundle
 
 

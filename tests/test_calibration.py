@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from paper_bundle import make_paper_bundle
 
-from kyara.answers import measure_familiarity
-from kyara.bundle import Calibration
-from kyara.calibration import (
+from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.bundle import Calibration
+from kyara.recognition.head import softmax
+from kyara.recognition.identities import Roster
+from kyara.training.calibrate import (
     Evidence,
     calibrate,
     choose_label_thresholds,
@@ -17,8 +19,6 @@ from kyara.calibration import (
     measure_balanced_top1,
     measure_strangers,
 )
-from kyara.head import softmax
-from kyara.roster import Roster
 
 
 def make_evidence(head_noise: float, gallery_noise: float, seed: int = 0, faces: int = 400) -> Evidence:

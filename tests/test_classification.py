@@ -8,11 +8,11 @@ import pytest
 from drawings import LABELS
 
 from classification import Classifier
-from kyara.backbone import Backbone, prepare_crop
-from kyara.bundle import Preprocessing, View, load_bundle
-from kyara.dataset import read_manifest
+from kyara.dataset.manifest import read_manifest
 from kyara.errors import BundleError
-from kyara.images import encode_png, read_image
+from kyara.recognition.backbone import Backbone, prepare_crop
+from kyara.recognition.bundle import Preprocessing, View, load_bundle
+from kyara.vision.images import encode_png, read_image
 
 
 def test_unseen_drawings_of_known_characters_are_recognised(tiny_classifier, tiny_data):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from command_line import ROOT
 
-from kyara.closeups import cut_close_ups, find_close_ups
-from kyara.dataset import Face
-from kyara.images import Box, crop_pixels, read_image, resize_pixels
+from kyara.dataset.manifest import Face
+from kyara.training.crops import cut_close_ups, find_close_ups
+from kyara.vision.boxes import Box
+from kyara.vision.images import crop_pixels, read_image, resize_pixels
 
 WIDE = Box(60, 10, 520, 520)
 TIGHT = Box(254, 202, 290, 290)

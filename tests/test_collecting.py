@@ -17,12 +17,12 @@ from PIL import Image
 from scenes import draw_scene
 from videos import EXAMPLE, read_example, slide_example, write_sound, write_video
 
-from kyara.collecting import Inbox, Settings, collect_source, list_sources
-from kyara.collecting.finding import scale_box, use_cascade, widen_box
-from kyara.collecting.memory import NEIGHBOURS, Memory, Seen
+from kyara.dataset.collect import Inbox, Settings, collect_source, list_sources
+from kyara.dataset.collect.finding import use_cascade
+from kyara.dataset.review.labelling import LabelJournal, name_face
 from kyara.errors import BadInputError, BusyError
-from kyara.images import Box
-from kyara.labelling import LabelJournal, name_face
+from kyara.vision.boxes import Box, scale_box, widen_box
+from kyara.vision.phash import NEIGHBOURS, Memory, Seen
 
 FIRST_LEVEL = ("--level", "0")
 """The quickest that finds the three faces of the example."""

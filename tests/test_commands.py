@@ -15,7 +15,7 @@ from command_line import ROOT, run_kyara
 from drawings import LABELS
 from PIL import Image
 
-from kyara.commands import main
+from kyara.cli import main
 
 EXAMPLE = ROOT / "static" / "vendor" / "example.png"
 
@@ -147,8 +147,8 @@ def test_importing_the_site_loads_no_learning_room(tiny_model_folder, tmp_path):
     config = {"MODEL_FOLDER": str(tiny_model_folder), "REPORT_FOLDER": str(tmp_path)}
     code = (
         f"import sys\nfrom app import create_app\ncreate_app({config!r})\n"
-        "heavy = {'tensorflow', 'keras', 'cv2', 'kyara.training', 'kyara.dataset', 'kyara.export',\n"
-        " 'sklearn', 'kyara.suggesting'}\n"
+        "heavy = {'tensorflow', 'keras', 'cv2', 'sklearn', 'kyara.training', 'kyara.dataset.manifest',\n"
+        " 'kyara.dataset.review.suggesting'}\n"
         "sys.exit(', '.join(heavy & set(sys.modules)) or None)"
     )
     done = subprocess.run(

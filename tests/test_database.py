@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from kyara import database
-from kyara.database import explain_database_errors, open_database
+from kyara.dataset.review.reports import ReportStore, rows
+from kyara.dataset.review.reports.tables import REPORTS
 from kyara.errors import BadInputError, BusyError, CollidedError, KyaraError, UnreachableError
-from kyara.reports import ReportStore, rows
-from kyara.reports.tables import REPORTS
+from kyara.storage import database
+from kyara.storage.database import explain_database_errors, open_database
 
 CROP = np.zeros((8, 8, 3), np.uint8)
 LOCK = text("UPDATE faces SET name = 'x' WHERE id = :id")

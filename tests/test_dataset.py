@@ -8,7 +8,7 @@ import pytest
 from drawings import LABELS, write_dataset
 from PIL import Image
 
-from kyara.dataset import (
+from kyara.dataset.manifest import (
     Face,
     Manifest,
     hold_out_val,

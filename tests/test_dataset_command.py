@@ -13,9 +13,9 @@ from drawings import LABELS, write_dataset
 from PIL import Image
 from scenes import TINTS, draw_scene, save, write_tinted
 
-from kyara.commands.dataset import dataset
-from kyara.dataset import read_manifest, write_index
-from kyara.images import read_image
+from kyara.cli.dataset import dataset
+from kyara.dataset.manifest import read_manifest, write_index
+from kyara.vision.images import read_image
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kyara.dataset import read_manifest
-from kyara.dataset_folder import change_dataset, read_inbox, refresh_index
+from kyara.dataset.folder import change_dataset, read_inbox, refresh_index
+from kyara.dataset.manifest import read_manifest
 from kyara.errors import BadInputError
 
 

@@ -14,8 +14,8 @@ import pytest
 from command_line import run_kyara
 
 from app import DEFAULTS
-from kyara.doctor import CHECKS, examine
-from kyara.doctor.finding import Finding
+from kyara.cli.checks import CHECKS, examine
+from kyara.cli.checks.finding import Finding
 
 Examine = Callable[..., Finding]
 
@@ -109,7 +109,7 @@ def test_a_secret_key_that_others_read_or_that_is_short_is_found(config):
     key = folder / "secret_key"
     key.write_text("x" * 40)
     key.chmod(0o644)
-    from kyara.accounts import SECRET_FILE
+    from kyara.web.operator.accounts import SECRET_FILE
 
     assert key.name == SECRET_FILE
     assert "Others may read" in check("instance folder", config).found
@@ -136,7 +136,7 @@ def test_a_package_of_another_version_is_warned_of_and_a_missing_one_is_a_proble
     config, monkeypatch, tmp_path
 ):
     pins = tmp_path / "requirements.txt"
-    monkeypatch.setattr("kyara.doctor.machine.REQUIREMENTS", pins)
+    monkeypatch.setattr("kyara.cli.checks.machine.REQUIREMENTS", pins)
     pins.write_text("Flask==0.1\n")
     assert check("packages", config).state == "warning"
     pins.write_text("Flask==0.1\nno-such-package==1.0\n")
@@ -144,7 +144,7 @@ def test_a_package_of_another_version_is_warned_of_and_a_missing_one_is_a_proble
 
 
 def test_missing_browser_libraries_are_found(config, monkeypatch, tmp_path):
-    monkeypatch.setattr("kyara.doctor.machine.VENDOR", tmp_path)
+    monkeypatch.setattr("kyara.cli.checks.machine.VENDOR", tmp_path)
     assert "opencv.wasm" in check("browser libraries", config).found
 
 

@@ -12,9 +12,9 @@ import pytest
 from command_line import ROOT
 from engine_tasks import NAMES, expect, in_shards, make_task
 
-from kyara.engine import End, Engine, Record, Task, Work, open_pool, run_work
-from kyara.engine.cluster import RayPool
 from kyara.errors import BusyError, KyaraError
+from kyara.storage.parallel import End, Engine, Record, Task, Work, open_pool, run_work
+from kyara.storage.parallel.cluster import RayPool
 
 
 def do_all(folder: Path, task: Task, workers: int = 2, names: list[str] = NAMES) -> list[Record | End]:
@@ -107,7 +107,7 @@ def test_a_worker_ends_with_the_run_that_was_killed(tmp_path):
     """The run kills itself while its workers wait: none of them is left."""
     code = (
         "import os, signal, sys\n"
-        "from kyara.engine import Engine, Task, Work, open_pool, run_work\n"
+        "from kyara.storage.parallel import Engine, Task, Work, open_pool, run_work\n"
         "task = Task('engine_tasks:open_square', {'log': sys.argv[1] + '/log'})\n"
         "from pathlib import Path\n"
         "if __name__ == '__main__':\n"

@@ -16,11 +16,10 @@ from sklearn.metrics import f1_score, roc_auc_score
 from tagger import make_tagger, write_tagged_faces
 
 from classification import Classifier
-from kyara.bundle import Calibration
-from kyara.dataset import Face, Manifest, read_manifest
+from kyara.dataset.manifest import Face, Manifest, read_manifest
+from kyara.dataset.tagged import read_tagged
 from kyara.errors import BadInputError
-from kyara.evaluation import Options, evaluate_bundle, extract_faces
-from kyara.evaluation.asking import Answered, ask
+from kyara.evaluation.asking import Answered, ask, extract_faces
 from kyara.evaluation.boxes import measure_boxes
 from kyara.evaluation.measuring import (
     list_confusions,
@@ -28,11 +27,11 @@ from kyara.evaluation.measuring import (
     measure_characters,
     measure_works,
 )
-from kyara.evaluation.protocols import choose_split, find_strangers, plan_tasks
-from kyara.evaluation.running import count_faces
+from kyara.evaluation.protocols import Options, choose_split, find_strangers, plan_tasks
+from kyara.evaluation.running import count_faces, evaluate_bundle
 from kyara.evaluation.tagging import evaluate_tags, measure_baselines
-from kyara.images import Box
-from kyara.tagged import read_tagged
+from kyara.recognition.bundle import Calibration
+from kyara.vision.boxes import Box
 
 
 def make_face(name: str, split: str = "novel", kind: str = "art", role: str = "other") -> Face:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from services import RedisServer
 
-from kyara import events as events_module
 from kyara.errors import BadInputError
-from kyara.events import PROMOTED, TAUGHT, Events
+from kyara.storage import events as events_module
+from kyara.storage.events import PROMOTED, TAUGHT, Events
 
 
 @pytest.fixture

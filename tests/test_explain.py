@@ -12,10 +12,11 @@ from drawings import LABELS, draw_face
 from PIL import Image
 
 from classification import Classifier
-from kyara.bundle import View
 from kyara.errors import BadInputError
-from kyara.explain import METHODS, count_runs, explain_crop, scale_box, see_mask
-from kyara.images import Box, crop_pixels, read_image
+from kyara.recognition.bundle import View
+from kyara.recognition.explain import METHODS, count_runs, explain_crop, scale_box, see_mask
+from kyara.vision.boxes import Box
+from kyara.vision.images import crop_pixels, read_image
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from hostile import as_url, hostile_bodies
 
 from app import create_app
-from kyara.explain import METHODS
-from kyara.images import encode_png, read_image
+from kyara.recognition.explain import METHODS
+from kyara.vision.images import encode_png, read_image
 from kyara.web.crops import decode_crop
-from kyara.web.explanations import explainer
+from kyara.web.public.explanations import explainer
 
 
 @pytest.fixture

@@ -11,16 +11,16 @@ import pytest
 from drawings import LABELS, draw_face
 
 from classification import Classifier
-from kyara import export
-from kyara.bundle import load_bundle
-from kyara.dataset import Manifest, read_manifests
+from kyara.dataset.manifest import Manifest, read_manifests
+from kyara.dataset.tagged import TaggedPictures, read_tagged
 from kyara.errors import BadInputError
-from kyara.export import ExportSettings, choose_faces, export_bundle, export_labels
-from kyara.images import read_image
-from kyara.names import Names
-from kyara.tagged import TaggedPictures, read_tagged
-from kyara.training.multilabel import HeldOut
+from kyara.recognition.bundle import load_bundle
+from kyara.recognition.characters import Names
+from kyara.training import export
+from kyara.training.export import ExportSettings, choose_faces, export_bundle, export_labels
+from kyara.training.recipes.multilabel import HeldOut
 from kyara.training.trained import Trained
+from kyara.vision.images import read_image
 
 MANY, SOME, FEW, TAUGHT = (f"drawn/{label}" for label in LABELS)
 FACES = {

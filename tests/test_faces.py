@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kyara import faces
-from kyara.detection import (
+from kyara.errors import BadInputError, KyaraError
+from kyara.vision.boxes import Box
+from kyara.vision.detectors import lbp_cascade as faces
+from kyara.vision.detectors.lbp_cascade import draw_view, propose_faces
+from kyara.vision.detectors.proposals import (
     Candidate,
     Level,
     choose_boxes,
@@ -21,9 +24,7 @@ from kyara.detection import (
     plan_views,
     turning_matrix,
 )
-from kyara.errors import BadInputError, KyaraError
-from kyara.faces import draw_view, propose_faces
-from kyara.images import Box, crop_pixels, read_image
+from kyara.vision.images import crop_pixels, read_image
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "static" / "vendor" / "example.png"
 EXAMPLE_FACES = {"purple": (385, 350), "white": (740, 385), "blonde": (1075, 375)}

@@ -11,7 +11,7 @@ import pytest
 from services import S3Server
 
 from kyara.errors import BadInputError, StorageAwayError
-from kyara.files import Files, FolderFiles, objects, open_files
+from kyara.storage.files import Files, FolderFiles, objects, open_files
 
 OpenFiles = Callable[[], Files]
 

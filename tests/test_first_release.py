@@ -17,9 +17,9 @@ from operators import log_in
 from PIL import Image
 
 from app import create_app
-from kyara.images import encode_png
-from kyara.reports import ReportState
-from kyara.taught import TaughtStore
+from kyara.dataset.review.reports import ReportState
+from kyara.recognition.enrolment_store import TaughtStore
+from kyara.vision.images import encode_png
 
 STATES = {
     "aka_ribbon": ReportState.PENDING,

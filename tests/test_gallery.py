@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import kyara.gallery
-from kyara.gallery import Gallery, choose_references, scale_to_unit
+import kyara.recognition.gallery
+from kyara.recognition.gallery import Gallery, choose_references, scale_to_unit
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(kyara.gallery, "BLOCK_REFERENCES", 7)
+    monkeypatch.setattr(kyara.recognition.gallery, "BLOCK_REFERENCES", 7)
 
 
 def draw(count: int, seed: int = 1) -> np.ndarray:

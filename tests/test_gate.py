@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from kyara.gate import Figures, GateError, Tolerances, check_reason, compare_metrics, find_falls, refuse
-from kyara.metrics import measure_sign_test
+from kyara.evaluation.metrics import measure_sign_test
+from kyara.registry.gate import (
+    Figures,
+    GateError,
+    Tolerances,
+    check_reason,
+    compare_metrics,
+    find_falls,
+    refuse,
+)
 
 
 def make_figures(top1=0.9, macro_f1=0.9, ece=0.05, **hits: int) -> Figures:

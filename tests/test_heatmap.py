@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kyara.heatmap import colour_heat, draw_heatmap, draw_overlay, encode_heatmap, fit_size
-from kyara.images import decode_image
+from kyara.vision.drawing import colour_heat, draw_heatmap, draw_overlay, encode_heatmap, fit_size
+from kyara.vision.images import decode_image
 
 RAMP = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (16, 1))
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
-from kyara.images import (
-    Box,
+from kyara.vision.boxes import Box
+from kyara.vision.images import (
     crop_pixels,
     decode_image,
     encode_png,

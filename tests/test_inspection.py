@@ -13,16 +13,16 @@ import pytest
 from PIL import Image
 from scenes import TINTS, draw_scene, save, write_tinted
 
-from kyara.dataset import Face, read_manifest, write_index
+from kyara.dataset.check import Inspection, Limits, inspect_dataset
+from kyara.dataset.check.duplicates import MIRROR, find_near_pairs, join_pairs
+from kyara.dataset.check.findings import find_similar_labels
+from kyara.dataset.check.pictures import LEAST_DETAIL, Picture, hash_picture, read_pictures
+from kyara.dataset.check.report import describe_findings, render_report
+from kyara.dataset.check.splitting import draw_splits, group_pictures
+from kyara.dataset.check.suspects import compare_with_labels
+from kyara.dataset.manifest import Face, read_manifest, write_index
 from kyara.errors import BadInputError
-from kyara.images import read_image
-from kyara.inspection import Inspection, Limits, inspect_dataset
-from kyara.inspection.duplicates import MIRROR, find_near_pairs, join_pairs
-from kyara.inspection.findings import find_similar_labels
-from kyara.inspection.pictures import LEAST_DETAIL, Picture, hash_picture, read_pictures
-from kyara.inspection.report import describe_findings, render_report
-from kyara.inspection.splitting import draw_splits, group_pictures
-from kyara.inspection.suspects import compare_with_labels
+from kyara.vision.images import read_image
 
 NEAR_BITS = Limits().near_bits
 

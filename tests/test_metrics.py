@@ -17,8 +17,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from kyara.head import score_features, softmax
-from kyara.metrics import (
+from kyara.evaluation.metrics import (
     SEPARATORS,
     count_confusions,
     fit_temperature,
@@ -36,6 +35,7 @@ from kyara.metrics import (
     trace_roc,
     trace_thresholds,
 )
+from kyara.recognition.head import score_features, softmax
 
 RNG = np.random.default_rng(5)
 TARGETS = RNG.integers(0, 6, 300)

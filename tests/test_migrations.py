@@ -16,13 +16,13 @@ from alembic.migration import MigrationContext
 from command_line import ROOT
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, inspect, text
 
-from kyara.accounts.tables import OPERATORS
-from kyara.database import DatabaseKind, open_database, prepare_tables
+from kyara.dataset.review.reports.tables import REPORTS
 from kyara.errors import BadInputError
-from kyara.migrations import FOLDER, Room, read_revision, upgrade_database
+from kyara.recognition.enrolment_store.tables import TAUGHT
 from kyara.registry.tables import SERVING
-from kyara.reports.tables import REPORTS
-from kyara.taught.tables import TAUGHT
+from kyara.storage.database import DatabaseKind, open_database, prepare_tables
+from kyara.storage.migrations import FOLDER, Room, read_revision, upgrade_database
+from kyara.web.operator.accounts.tables import OPERATORS
 
 KINDS = [REPORTS, OPERATORS, TAUGHT, SERVING]
 
@@ -156,9 +156,9 @@ START = """
 import sys
 from pathlib import Path
 from sqlalchemy import MetaData
-from kyara.database import open_database
-from kyara.migrations import Room, upgrade_database
-from kyara.reports.tables import REPORTS
+from kyara.storage.database import open_database
+from kyara.storage.migrations import Room, upgrade_database
+from kyara.dataset.review.reports.tables import REPORTS
 
 engine = open_database(sys.argv[1], REPORTS)
 print("ready", flush=True)

@@ -14,9 +14,9 @@ from hostile import as_url
 
 from app import DEFAULTS, create_app
 from kyara.errors import BadInputError
-from kyara.images import encode_png, read_image
-from kyara.web.logs import JsonFormatter
-from kyara.web.process import stopping
+from kyara.vision.images import encode_png, read_image
+from kyara.web.ops.logs import JsonFormatter
+from kyara.web.serving.process import stopping
 
 TOKEN = "a-token-for-prometheus"
 SECRET_LABEL = "someone_whom_nobody_may_see"

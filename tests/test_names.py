@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kyara.errors import BadInputError
-from kyara.names import Names, read_names
+from kyara.recognition.characters import Names, read_names
 
 
 def write(tmp_path, entries):

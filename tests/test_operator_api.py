@@ -13,7 +13,7 @@ from strangers import NEW, STRANGERS
 
 from app import create_app
 from kyara.errors import BadInputError
-from kyara.images import encode_png
+from kyara.vision.images import encode_png
 
 TOKEN = "correct-horse-battery"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}

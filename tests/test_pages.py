@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 
 from app import create_app
-from kyara.bundle import View
+from kyara.recognition.bundle import View
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGS = sorted((ROOT / "translations").glob("*/LC_MESSAGES/messages.po"))

@@ -21,11 +21,11 @@ from two_models import FIRST, SECOND, copy_model, write_two_models
 from waiting import wait_until
 
 from app import create_app
-from kyara.bundle import load_bundle, save_bundle
 from kyara.errors import BundleError
-from kyara.gate import GateError
-from kyara.promotion import judge_stored, promote_candidate
+from kyara.recognition.bundle import load_bundle, save_bundle
 from kyara.registry import find_serving, open_models, promote_bundle, read_registry, roll_back
+from kyara.registry.gate import GateError
+from kyara.registry.promotion import judge_stored, promote_candidate
 from scripts.local_site import Server
 
 

@@ -19,12 +19,12 @@ from drawings import LABELS, write_dataset
 from PIL import Image
 
 from classification import Classifier
-from kyara.bundle import load_bundle
-from kyara.commands.train import train
-from kyara.dataset import Manifest, read_manifest
-from kyara.images import read_image
-from kyara.tagged import read_tagged
+from kyara.cli.train import train
+from kyara.dataset.manifest import Manifest, read_manifest
+from kyara.dataset.tagged import read_tagged
+from kyara.recognition.bundle import load_bundle
 from kyara.training.trained import SERVING_VIEWS
+from kyara.vision.images import read_image
 
 pytestmark = pytest.mark.timeout(1500)  # real trainings: minutes on a busy machine
 TINY = ("--input-px", "75", "--dimension", "32", "--epochs", "2", "--batch", "16")

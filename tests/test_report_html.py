@@ -14,17 +14,18 @@ from drawings import LABELS, write_dataset
 from PIL import Image
 from tagger import make_tagger, write_tagged_faces
 
-from kyara.dataset import Face, Manifest, read_manifest
-from kyara.evaluation import Options, evaluate_bundle
-from kyara.evaluation.matrix import build_matrix
-from kyara.evaluation.pictures import Portraits, inline_picture
-from kyara.evaluation.plots import draw_familiarity, draw_reliability, draw_roc
-from kyara.evaluation.protocols import find_strangers
-from kyara.evaluation.report import render_report
+from kyara.dataset.manifest import Face, Manifest, read_manifest
+from kyara.dataset.tagged import read_tagged
+from kyara.evaluation.metrics import trace_roc
+from kyara.evaluation.protocols import Options, find_strangers
+from kyara.evaluation.report.matrix import build_matrix
+from kyara.evaluation.report.page import render_report
+from kyara.evaluation.report.pictures import Portraits
+from kyara.evaluation.report.plots import draw_familiarity, draw_reliability, draw_roc
+from kyara.evaluation.running import evaluate_bundle
 from kyara.evaluation.tagging import evaluate_tags
-from kyara.images import Box
-from kyara.metrics import trace_roc
-from kyara.tagged import read_tagged
+from kyara.vision.boxes import Box
+from kyara.vision.images import inline_picture
 
 VOID = {"meta", "link", "img", "input", "br", "path", "rect", "use"}
 

@@ -16,14 +16,14 @@ from command_line import ROOT, run_kyara
 from drawings import LABELS, write_dataset
 from test_promotion import wait_until
 
-from kyara.bundle import load_bundle
+from kyara.dataset.versions import make_version, read_version
 from kyara.errors import BadInputError
-from kyara.jobs import list_jobs, read_status
-from kyara.names import Names
+from kyara.recognition.bundle import load_bundle
+from kyara.recognition.characters import Names
 from kyara.registry import promote_bundle
-from kyara.retraining.continuing import continue_head
-from kyara.retraining.versions import make_version, read_version
+from kyara.storage.jobs import list_jobs, read_status
 from kyara.training.plan import LayerPlan
+from kyara.training.retrain.continuing import continue_head
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from test_promotion import Asker, wait_until
 
 from app import create_app
 from classification import Classifier
-from kyara.images import encode_png
-from kyara.jobs import read_status
+from kyara.dataset.review.opinion import form_opinion
+from kyara.dataset.review.reports.voices import FLOOD_SUBMISSIONS
 from kyara.registry import find_serving, promote_bundle
-from kyara.reports.voices import FLOOD_SUBMISSIONS
-from kyara.reviewing.opinion import form_opinion
+from kyara.storage.jobs import read_status
+from kyara.vision.images import encode_png
 from scripts.local_site import Server
 
 MIDORI, AKA = LABELS.index("midori_bun"), LABELS.index("aka_ribbon")

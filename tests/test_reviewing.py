@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from kyara.character import Character
+from kyara.dataset.review.desk import Action, ReviewDesk
+from kyara.dataset.review.exporting import export_to_folder
+from kyara.dataset.review.opinion import OBJECTION_GAP, form_opinion
+from kyara.dataset.review.queue import describe_page
+from kyara.dataset.review.reports import NOT_A_FACE, NOT_LISTED, Report, ReportState, ReportStore
+from kyara.dataset.review.reports.choosing import Choice
+from kyara.dataset.review.reports.settings import hash_visitor
+from kyara.dataset.review.reports.voices import FLOOD_SUBMISSIONS
+from kyara.dataset.review.vote import VOTER, is_vote_on, switch_vote, take_votes
 from kyara.errors import BadInputError, ConflictError, KyaraError, NotFoundError, TooLateError
-from kyara.images import read_image
-from kyara.reports import NOT_A_FACE, NOT_LISTED, Report, ReportState, ReportStore
-from kyara.reports.choosing import Choice
-from kyara.reports.settings import hash_visitor
-from kyara.reports.voices import FLOOD_SUBMISSIONS
-from kyara.reviewing import Action, KnownNames, ReviewDesk
-from kyara.reviewing.exporting import export_to_folder
-from kyara.reviewing.opinion import OBJECTION_GAP, form_opinion
-from kyara.reviewing.queue import describe_page
-from kyara.reviewing.vote import VOTER, is_vote_on, switch_vote, take_votes
+from kyara.recognition.characters import Character, KnownNames
+from kyara.vision.images import read_image
 
 MIKU = Character("vocaloid/miku", {"en": "Hatsune Miku", "ja": "初音ミク"}, {"en": "Vocaloid"})
 LUKA = Character("luka", {"en": "Megurine Luka"}, {"en": "Vocaloid"})

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from paper_bundle import EAST, NORTH, UP, make_paper_bundle
 
-from kyara.bundle import Character
-from kyara.roster import Lesson, Roster
+from kyara.recognition.bundle import Character
+from kyara.recognition.identities import Lesson, Roster
 
 FACE = (EAST + NORTH)[None] / np.sqrt(2).astype(np.float32)
 

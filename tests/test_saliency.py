@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 
-from kyara.images import Box
-from kyara.saliency import (
+from kyara.recognition.saliency import (
     draw_masks,
     hide_box,
     map_occlusion,
@@ -18,6 +17,7 @@ from kyara.saliency import (
     slide_box,
     spread_values,
 )
+from kyara.vision.boxes import Box
 
 
 def sum_shown(weights: np.ndarray) -> Callable[[Iterable[np.ndarray]], np.ndarray]:

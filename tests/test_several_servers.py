@@ -23,10 +23,10 @@ from hostile import as_url
 from several_servers import Asker, Instance, Killer, NginxServer, Promoter, Reporter, ask
 from two_models import FIRST, SECOND, write_two_models
 
-from kyara.files import open_files
-from kyara.images import encode_png
+from kyara.dataset.review.reports import ReportStore, recovery
 from kyara.registry import Models, open_models
-from kyara.reports import ReportStore, recovery
+from kyara.storage.files import open_files
+from kyara.vision.images import encode_png
 
 CHAOS_S = float(os.environ.get("KYARA_CHAOS_S", "12"))
 TOKEN = "an-operator-of-three-servers"

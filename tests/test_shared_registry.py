@@ -10,12 +10,12 @@ import pytest
 from shared_models import Shop, forge
 from two_models import FIRST, SECOND, copy_model
 
-from kyara.bundle import MANIFEST_FILE
 from kyara.errors import BundleError, KyaraError
-from kyara.gate import GateError
-from kyara.promotion import promote_candidate
+from kyara.recognition.bundle import MANIFEST_FILE
 from kyara.registry import Models, open_models, promote_bundle
-from kyara.registry.shelf import KEPT_VERSIONS
+from kyara.registry.gate import GateError
+from kyara.registry.promotion import promote_candidate
+from kyara.registry.published import KEPT_VERSIONS
 
 
 def test_what_is_promoted_on_one_machine_serves_on_another(shop: Shop, trainer: Models):
@@ -116,7 +116,7 @@ def test_a_damaged_copy_in_the_cache_is_fetched_again(shop: Shop, trainer: Model
 def test_the_cache_keeps_the_newest_versions_only(shop: Shop, trainer: Models, tiny_bundle: Path):
     from dataclasses import replace
 
-    from kyara.bundle import load_bundle, save_bundle
+    from kyara.recognition.bundle import load_bundle, save_bundle
 
     server = shop.machine("server")
     bundle = load_bundle(tiny_bundle)

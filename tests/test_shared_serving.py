@@ -16,9 +16,9 @@ from shared_models import Shop, forge, wait_until
 from two_models import FIRST, SECOND, copy_model, write_two_models
 
 from kyara.errors import BusyError, StorageAwayError
-from kyara.files import objects
 from kyara.registry import Models, read_registry
-from kyara.web import model_watch
+from kyara.storage.files import objects
+from kyara.web.serving import model_watch
 
 
 def test_the_commands_follow_the_environment(

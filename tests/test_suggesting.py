@@ -12,16 +12,16 @@ from drawings import draw_face
 from PIL import Image
 from strangers import STRANGERS
 
-from kyara.dataset_folder import IndexedFace
-from kyara.errors import BadInputError
-from kyara.labelling.counts import count_characters
-from kyara.labelling.suggestions import (
+from kyara.dataset.folder import IndexedFace
+from kyara.dataset.review.labelling.counts import count_characters
+from kyara.dataset.review.labelling.suggestions import (
     Suggestion,
     Suggestions,
     read_suggestions,
     write_suggestions,
 )
-from kyara.suggesting import find_clusters, suggest
+from kyara.dataset.review.suggesting import find_clusters, suggest
+from kyara.errors import BadInputError
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kyara.dataset.tagged import read_tagged
 from kyara.errors import BadInputError
-from kyara.tagged import read_tagged
 
 TABLE = "Id,Genre,Action,Sci-Fi,N/A\n"
 

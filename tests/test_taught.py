@@ -17,11 +17,11 @@ import pytest
 from command_line import ROOT
 from sqlalchemy import Connection
 
-from kyara.bundle import Character
 from kyara.errors import BusyError, KyaraError, NotFoundError, StorageFullError
-from kyara.images import encode_png
-from kyara.taught import Changes, TaughtStore
-from kyara.taught.store import open_place
+from kyara.recognition.bundle import Character
+from kyara.recognition.enrolment_store import Changes, TaughtStore
+from kyara.recognition.enrolment_store.store import open_place
+from kyara.vision.images import encode_png
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_a_change_that_fails_leaves_everything_as_it_was(open_store, place):
 
 
 def test_a_writer_that_waits_too_long_says_so(path, monkeypatch):
-    monkeypatch.setattr("kyara.taught.file.WAIT_FOR_WRITER_S", 0)
+    monkeypatch.setattr("kyara.recognition.enrolment_store.file.WAIT_FOR_WRITER_S", 0)
     store = TaughtStore(path)
     teach(store, "miku", 1)
     with change(path), pytest.raises(BusyError, match="Another process"):
@@ -226,8 +226,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 import numpy as np
-from kyara.bundle import Character
-from kyara.taught import TaughtStore
+from kyara.recognition.bundle import Character
+from kyara.recognition.enrolment_store import TaughtStore
 
 store = TaughtStore(sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1]))
 crops = [np.full((8, 8, 3), shade, np.uint8) for shade in range(5)]
@@ -283,7 +283,7 @@ def test_several_processes_teach_at_once_and_no_lesson_is_missed(open_store, pla
 
 
 def test_a_server_is_asked_now_and_then_or_when_somebody_says_so(open_store, postgres_url, monkeypatch):
-    monkeypatch.setattr("kyara.taught.server.LOOK_EVERY_S", 3600)
+    monkeypatch.setattr("kyara.recognition.enrolment_store.server.LOOK_EVERY_S", 3600)
     reader, writer = open_store(postgres_url), open_store(postgres_url)
     assert reader.read_changes(0, "one") is None
     teach(writer, "miku", 1)
@@ -310,9 +310,9 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from kyara.bundle import Character
+from kyara.recognition.bundle import Character
 from kyara.errors import StorageFullError
-from kyara.taught import TaughtStore
+from kyara.recognition.enrolment_store import TaughtStore
 
 store = TaughtStore(Path(sys.argv[1]))
 noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)

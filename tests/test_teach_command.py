@@ -47,7 +47,7 @@ def test_teach_and_forget(place, folder, tiny_bundle, tmp_path):
 
 
 def test_teach_cuts_out_the_only_face_and_says_when_it_does_not(place, tmp_path, folder):
-    from kyara.faces import propose_faces
+    from kyara.vision.detectors.lbp_cascade import propose_faces
 
     picture = np.asarray(Image.open(EXAMPLE).convert("RGB"))
     box = propose_faces(picture)[0]

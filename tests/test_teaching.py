@@ -11,9 +11,9 @@ import pytest
 from strangers import NEW, STRANGERS
 
 from classification import Classifier
-from kyara.bundle import Bundle, View, load_bundle
 from kyara.errors import BadInputError, KyaraError, NotFoundError
-from kyara.images import read_image
+from kyara.recognition.bundle import Bundle, View, load_bundle
+from kyara.vision.images import read_image
 
 
 @pytest.fixture(scope="module")

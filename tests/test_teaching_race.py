@@ -14,7 +14,7 @@ from command_line import ROOT
 from strangers import STRANGERS
 
 from classification import Classifier
-from kyara.bundle import load_bundle
+from kyara.recognition.bundle import load_bundle
 
 ROUNDS = 15
 CROPS = 3

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from drawings import write_dataset
 
-from kyara.bundle import load_bundle
-from kyara.dataset import load_faces, read_manifest
+from kyara.dataset.manifest import load_faces, read_manifest
 from kyara.errors import BadInputError
-from kyara.head import score_features
-from kyara.pretrained import (
+from kyara.recognition.bundle import load_bundle
+from kyara.recognition.head import score_features
+from kyara.training.start_weights import (
     FOLDER,
     assign_folded_weights,
     read_folded_weights,

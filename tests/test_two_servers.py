@@ -18,7 +18,7 @@ from two_servers import OPERATOR_TOKEN, Browser, start_servers, wait_until
 
 from app import create_app
 from kyara.errors import BadInputError
-from kyara.images import encode_png
+from kyara.vision.images import encode_png
 from scripts.local_site import Server
 
 REPORTS = 200

@@ -9,9 +9,9 @@ import pytest
 from scenes import draw_scene
 from videos import draw_number, write_sound, write_video
 
-from kyara import video
 from kyara.errors import BadInputError, BrokenVideoError, TooLargeError, UnsupportedVideoError
-from kyara.video import Sampling, describe_video, read_frames
+from kyara.vision import video
+from kyara.vision.video import Sampling, describe_video, read_frames
 
 
 def read_numbers(frames) -> list[int]:

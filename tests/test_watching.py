@@ -15,14 +15,14 @@ from command_line import run_kyara
 from videos import read_example, slide_example, write_video
 
 from classification import Classifier
-from kyara.drawing import BoxLabel, choose_font, draw_labels
 from kyara.errors import BadInputError
-from kyara.images import Box
-from kyara.video import describe_video, read_frames
-from kyara.watching.annotating import check_target
-from kyara.watching.telling import format_webvtt
-from kyara.watching.tracking import BRIDGE_S, Sighting, Tracker, measure_overlap
-from kyara.watching.watching import watch_video
+from kyara.recognition.people.annotating import check_target
+from kyara.recognition.people.formats import format_webvtt
+from kyara.recognition.people.watching import watch_video
+from kyara.vision.boxes import Box, measure_overlap
+from kyara.vision.drawing import BoxLabel, choose_font, draw_labels
+from kyara.vision.tracking import BRIDGE_S, Sighting, Tracker
+from kyara.vision.video import describe_video, read_frames
 
 A, B = np.eye(2, dtype=np.float32)
 
@@ -98,7 +98,7 @@ def make_sure(bundle: Path) -> Classifier:
     """Return a classifier that takes nobody for a stranger, so that every face has a name."""
     from dataclasses import replace
 
-    from kyara.bundle import load_bundle
+    from kyara.recognition.bundle import load_bundle
 
     loaded = load_bundle(bundle)
     calibration = replace(loaded.calibration, familiarity_threshold=-1e9)

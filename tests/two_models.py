@@ -6,7 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from kyara.bundle import Bundle, load_bundle, save_bundle
+from kyara.recognition.bundle import Bundle, load_bundle, save_bundle
 
 FIRST, SECOND = "first", "second"
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from operators import PASSWORD, read_token
 
-from kyara.accounts import AccountStore
+from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 SECRET_KEY = "3vXr8sQpLk2WnYbT6mZcJd9hUfGa5eRo7iNx"

@@ -4,13 +4,6 @@
 - asking.py: faces → features → what the model says of them
 - measuring.py, strangers.py, boxes.py: what it says → the numbers of metrics.json
 - running.py: a protocol from start to end; tagging.py: the same for a model of several labels
-- report.py: all of it → one self-contained HTML page, with plots.py, mistakes.py, matrix.py, pictures.py
+- report/: all of it → one self-contained HTML page; compare/: two bundles side by side
+- metrics.py: the measures themselves
 """
-
-from __future__ import annotations
-
-from kyara.evaluation.asking import Progress, extract_faces
-from kyara.evaluation.protocols import Options
-from kyara.evaluation.running import Evaluation, evaluate_bundle
-
-__all__ = ["Evaluation", "Options", "Progress", "evaluate_bundle", "extract_faces"]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from classification import Classifier
-from kyara.answers import measure_familiarity
-from kyara.backbone import Backbone
-from kyara.bundle import Calibration
-from kyara.dataset import Face
+from kyara.dataset.manifest import Face
 from kyara.errors import BadInputError, KyaraError
-from kyara.head import softmax
-from kyara.images import read_image
+from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.backbone import Backbone
+from kyara.recognition.bundle import Calibration
+from kyara.recognition.classifier import Classifier
+from kyara.recognition.head import softmax
+from kyara.vision.images import read_image
 
 Progress = Callable[[int], None]
 """Called with the number of faces done since the last call."""

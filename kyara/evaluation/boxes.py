@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from classification import Classifier
-from kyara.dataset import Face
+from kyara.dataset.manifest import Face
 from kyara.evaluation.asking import Answered, Progress, ask
 from kyara.evaluation.measuring import round_rate
-from kyara.faces import propose_faces
-from kyara.images import Box, crop_pixels, read_image
-from kyara.metrics import measure_top_k
+from kyara.evaluation.metrics import measure_top_k
+from kyara.recognition.classifier import Classifier
+from kyara.vision.boxes import Box
+from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.images import crop_pixels, read_image
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from kyara.evaluation.asking import Answered
-from kyara.head import softmax
-from kyara.metrics import (
+from kyara.evaluation.metrics import (
     SEPARATORS,
     ThresholdCurve,
     measure_auroc,
@@ -21,6 +20,7 @@ from kyara.metrics import (
     measure_top_k,
     trace_thresholds,
 )
+from kyara.recognition.head import softmax
 
 MOST_CONFUSIONS = 100
 CURVE_POINTS = 41

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kyara.dataset import Face, Manifest
+from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
-from kyara.images import list_pictures
+from kyara.vision.images import list_pictures
 
 PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set")
 TAUGHT = ("one-shot", "few-shot")

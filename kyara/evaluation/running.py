@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from classification import Classifier
-from kyara.dataset import Face, Manifest
+from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
 from kyara.evaluation.asking import Answered, Progress, ask, extract_pictures, time_answers
 from kyara.evaluation.boxes import CutFaces, measure_boxes, propose_boxes
 from kyara.evaluation.measuring import measure_answers, round_rate
+from kyara.evaluation.metrics import measure_interval
 from kyara.evaluation.protocols import Options, Strangers, Task, choose_split, plan_tasks
 from kyara.evaluation.strangers import Separation, pool_separations, separate
-from kyara.metrics import measure_interval
+from kyara.recognition.classifier import Classifier
 
 AVERAGED = ("top1", "top5", "macro_f1", "ece", "known_accepted")
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from classification import Classifier
-from kyara.answers import measure_familiarity
 from kyara.evaluation.measuring import CURVE_POINTS, round_rate
+from kyara.evaluation.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
 from kyara.evaluation.protocols import Strangers
-from kyara.head import softmax
-from kyara.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
+from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.classifier import Classifier
+from kyara.recognition.head import softmax
 
 
 @dataclass(frozen=True)

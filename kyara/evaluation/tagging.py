@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from classification import Classifier
+from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BadInputError
 from kyara.evaluation.asking import Progress, extract_pictures, time_answers
 from kyara.evaluation.measuring import round_rate, sample_curve
-from kyara.head import sigmoid
-from kyara.metrics import (
+from kyara.evaluation.metrics import (
     ClassMeasures,
     measure_average_precision,
     measure_labels,
     measure_micro_f1,
     trace_thresholds,
 )
-from kyara.tagged import TaggedPictures
+from kyara.recognition.classifier import Classifier
+from kyara.recognition.head import sigmoid
 
 
 @dataclass(frozen=True)

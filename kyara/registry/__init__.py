@@ -17,11 +17,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from kyara.bundle import Bundle
+from kyara.recognition.bundle import Bundle
+from kyara.registry.history import Registry
 from kyara.registry.in_file import REGISTRY_FILE
 from kyara.registry.models import Models, load_named_bundle
 from kyara.registry.places import MODEL_FOLDER, open_models
-from kyara.registry.steps import Registry
 
 TAUGHT_FILE = "taught.db"
 TAUGHT_VARIABLE = "KYARA_TAUGHT_DATABASE"

@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from kyara.database import explain_database_errors, open_database, prepare_tables
 from kyara.errors import BusyError
-from kyara.registry.steps import Registry, Step
+from kyara.registry.history import Registry, Step
 from kyara.registry.tables import SERVING, PromotionRow, ServingRow
+from kyara.storage.database import explain_database_errors, open_database, prepare_tables
 
 _COLUMNS = ("action", "name", "version", "sha256", "at")
 

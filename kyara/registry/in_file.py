@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kyara.durable import explain_os_error, hold_lock, replace_file
 from kyara.errors import BundleError, KyaraError
-from kyara.registry.steps import Registry, Step
+from kyara.registry.history import Registry, Step
+from kyara.storage.atomic import explain_os_error, hold_lock, replace_file
 
 REGISTRY_FILE = "registry.json"
 LOCK_FILE = ".registry.lock"

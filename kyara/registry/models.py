@@ -7,13 +7,13 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kyara.backbone import load_backbone
-from kyara.bundle import Bundle, load_bundle
 from kyara.errors import BundleError
-from kyara.events import PROMOTED, Events
+from kyara.recognition.backbone import load_backbone
+from kyara.recognition.bundle import Bundle, load_bundle
+from kyara.registry.history import Registry, StepKeeper, describe_step
 from kyara.registry.in_file import FileSteps
-from kyara.registry.shelf import Shelf
-from kyara.registry.steps import Registry, StepKeeper, describe_step
+from kyara.registry.published import Shelf
+from kyara.storage.events import PROMOTED, Events
 
 _log = logging.getLogger("kyara")
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kyara.events import Events
-from kyara.files import open_files
 from kyara.registry.in_database import DatabaseSteps
 from kyara.registry.in_file import FileSteps
 from kyara.registry.models import Models
-from kyara.registry.shelf import Shelf
+from kyara.registry.published import Shelf
+from kyara.storage.events import Events
+from kyara.storage.files import open_files
+from kyara.storage.paths import INSTANCE_FOLDER, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 MODEL_FOLDER = ROOT / "model"
 PUBLISHED = "model"
 """Below `FILES_URL`."""
@@ -44,7 +44,7 @@ def open_models(
     if url := chosen.get("FILES_URL"):
         endpoint = chosen.get("FILES_ENDPOINT_URL") or ""
         published = open_files(url, PUBLISHED, folder, endpoint, deadline_s=BUNDLE_FILE_DEADLINE_S)
-    instance = Path(chosen.get("INSTANCE_FOLDER") or ROOT / "instance")
+    instance = Path(chosen.get("INSTANCE_FOLDER") or INSTANCE_FOLDER)
     cache = Path(chosen.get("CACHE_FOLDER") or instance / CACHE)
     return Models(
         Shelf(folder, published, cache), steps, events or Events(chosen.get("REDIS_URL") or "")

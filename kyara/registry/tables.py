@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import JSON, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from kyara.database import DatabaseKind, UtcDateTime
-from kyara.migrations import Room
+from kyara.storage.database import DatabaseKind, UtcDateTime
+from kyara.storage.migrations import Room
 
 
 class Base(DeclarativeBase):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kyara.augment import augment_face
-from kyara.dataset import Face
+from kyara.dataset.manifest import Face
+from kyara.training.augment import augment_face
 from kyara.training.plan import Plan, draw_epoch, group_by_work
 
 

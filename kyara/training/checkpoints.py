@@ -14,8 +14,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kyara.bundle import write_whole
 from kyara.errors import BadInputError
+from kyara.recognition.bundle import write_whole
 
 HISTORY_FILE = "history.json"
 

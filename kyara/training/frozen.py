@@ -8,10 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kyara.backbone import Backbone
-from kyara.bundle import BACKBONE_FILE, MANIFEST_FILE, Preprocessing, load_bundle, write_whole
-from kyara.conversion import convert_hub, convert_keras
 from kyara.errors import BadInputError
+from kyara.recognition.backbone import Backbone
+from kyara.recognition.bundle import (
+    BACKBONE_FILE,
+    MANIFEST_FILE,
+    Preprocessing,
+    load_bundle,
+    write_whole,
+)
+from kyara.training.convert import convert_hub, convert_keras
 from kyara.training.trained import BOTH_SIDES
 
 FROZEN_FILE = "frozen.json"
@@ -91,8 +97,8 @@ def _make(source: str, input_px: int, quantise: bool) -> Frozen:
 def _build_depths(start: Path, input_px: int) -> Any:
     import keras
 
-    from kyara.training.finetune import load_start
     from kyara.training.networks import build_inception
+    from kyara.training.start_weights import load_start
 
     inception = build_inception(input_px, norm_momentum=0.99)
     load_start(inception, start)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.bundle import Task
+from kyara.recognition.bundle import Task
 from kyara.training.checkpoints import keep_epochs, load_checkpoint
 from kyara.training.plan import LayerPlan
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kyara.bundle import write_whole
-from kyara.dataset import Face, Manifest, count_labels
+from kyara.dataset.manifest import Face, Manifest, count_labels
+from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BadInputError
-from kyara.tagged import TaggedPictures
+from kyara.recognition.bundle import write_whole
 
 PLAN_FILE = "plan.json"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kyara.bundle import Preprocessing, View
+from kyara.recognition.bundle import Preprocessing, View
 
 SERVING_VIEWS = (View(mirror=True), View(0.08))
 """Crops come tight (a hand-drawn box) and wide (the cascade's): one view of either kind, on either side.

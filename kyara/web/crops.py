@@ -10,7 +10,7 @@ import threading
 import numpy as np
 
 from kyara.errors import BadInputError, KyaraError
-from kyara.images import decode_image
+from kyara.vision.images import decode_image
 
 MAX_CROPS = 32
 _HEADER = re.compile(r"data:[\w.+/-]{0,100};base64,")

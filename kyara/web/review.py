@@ -11,14 +11,15 @@ import numpy as np
 from apiflask import APIFlask
 from flask import current_app
 
-from classification import Classifier
+from kyara.dataset.names import count_faces, read_new_characters
+from kyara.dataset.review.desk import ReviewDesk
+from kyara.dataset.review.placement import read_pixels
+from kyara.dataset.review.reports import Report, ReportStore
+from kyara.dataset.review.vote import is_vote_on, take_votes
 from kyara.errors import BundleError, KyaraError
-from kyara.reports import Report, ReportStore
-from kyara.reviewing import KnownNames, ReviewDesk
-from kyara.reviewing.dataset_names import count_faces, read_new_characters
-from kyara.reviewing.placement import read_pixels
-from kyara.reviewing.vote import is_vote_on, take_votes
-from kyara.web.model_queue import find_model
+from kyara.recognition.characters import KnownNames
+from kyara.recognition.classifier import Classifier
+from kyara.web.serving.model_queue import find_model
 
 KEPT_FEATURES = 5_000
 """Crops whose features are kept in memory: 2 kB each."""

@@ -8,9 +8,9 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
-from kyara.bundle import LANGUAGES
-from kyara.explain import METHODS
-from kyara.teaching import MAX_TAUGHT_CROPS
+from kyara.recognition.bundle import LANGUAGES
+from kyara.recognition.enrolment import MAX_TAUGHT_CROPS
+from kyara.recognition.explain import METHODS
 from kyara.web.crops import MAX_CROPS
 
 LANGUAGE = String(

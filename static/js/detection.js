@@ -3,7 +3,7 @@
  *
  * A picture is looked at in several *views*: scaled, padded on every side, and turned about its
  * middle. Windows found in a view are mapped back to *candidates* in source pixels, candidates of
- * all views are merged, and what is left becomes boxes. `kyara/faces.py` is the same, step by step,
+ * all views are merged, and what is left becomes boxes. `kyara/vision/detectors/` has the same, step by step,
  * and both read `static/detector.json`.
  */
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from kyara.detection import (
+from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.detectors.proposals import (
     SETTINGS_PATH,
     Candidate,
     choose_boxes,
@@ -22,8 +23,7 @@ from kyara.detection import (
     plan_views,
     turning_matrix,
 )
-from kyara.faces import propose_faces
-from kyara.images import read_image
+from kyara.vision.images import read_image
 from scripts.measure_detector import LOAD, ROOT, URLS, detect_in_page, serve_static
 
 EXAMPLE = ROOT / "static" / "vendor" / "example.png"

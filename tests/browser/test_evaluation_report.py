@@ -10,7 +10,7 @@ from big_evaluation import make_big_evaluation
 from playwright.sync_api import Browser, Page
 
 from classification import Classifier
-from kyara.evaluation.report import write_report
+from kyara.evaluation.report.page import write_report
 
 CHARACTERS = 60
 

@@ -15,10 +15,10 @@ from playwright.sync_api import Locator, Page, expect
 from steps import OpenPage, place
 
 from classification import Classifier
-from kyara.accounts import AccountStore
-from kyara.labelling import name_file
-from kyara.labelling.suggestions import write_suggestions
-from kyara.suggesting import suggest
+from kyara.dataset.review.labelling import name_file
+from kyara.dataset.review.labelling.suggestions import write_suggestions
+from kyara.dataset.review.suggesting import suggest
+from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 OpenDesk = Callable[..., Page]

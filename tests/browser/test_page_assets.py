@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Response
 from steps import OpenPage, open_example
 
-from kyara.web.assets import STORE
+from kyara.web.ops.assets import STORE
 from scripts.compress_assets import compress_assets, list_assets
 
 VERSIONED = re.compile(r"/(?:bootstrap/)?static/[0-9a-f]{12}/")

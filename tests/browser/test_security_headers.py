@@ -8,7 +8,7 @@ import pytest
 from operators import PASSWORD
 from playwright.sync_api import Browser, Page, expect
 
-from kyara.accounts import AccountStore
+from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 OPERATOR_PAGES = ("", "reports", "label", "datasets", "characters", "models")

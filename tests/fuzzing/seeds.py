@@ -15,8 +15,8 @@ from hostile import as_url, bomb, encode, png_of
 from PIL import Image
 
 from fuzzing.targets import read_good_files
-from kyara.bundle import GALLERY_FILE, HEAD_FILE, MANIFEST_FILE
-from kyara.images import FILE_FORMATS
+from kyara.recognition.bundle import GALLERY_FILE, HEAD_FILE, MANIFEST_FILE
+from kyara.vision.images import FILE_FORMATS
 
 DEEP = b"[" * 100_000
 FIRED: list[str] = []

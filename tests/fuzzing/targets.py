@@ -15,11 +15,22 @@ import numpy as np
 from paper_bundle import make_paper_bundle
 from PIL import Image
 
-from kyara import dataset, dataset_folder, names, registry, tagged
-from kyara.bundle import GALLERY_FILE, HEAD_FILE, MANIFEST_FILE, hash_file, load_bundle, save_bundle
+from kyara import registry
+from kyara.dataset import folder as dataset_folder
+from kyara.dataset import manifest as dataset
+from kyara.dataset import tagged
+from kyara.dataset.review.reports.files import decode_report
 from kyara.errors import KyaraError
-from kyara.images import FILE_FORMATS, decode_image, encode_png
-from kyara.reports.files import decode_report
+from kyara.recognition import characters as names
+from kyara.recognition.bundle import (
+    GALLERY_FILE,
+    HEAD_FILE,
+    MANIFEST_FILE,
+    hash_file,
+    load_bundle,
+    save_bundle,
+)
+from kyara.vision.images import FILE_FORMATS, decode_image, encode_png
 from kyara.web.crops import decode_crop
 
 MAX_PIXELS = 1_000_000

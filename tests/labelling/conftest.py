@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kyara.labelling import LabelJournal
+from kyara.dataset.review.labelling import LabelJournal
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 from command_line import ROOT, run_kyara
 from inboxes import fill_inbox
 
-from kyara.labelling.preparing import hold_preparing, read_progress
-from kyara.labelling.suggestions import read_suggestions
+from kyara.dataset.review.labelling.preparing import hold_preparing, read_progress
+from kyara.dataset.review.labelling.suggestions import read_suggestions
 
 
 def test_prepare_looks_at_the_inbox_once(dataset, tiny_model_folder, tmp_path):

@@ -12,8 +12,8 @@ from inboxes import check_folder, fill_inbox, read_labels
 from operators import OperatorClient, log_in, make_operator
 
 from app import create_app
-from kyara.completion import search_characters
-from kyara.labelling.suggestions import Suggestion, Suggestions, write_suggestions
+from kyara.dataset.review.labelling.suggestions import Suggestion, Suggestions, write_suggestions
+from kyara.recognition.characters import search_characters
 
 PROBLEM = "application/problem+json"
 

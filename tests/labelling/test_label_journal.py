@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from inboxes import check_folder, fill_inbox, list_labelled, read_labels
 
+from kyara.dataset.review.labelling import NOT_A_FACE, LabelConflictError, LabelJournal
 from kyara.errors import BadInputError, ConflictError, NotFoundError
-from kyara.labelling import NOT_A_FACE, LabelConflictError, LabelJournal
 
 OpenJournal = Callable[[], LabelJournal]
 

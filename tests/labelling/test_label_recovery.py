@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from inboxes import check_folder, fill_inbox, read_labels
 
+from kyara.dataset.review.labelling import LabelConflictError, LabelJournal
 from kyara.errors import KyaraError, StorageFullError
-from kyara.labelling import LabelConflictError, LabelJournal
 
 ROOT = Path(__file__).resolve().parents[2]
 OpenJournal = Callable[[], LabelJournal]
@@ -25,7 +25,7 @@ DYING = """
 import json, os, signal, sys
 from pathlib import Path
 from kyara import dataset_folder, durable
-from kyara.labelling import LabelJournal, journal, placing
+from kyara.dataset.review.labelling import LabelJournal, journal, placing
 
 dataset, place, call = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 module, name = {"move": (placing, "move_file"), "settle": (journal.LabelJournal, "_settle"),
@@ -148,7 +148,7 @@ FULL_DISK = """
 import json, resource, sys
 from pathlib import Path
 from kyara.errors import StorageFullError
-from kyara.labelling import LabelJournal
+from kyara.dataset.review.labelling import LabelJournal
 
 labels = LabelJournal(Path(sys.argv[1]))
 ids = labels.list_inbox()
@@ -206,7 +206,7 @@ def test_a_dataset_that_cannot_be_used_is_refused(tmp_path):
 RACING = """
 import json, sys
 from pathlib import Path
-from kyara.labelling import LabelConflictError, LabelJournal
+from kyara.dataset.review.labelling import LabelConflictError, LabelJournal
 
 dataset, operator = Path(sys.argv[1]), sys.argv[2]
 labels = LabelJournal(dataset)
@@ -292,7 +292,7 @@ def test_a_journal_that_was_removed_takes_no_more_decisions(open_journal, datase
 OPENING = """
 import sys
 from pathlib import Path
-from kyara.labelling import LabelJournal
+from kyara.dataset.review.labelling import LabelJournal
 
 print("ready", flush=True)
 sys.stdin.readline()

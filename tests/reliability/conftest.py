@@ -11,7 +11,7 @@ from drawings import LABELS
 from faults_page import Row, keep_row
 from faulty_site import Record, Site, StartSite, draw
 
-from kyara.images import encode_png, read_image
+from kyara.vision.images import encode_png, read_image
 from scripts.soak import as_data_url
 
 

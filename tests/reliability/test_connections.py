@@ -12,7 +12,7 @@ import pytest
 from waitress.adjustments import Adjustments
 from waitress.utilities import RequestEntityTooLarge
 
-from kyara.web.worker import ARRIVAL_S, IDLE_S, MAX_DROPPED_BYTES, STALL_S, Arrival, Connection
+from kyara.web.serving.worker import ARRIVAL_S, IDLE_S, MAX_DROPPED_BYTES, STALL_S, Arrival, Connection
 
 HEAD = b"POST /api/identify HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 

@@ -12,7 +12,7 @@ from faulty_site import Record, Site, StartSite, damage
 from services import PostgresServer
 from waiting import wait_until
 
-from kyara.accounts import AccountStore
+from kyara.web.operator.accounts import AccountStore
 
 
 def list_reports(site: Site) -> dict[str, str]:

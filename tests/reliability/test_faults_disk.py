@@ -10,7 +10,7 @@ from pathlib import Path
 from faulty_site import Record, Site, StartSite, draw
 from waiting import wait_until
 
-from kyara.images import encode_png
+from kyara.vision.images import encode_png
 from scripts.soak import as_data_url
 
 NO_OVERRIDE = "-dac_override,-dac_read_search"

@@ -9,7 +9,7 @@ from command_line import ROOT
 
 FRAGMENTED = """
 import os
-import kyara.web.heap as heap
+import kyara.web.serving.heap as heap
 
 def measure():
     with open("/proc/self/statm") as file:

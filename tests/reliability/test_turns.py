@@ -8,7 +8,7 @@ import pytest
 from waiting import wait_until
 
 from kyara.errors import BusyError
-from kyara.web.turns import LARGE, Deadline, Turns
+from kyara.web.serving.admission import LARGE, Deadline, Turns
 
 LONG = Deadline(10**6)  # from the import on, and the tests before may take long
 
@@ -142,7 +142,7 @@ def test_a_deadline_that_is_over_is_told():
 
 
 def test_everybody_is_called_in_turn_though_nobody_looks_by_themselves(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("kyara.web.turns._LOOK_EVERY_S", 3600)
+    monkeypatch.setattr("kyara.web.serving.admission._LOOK_EVERY_S", 3600)
     turns = Turns(2, 100)
     first = [Worker(turns) for _ in range(2)]
     assert all(worker.running.wait(60) for worker in first)

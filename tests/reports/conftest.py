@@ -10,7 +10,7 @@ import pytest
 from report_samples import Ask, OpenStore
 from sqlalchemy import create_engine
 
-from kyara.reports import ReportStore
+from kyara.dataset.review.reports import ReportStore
 
 
 @pytest.fixture

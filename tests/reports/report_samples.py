@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.reports import ReportStore
+from kyara.dataset.review.reports import ReportStore
 
 TOKEN = "token-of-a-visitor"
 OpenStore = Callable[..., ReportStore]

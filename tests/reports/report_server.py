@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.images import encode_png
+from kyara.vision.images import encode_png
 
 ROOT = Path(__file__).resolve().parents[2]
 

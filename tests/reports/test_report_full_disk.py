@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from report_samples import TOKEN, OpenStore, draw_crop, list_files
 
+from kyara.dataset.review.reports import ReportStore
 from kyara.errors import BadInputError, StorageFullError
-from kyara.images import encode_png
-from kyara.reports import ReportStore
+from kyara.vision.images import encode_png
 
 
 def test_the_quota_refuses_what_does_not_fit(open_store: OpenStore, folder: Path) -> None:
@@ -70,7 +70,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from kyara.errors import StorageFullError
-from kyara.reports import ReportStore
+from kyara.dataset.review.reports import ReportStore
 
 store = ReportStore(Path(sys.argv[1]))
 small = np.zeros((8, 8, 3), np.uint8)

@@ -15,8 +15,8 @@ import pytest
 from report_samples import draw_crop, list_files, query
 from report_server import Client, data_url
 
-from kyara.images import decode_image
-from kyara.reports import ReportState, ReportStore
+from kyara.dataset.review.reports import ReportState, ReportStore
+from kyara.vision.images import decode_image
 from scripts.local_site import Server
 
 REPORTS = 500

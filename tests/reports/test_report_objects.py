@@ -12,11 +12,11 @@ import pytest
 from report_samples import TOKEN, draw_crop
 from services import S3Server
 
+from kyara.dataset.review.reports import ReportState, ReportStore, recovery
+from kyara.dataset.review.reports import files as report_files
 from kyara.errors import StorageAwayError
-from kyara.files import Files, objects, open_files
-from kyara.images import encode_png
-from kyara.reports import ReportState, ReportStore, recovery
-from kyara.reports import files as report_files
+from kyara.storage.files import Files, objects, open_files
+from kyara.vision.images import encode_png
 
 
 @pytest.fixture(params=["memory", "s3"])

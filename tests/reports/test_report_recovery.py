@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files
 
-from kyara.images import Box, encode_png
-from kyara.reports import ReportState
+from kyara.dataset.review.reports import ReportState
+from kyara.vision.boxes import Box
+from kyara.vision.images import encode_png
 
 
 def list_aside(folder: Path) -> list[str]:

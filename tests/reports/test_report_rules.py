@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from report_samples import draw_crop, list_files
 
+from kyara.dataset.review.reports import NOT_A_FACE, NOT_LISTED, ReportStore
 from kyara.errors import BadInputError
-from kyara.images import Box
-from kyara.reports import NOT_A_FACE, NOT_LISTED, ReportStore
+from kyara.vision.boxes import Box
 
 BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files, query
 
+from kyara.dataset.review.reports import ReportState, ReportStore
 from kyara.errors import NotFoundError
-from kyara.images import Box, decode_image
-from kyara.reports import ReportState, ReportStore
+from kyara.vision.boxes import Box
+from kyara.vision.images import decode_image
 
 
 def test_add_keeps_everything_about_a_report(store: ReportStore, folder: Path, ask: Ask) -> None:

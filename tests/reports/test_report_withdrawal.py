@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files
 
+from kyara.dataset.review.reports import ReportState, ReportStore
 from kyara.errors import NotFoundError, TooLateError
-from kyara.reports import ReportState, ReportStore
 
 
 def test_withdraw_removes_the_file_and_what_was_said(store: ReportStore, folder: Path, ask: Ask) -> None:

@@ -14,8 +14,8 @@ from fuzzing.targets import MANIFESTS, TARGETS, fuzz_bundle, pack_arrays, read_g
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyara.bundle import HEAD_FILE, load_bundle
 from kyara.errors import BundleError
+from kyara.recognition.bundle import HEAD_FILE, load_bundle
 
 
 @pytest.mark.parametrize("target", TARGETS)

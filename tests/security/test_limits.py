@@ -14,7 +14,7 @@ from operators import make_operator, send_login
 
 from app import create_app
 from kyara.errors import BadInputError
-from kyara.web.limits import DEFAULT_LIMITS, KINDS, read_limits
+from kyara.web.ops.limits import DEFAULT_LIMITS, KINDS, read_limits
 
 MakeApp = Callable[..., APIFlask]
 

@@ -13,8 +13,8 @@ from hostile import as_url, encode
 from operators import PASSWORD
 
 from app import DEFAULTS, create_app
-from kyara.accounts import AccountStore
-from kyara.web.secrets import find_weakness
+from kyara.web.operator.accounts import AccountStore
+from kyara.web.operator.secrets import find_weakness
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_every_item_says_what_is_done_and_names_a_test():
 def test_the_page_names_every_setting_of_security():
     for name in ("HSTS_SECONDS", "RATE_LIMITS", "REDIS_URL", "REPORT_SENDER_QUOTA", "TRUSTED_PROXIES"):
         assert f"KYARA_{name}" in PAGE
-    from kyara.web.limits import DEFAULT_LIMITS
+    from kyara.web.ops.limits import DEFAULT_LIMITS
 
     assert DEFAULT_LIMITS in PAGE
 

@@ -166,7 +166,7 @@ def test_the_size_of_a_picture_is_refused_before_a_pixel_is_unpacked(client: Fla
     def unpack(image: Image.Image) -> np.ndarray:
         raise BadInputError("It was unpacked.")
 
-    monkeypatch.setattr("kyara.images._unpack", unpack)
+    monkeypatch.setattr("kyara.vision.images._unpack", unpack)
     for data in (bomb(), png_of(60_000, 60_000), png_of(16_000_001, 1)):
         body, kind = crops_of(as_url(data))
         assert client.post("/api/identify", data=body, content_type=kind).status_code == 413

@@ -1,0 +1,1 @@
+"""The recipes of training, one module each; none knows another."""

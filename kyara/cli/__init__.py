@@ -1,0 +1,60 @@
+"""The command line: one module per command. Exit status 0, 1 (bad input) or 2 (usage)."""
+
+from __future__ import annotations
+
+import click
+
+import kyara
+from kyara.cli.collect import collect
+from kyara.cli.dataset import dataset
+from kyara.cli.doctor import doctor
+from kyara.cli.evaluate import evaluate
+from kyara.cli.explain import explain
+from kyara.cli.features import features
+from kyara.cli.identify import identify
+from kyara.cli.label import label
+from kyara.cli.operator import operator
+from kyara.cli.promote import promote, rollback
+from kyara.cli.reports import reports
+from kyara.cli.retrain import retrain
+from kyara.cli.teach import forget, teach
+from kyara.cli.train import train
+from kyara.errors import KyaraError
+
+
+class _Group(click.Group):
+    """Turns a KyaraError into one line on stderr and the exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KyaraError as error:
+            click.echo(f"kyara: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(kyara.__version__, prog_name="kyara")
+def main() -> None:
+    """Who is this anime character?"""
+
+
+for command in (
+    identify,
+    explain,
+    teach,
+    forget,
+    collect,
+    features,
+    label,
+    reports,
+    dataset,
+    train,
+    evaluate,
+    retrain,
+    promote,
+    rollback,
+    operator,
+    doctor,
+):
+    main.add_command(command)

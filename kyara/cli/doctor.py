@@ -1,0 +1,41 @@
+"""`doctor`: is this installation sound?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+SIGNS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Check this installation, and say what is wrong and what to do.
+
+    It looks at what the site would use with the same environment. The exit status is 1 where something
+    does not work; warnings alone are 0.
+    """
+    from flask import Config
+
+    from kyara.cli.checks import examine
+    from kyara.storage.paths import ROOT
+    from kyara.web.settings import DEFAULTS
+
+    config = Config(str(ROOT), dict(DEFAULTS))
+    config.from_prefixed_env("KYARA")
+    findings = examine(config)
+    sound = all(found.state != "problem" for found in findings.values())
+    if as_json:
+        checks = [{"name": name, **asdict(found)} for name, found in findings.items()]
+        click.echo(json.dumps({"sound": sound, "checks": checks}, indent=1, ensure_ascii=False))
+    else:
+        for name, found in findings.items():
+            click.echo(f"{SIGNS[found.state]}  {name}: {found.found}")
+            if found.advice:
+                click.echo(f"         {found.advice}")
+        click.echo("This installation works." if sound else "This installation does not work.")
+    context.exit(0 if sound else 1)

@@ -1,0 +1,198 @@
+"""`evaluate`: measure a bundle on a dataset."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kyara.dataset.manifest import Manifest
+    from kyara.evaluation.protocols import Options, Strangers
+    from kyara.evaluation.running import Evaluation
+    from kyara.evaluation.tagging import TagEvaluation
+    from kyara.recognition.classifier import Classifier
+
+REPORT_FILE = "report.html"
+REPORT_FOLDER = Path("runs") / "evaluation"
+
+
+def _folder(*names: str, help: str) -> Any:
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FOLDER", help=help)
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--protocol",
+    type=click.Choice(["closed", "one-shot", "few-shot", "open-set"]),
+    default="closed",
+    show_default=True,
+    help="closed: everybody is known. open-set: strangers too. one-shot, few-shot: first taught.",
+)
+@click.option(
+    "--split",
+    help="Of the dataset.  [default: test; for one-shot and few-shot novel, where the data has it]",
+)
+@click.option("--kind", help="Ask only drawings of this kind, where the index tells the kind.")
+@click.option(
+    "--references",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="few-shot: faces taught per character.",
+)
+@click.option("--reference-kind", help="few-shot: kind of the faces taught beside the reference.")
+@click.option(
+    "--draws",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Choices of references to average over, where there is a choice.",
+)
+@click.option("--seed", default=1, show_default=True, type=int, help="Of the first choice.")
+@_folder("--unknown", help='Faces of nobody whom the model knows: measures "unknown".')
+@_folder("--unknown-data", help="Strangers from a dataset: their characters are taken out of the model.")
+@click.option("--unknown-split", default="novel", show_default=True, help="Of --unknown-data.")
+@click.option("--no-gallery", is_flag=True, help="Leave the reference gallery out.")
+@click.option("--boxes", is_flag=True, help="Measure on what the face detector cuts out as well.")
+@click.option(
+    "--same-as",
+    type=click.Path(path_type=Path),
+    metavar="JSON",
+    help="{label of the data: label of the model}, beside those that the bundle names.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
+@click.option("--save", is_flag=True, help="Write them into the bundle as metrics.json.")
+@click.option("--save-under", metavar="NAME", help="Add them to the bundle's metrics.json under a name.")
+@_folder("--out", help="For metrics.json and report.html.  [default: runs/evaluation/…]")
+def evaluate(
+    bundle: Path,
+    data: tuple[Path, ...],
+    unknown: Path | None,
+    unknown_data: Path | None,
+    unknown_split: str,
+    same_as: Path | None,
+    no_gallery: bool,
+    as_json: bool,
+    save: bool,
+    save_under: str | None,
+    out: Path | None,
+    **settings: Any,
+) -> None:
+    """Measure BUNDLE (its folder) on DATA (one dataset or several), through the code that serves.
+
+    Writes metrics.json and report.html, one page with plots and pictures.
+    """
+    from kyara.dataset.manifest import read_manifests
+    from kyara.evaluation.protocols import Options, find_strangers
+    from kyara.evaluation.report.page import write_report
+    from kyara.recognition.bundle import METRICS_FILE, write_whole
+    from kyara.recognition.classifier import Classifier
+
+    options = Options(**settings, gallery=not no_gallery)
+    classifier = Classifier(bundle)
+    if classifier.bundle.task == "multi":
+        evaluation = _evaluate_tags(classifier, data, options)
+    else:
+        pairs = _read_same_as(classifier, same_as)
+        manifest = read_manifests(data, pairs)
+        others = read_manifests([unknown_data], pairs) if unknown_data else None
+        strangers = find_strangers(unknown, others, unknown_split, options.kind)
+        evaluation = _evaluate_faces(classifier, manifest, options, strangers)
+    metrics = evaluation.metrics
+    out = out or REPORT_FOLDER / f"{bundle.resolve().name}-{metrics['protocol']}-{metrics['split']}"
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / METRICS_FILE, json.dumps(metrics, ensure_ascii=False, indent=1) + "\n")
+    write_report(evaluation, _describe_command(), out / REPORT_FILE)
+    _save(metrics, bundle, save, save_under)
+    if as_json:
+        click.echo(json.dumps(metrics, ensure_ascii=False, indent=1))
+        return
+    for line in describe_metrics(metrics):
+        click.echo(line)
+    click.echo(f"\n{out / REPORT_FILE}")
+
+
+def _evaluate_faces(
+    classifier: Classifier, manifest: Manifest, options: Options, strangers: list[Strangers]
+) -> Evaluation:
+    from kyara.evaluation.running import count_faces, evaluate_bundle
+
+    total = count_faces(manifest, options, strangers)
+    with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
+        return evaluate_bundle(classifier, manifest, options, strangers=strangers, progress=bar.update)
+
+
+def _evaluate_tags(classifier: Classifier, data: tuple[Path, ...], options: Options) -> TagEvaluation:
+    from kyara.dataset.tagged import read_tagged
+    from kyara.errors import BadInputError
+    from kyara.evaluation.tagging import evaluate_tags
+
+    folder, *more = data
+    if more or options.protocol != "closed":
+        raise BadInputError("A model of several labels is measured on one dataset, with closed alone.")
+    tagged = read_tagged(folder)
+    split = options.split or "test"
+    total = len(tagged.of_split(split).paths)
+    with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
+        return evaluate_tags(classifier, tagged, split, bar.update)
+
+
+def _read_same_as(classifier: Classifier, path: Path | None) -> dict[str, str]:
+    from kyara.errors import BadInputError
+
+    pairs = dict(classifier.bundle.provenance.get("same_as") or {})
+    if path is None:
+        return pairs
+    try:
+        return {**pairs, **json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInputError(f"{path} is not a JSON object of labels: {error}.") from error
+
+
+def _save(metrics: Mapping[str, Any], bundle: Path, save: bool, save_under: str | None) -> None:
+    """Write metrics into the bundle; further protocols of the same model stay beside them."""
+    from kyara.recognition.bundle import METRICS_FILE, write_whole
+
+    path = bundle / METRICS_FILE
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    same_model = stored.get("model_version") == metrics["model_version"]
+    further = stored.get("further", {}) if same_model else {}
+    if save:
+        stored = {**metrics, **({"further": further} if further else {})}
+    if save_under:
+        short = {name: value for name, value in metrics.items() if name != "details"}
+        stored = {**stored, "further": {**further, save_under: short}}
+    if save or save_under:
+        write_whole(path, json.dumps(stored, ensure_ascii=False, indent=1) + "\n")
+
+
+def describe_metrics(metrics: Mapping[str, Any], indent: str = "") -> list[str]:
+    """Return the numbers as lines of text, without details and what is not measured."""
+    lines = []
+    for name, value in metrics.items():
+        if name in ("details", "draws") or value is None:
+            continue
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{name}", *describe_metrics(value, indent + "  ")]
+        else:
+            shown = f"{value:.4f}" if isinstance(value, float) else value
+            lines.append(f"{indent}{name:<20}  {shown}")
+    boxes = metrics.get("details", {}).get("boxes")
+    return [*lines, "boxes", *describe_metrics(boxes, "  ")] if boxes else lines
+
+
+def _describe_command() -> str:
+    """Return the command line; of a place outside the working folder only its name is told."""
+    words = []
+    for word in sys.argv[1:]:
+        absolute = Path(word).is_absolute() or word.startswith("..")
+        words.append(shlex.quote(Path(word).name if absolute else word))
+    return " ".join(["python -m kyara", *words])

@@ -1,0 +1,151 @@
+"""`explain`: which places of a face speak for an answer?"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kyara.errors import BadInputError
+from kyara.vision.boxes import Box
+from kyara.vision.images import crop_pixels, encode_png, read_image
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from kyara.recognition.classifier import Classifier
+    from kyara.recognition.explain import Explanation
+
+_LEGENDS = {
+    "occlusion": ("hiding this changes nothing", "hiding this lowers the score by {span:.1f}"),
+    "sliding-window": ("lowest score {low:.1f}", "highest {high:.1f}"),
+    "rise": ("showing this changes nothing", "showing this raises the score by {span:.1f}"),
+}
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--label", help="Whose score to explain.  [default: the best answer]")
+@click.option(
+    "--method",
+    default="occlusion",
+    show_default=True,
+    help="occlusion, sliding-window or rise (random masks).",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Where to draw the crop and its heat map.  [default: IMAGE-why.png here; none with --json]",
+)
+@click.option("--whole", is_flag=True, help="Take the picture as one face crop.")
+@click.option(
+    "--face",
+    "number",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Which of several faces, as `identify` numbers them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="A bundle's folder; by default what serves."
+)
+@click.option(
+    "--language",
+    type=click.Choice(["en", "zh", "ja"]),
+    default="en",
+    show_default=True,
+    help="Language of the names.",
+)
+def explain(
+    image: Path,
+    label: str | None,
+    method: str,
+    out: Path | None,
+    whole: bool,
+    number: int,
+    as_json: bool,
+    model: Path | None,
+    language: str,
+) -> None:
+    """Draw which places of the face in IMAGE speak for a character, and tell the nearest references."""
+    from kyara.recognition.explain import check_method, describe_explanation, explain_crop
+    from kyara.registry.serving import ServingClassifier
+
+    check_method(method)
+    pixels = read_image(image)
+    box, faces = _choose_box(pixels, number, whole=whole)
+    crop = crop_pixels(pixels, box)
+    classifier = ServingClassifier(model).frozen()
+    explanation = explain_crop(classifier, crop, label, method)
+    if out is None and not as_json:
+        out = _choose_name(image.stem)
+    if out is not None:
+        _write_overlay(out, crop, explanation)
+    if as_json:
+        document = {
+            "source": str(image),
+            "box": box.to_json(),
+            **describe_explanation(explanation, classifier, (box.width, box.height), language),
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        return
+    click.echo(f"{image}: face {number} of {faces}" if faces else f"{image}: the whole picture")
+    click.echo(_format_text(explanation, classifier, language))
+    click.echo(f"  Drawn in {out}.")
+
+
+def _choose_box(pixels: np.ndarray, number: int, *, whole: bool) -> tuple[Box, int]:
+    """Return the box to explain, and how many faces were found; 0 for the whole picture."""
+    if whole:
+        return Box(0, 0, pixels.shape[1], pixels.shape[0]), 0
+    from kyara.vision.detectors.lbp_cascade import propose_faces
+
+    boxes = propose_faces(pixels)
+    if not boxes:
+        raise BadInputError("No face was found; --whole takes the picture as one face crop.")
+    if number > len(boxes):
+        raise BadInputError(f"There is no face {number}: {len(boxes)} found.")
+    return boxes[number - 1], len(boxes)
+
+
+def _choose_name(stem: str) -> Path:
+    """Return a name that no file has yet."""
+    names = (f"{stem}-why{'' if number == 1 else f'-{number}'}.png" for number in count(1))
+    return next(Path(name) for name in names if not Path(name).exists())
+
+
+def _write_overlay(path: Path, crop: np.ndarray, explanation: Explanation) -> None:
+    from kyara.vision.drawing import draw_overlay
+
+    low = float(explanation.raw.min())
+    numbers = {"span": explanation.span, "low": low, "high": low + explanation.span}
+    legend = [text.format(**numbers) for text in _LEGENDS[explanation.method]]
+    try:
+        path.write_bytes(encode_png(draw_overlay(crop, explanation.heat, legend[0], legend[1])))
+    except OSError as error:
+        raise BadInputError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _format_text(explanation: Explanation, classifier: Classifier, language: str) -> str:
+    from kyara.recognition.explain import METHODS
+
+    who = classifier.character(explanation.label)
+    work = f" — {who.work_in(language)}" if who.work_in(language) else ""
+    lines = [
+        f"  {who.name_in(language)}{work} ({explanation.label}), score {explanation.score:.2f}",
+        f"  {explanation.method}: {METHODS[explanation.method]}",
+    ]
+    if explanation.strength < 1:
+        lines.append("  No single place decides: the map is faint.")
+    lines.append("  Nearest references:" if explanation.nearest else "  There are no references.")
+    for near in explanation.nearest:
+        name = classifier.character(near.label).name_in(language)
+        reference = f"  {near.reference}" if near.reference else ""
+        taught = " (taught)" if near.taught else ""
+        lines.append(f"    {near.similarity:6.3f}  {name}{reference}{taught}")
+    return "\n".join(lines)

@@ -1,0 +1,161 @@
+"""`identify` of many pictures or videos, by workers."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kyara.cli.identify_output import Form, print_document
+from kyara.recognition.classifier import Classifier
+
+if TYPE_CHECKING:
+    from kyara.recognition.answers import FaceAnswers
+    from kyara.storage.parallel import Engine, Task, Work
+    from kyara.vision.boxes import Box
+
+Faces = list[tuple["Box", "FaceAnswers"]]
+
+
+@dataclass
+class Failures:
+    """What could not be worked on: one line on stderr each."""
+
+    count: int = 0
+
+    def tell(self, name: str, error: str) -> None:
+        """Say what is wrong with an item."""
+        self.count += 1
+        click.echo(f"kyara: {name}: {error}", err=True)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Who does the work, and where.
+
+    Attributes:
+        engine: the workers.
+        folder: the work folder; None: one that is gone afterwards.
+    """
+
+    engine: Engine
+    folder: Path | None
+
+
+def look_at_pictures(
+    sources: list[Path],
+    classifier: Classifier,
+    place: Place,
+    failures: Failures,
+    *,
+    whole: bool,
+    level: int | None,
+    top_k: int,
+) -> Iterator[tuple[Path, tuple[int, int], Faces]]:
+    """Say who is in many pictures: workers find the faces and their features, this process the answers.
+
+    Args:
+        sources: the pictures.
+        classifier: says who it is.
+        place: who does the work.
+        failures: what cannot be read.
+        whole: each picture is one crop.
+        level: strictness of the detector.
+        top_k: answers a face.
+
+    Yields:
+        Each picture, in order: its file, its width and height, its faces.
+    """
+    from kyara.recognition.embeddings import plan_extraction, read_features, read_pictures, split_names
+
+    view = classifier.frozen()
+    task = plan_extraction(view.bundle, whole=whole, level=level)
+    with _do(task, split_names(map(str, sources)), place) as work:
+        for number in range(work.shards):
+            for name, record, error in read_pictures(work, number):
+                if record is None:
+                    failures.tell(name, error)
+                    continue
+                boxes, features = read_features(record)
+                answers = view.answer(features, top_k=top_k) if boxes else []
+                size = record.entry["width"], record.entry["height"]
+                yield Path(name), size, list(zip(boxes, answers, strict=True))
+
+
+def identify_videos(
+    sources: list[Path],
+    model: Path | None,
+    place: Place,
+    form: Form,
+    *,
+    every_s: float,
+    level: int | None,
+    top_k: int,
+    language: str,
+) -> None:
+    """Say who appears when in many videos, and print it."""
+    from kyara.cli.identify_worker import plan_watching
+    from kyara.recognition.bundle import load_bundle
+    from kyara.recognition.people.formats import format_csv, format_text
+    from kyara.registry import find_serving
+
+    bundle = load_bundle(model or find_serving())
+    task = plan_watching(
+        model, bundle.version, every_s=every_s, level=level, top_k=top_k, language=language
+    )
+    failures = Failures()
+    videos = _watch_videos(sources, task, place, failures)
+    if form == "json":
+        print_document({"name": bundle.name, "version": bundle.version}, "videos", videos)
+    else:
+        for number, video in enumerate(videos):
+            table = format_csv(video)  # one head for all
+            rows = table if number == 0 else table.split("\n", 1)[1]
+            click.echo(rows if form == "csv" else format_text(video) + "\n", nl=False)
+    if failures.count:
+        raise click.exceptions.Exit(1)
+
+
+def _watch_videos(
+    sources: list[Path], task: Task, place: Place, failures: Failures
+) -> Iterator[dict[str, Any]]:
+    """Give what the JSON document has of each video, in order."""
+    from kyara.storage.parallel import Record
+
+    with _do(task, ([str(source)] for source in sources), place) as work:
+        for number in range(work.shards):
+            for part in work.read_results(number):
+                if isinstance(part, Record):
+                    yield part.entry["video"]
+                    if part.entry["problem"]:
+                        failures.tell(part.entry["video"]["source"], part.entry["problem"])
+                elif part.error:
+                    failures.tell(part.name, part.error)
+
+
+def tell_model(classifier: Classifier) -> dict[str, str]:
+    """Return the model as the JSON document has it."""
+    return {"name": classifier.bundle.name, "version": classifier.bundle.version}
+
+
+@contextmanager
+def _do(task: Task, shards: Iterator[list[str]], place: Place) -> Iterator[Work]:
+    """Have all shards done; the work folder goes when its results have been read."""
+    from kyara.storage.parallel import Work, open_pool, run_work
+
+    with tempfile.TemporaryDirectory(prefix="kyara-identify-") as own:
+        with Work.hold(place.folder or Path(own) / "work", task, shards) as work:
+            with (
+                open_pool(place.engine, task) as pool,
+                click.progressbar(length=work.items, label="Identifying", file=sys.stderr) as bar,
+            ):
+                for _ in run_work(work, pool, bar.update):
+                    pass
+            yield work
+        work.remove()

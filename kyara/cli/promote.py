@@ -1,0 +1,121 @@
+"""`promote`: make a candidate the model that serves; `rollback`: take the last promotion back."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kyara.cli.gate_options import gate_options, take_tolerances
+from kyara.recognition.bundle import Bundle
+from kyara.registry import MODEL_FOLDER, open_models, roll_back
+from kyara.registry.gate import Tolerances, check_reason
+from kyara.registry.promotion import Judge, judge_stored, promote_candidate
+
+OUT_FOLDER = Path("runs") / "comparison"
+
+
+def _models() -> Any:
+    return click.option(
+        "--models",
+        type=click.Path(path_type=Path),
+        default=MODEL_FOLDER,
+        show_default="model/",
+        help="Folder of the bundles and of registry.json.",
+    )
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DATA",
+    help="Measure both bundles on its held-out drawings now; may be given several times.  [default: "
+    "what retrain or evaluate --save measured]",
+)
+@click.option("--split", default="test", show_default=True, help="Of DATA: the held-out drawings.")
+@click.option("--force", is_flag=True, help="Although it is worse; needs --reason.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; written into the registry's history.")
+@click.option(
+    "--bottlenecks",
+    type=click.Path(path_type=Path),
+    default=Path("runs/bottlenecks"),
+    show_default=True,
+    metavar="FOLDER",
+    help="Cache of features.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="With --data: for comparison.json and comparison.html.  [default: runs/comparison/NAME]",
+)
+@_models()
+@gate_options
+def promote(
+    name: str,
+    data: tuple[Path, ...],
+    split: str,
+    force: bool,
+    reason: str,
+    bottlenecks: Path,
+    out: Path | None,
+    models: Path,
+    **given: Any,
+) -> None:
+    """Make the bundle NAME serve, once it is verified and not worse than the one that serves.
+
+    Running sites take it up within two seconds. The first bundle needs no comparison.
+    """
+    tolerances = take_tolerances(given)
+    words = check_reason(force, reason)
+
+    def judge(serving: Bundle, candidate: Bundle) -> list[str]:
+        return judge_stored(serving, candidate, tolerances)
+
+    chosen: Judge = judge
+    if data:
+        chosen = _make_judge(data, split, bottlenecks, out or OUT_FOLDER / name, tolerances)
+    with closing(open_models(models)) as opened:
+        bundle = promote_candidate(name, opened, chosen, reason=words)
+    click.echo(f"{bundle.name} (version {bundle.version}) serves.")
+
+
+def _make_judge(
+    data: tuple[Path, ...], split: str, cache: Path, out: Path, tolerances: Tolerances
+) -> Judge:
+    def judge(serving: Bundle, candidate: Bundle) -> list[str]:
+        from kyara.dataset.manifest import read_manifests
+        from kyara.evaluation.compare import compare_bundles, write_comparison
+        from kyara.recognition.classifier import Classifier
+
+        pairs = dict(serving.provenance.get("same_as") or {})
+        manifest = read_manifests(data, pairs)
+        count = 2 * len(manifest.of_split(split))
+        with click.progressbar(length=count, label="Measuring", file=sys.stderr) as bar:
+            comparison = compare_bundles(
+                Classifier(serving),
+                Classifier(candidate),
+                manifest,
+                split=split,
+                cache=cache,
+                tolerances=tolerances,
+                progress=bar.update,
+            )
+        write_comparison(comparison, out)
+        return comparison["falls"]
+
+    return judge
+
+
+@click.command()
+@_models()
+def rollback(models: Path) -> None:
+    """Make the bundle serve that served before the last promotion."""
+    bundle = roll_back(models)
+    click.echo(f"{bundle.name} (version {bundle.version}) serves again.")

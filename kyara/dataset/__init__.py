@@ -1,0 +1,1 @@
+"""Videos and reports in, versioned labelled faces out."""

@@ -1,0 +1,20 @@
+"""Videos, animations and pictures → faces in the inbox of a dataset.
+
+    sources.py    what is named on the command line → files
+    settings.py   what is wanted of them
+    finding.py    a frame → faces, by the cascade
+    animeface.py  a frame → faces, by animeface-2009 in a process of its own
+    memory.py     faces of neighbouring frames that look the same
+    inbox.py      the inbox on disk: faces, manifest, how far each source is
+    running.py    one source from where it was left to its end
+
+A run may be killed at any moment; the same command goes on, and what it leaves in the end is, to the
+byte, what an uninterrupted run leaves.
+"""
+
+from kyara.dataset.collect.inbox import Inbox
+from kyara.dataset.collect.running import Tally, collect_source
+from kyara.dataset.collect.settings import Settings
+from kyara.vision.sources import list_sources
+
+__all__ = ["Inbox", "Settings", "Tally", "collect_source", "list_sources"]

@@ -1,0 +1,59 @@
+"""A frame → the faces in it, with margin, and the parts that are kept besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kyara.dataset.collect.settings import Settings
+from kyara.vision.boxes import Box, widen_box
+from kyara.vision.detectors.base import Detect
+from kyara.vision.detectors.lbp_cascade import propose_voted_faces
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something to keep of a frame.
+
+    Attributes:
+        box: in pixels of the frame, margin included.
+        detector: what found it; `left`, `right` and `full` are parts of the frame.
+        score: the detector's: of the cascade, how many windows agree; of animeface-2009, a likelihood;
+            None of a part.
+    """
+
+    box: Box
+    detector: str
+    score: float | None
+
+
+def use_cascade(level: int) -> Detect:
+    """Return the cascade as a detector."""
+    return lambda pixels: [
+        (box, float(votes)) for box, votes in propose_voted_faces(pixels, level=level)
+    ]
+
+
+def find_faces(pixels: np.ndarray, settings: Settings, detect: Detect) -> list[Found]:
+    """Find what is to be kept of a frame, near-duplicates included.
+
+    Args:
+        pixels: `uint8 (H, W, 3)`.
+        settings: margin, smallest size, and whether parts are kept.
+        detect: finds bare faces.
+    """
+    height, width = pixels.shape[:2]
+    found = [
+        Found(widen_box(box, settings.margin, width, height), settings.detector, round(score, 4))
+        for box, score in detect(pixels)
+        if min(box.width, box.height) >= settings.smallest_px
+    ]
+    if settings.left_right_full:
+        half = max(1, width // 2)
+        found += [
+            Found(Box(0, 0, half, height), "left", None),
+            Found(Box(width - half, 0, half, height), "right", None),
+            Found(Box(0, 0, width, height), "full", None),
+        ]
+    return found

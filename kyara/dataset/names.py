@@ -1,0 +1,54 @@
+"""Whom a dataset knows: names from operators, as `train --names` reads them, and counts of faces."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from kyara.dataset.folder import FACES_FOLDER, INDEX_FILE
+from kyara.recognition.characters import Character
+from kyara.storage.atomic import explain_os_error, replace_file
+
+NAMES_FILE = "characters.json"
+
+
+def write_names(dataset: Path, characters: Sequence[Character]) -> None:
+    """Write the file of names, whole; without characters there is none.
+
+    Raises:
+        StorageFullError: no room; the old file stays.
+        KyaraError: it cannot be written.
+    """
+    if not characters:
+        return
+    names = {one.label: {"name": dict(one.name), "work": dict(one.work)} for one in characters}
+    text = json.dumps(names, ensure_ascii=False, indent=1) + "\n"
+    try:
+        replace_file(dataset / NAMES_FILE, text.encode())
+    except OSError as error:
+        kept = "The names are safe in the journal; the file follows at the next start."
+        raise explain_os_error(error, str(dataset / NAMES_FILE), kept) from error
+
+
+def read_new_characters(dataset: Path) -> list[Character]:
+    """Return the characters that operators made; none where the file cannot be read."""
+    try:
+        names = json.loads((dataset / NAMES_FILE).read_text(encoding="utf-8"))
+        return [
+            Character(label, dict(texts.get("name", {})), dict(texts.get("work", {})))
+            for label, texts in names.items()
+        ]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
+
+
+def count_faces(dataset: Path) -> Counter[str]:
+    """Count the labelled faces of each label; empty where there is no index."""
+    try:
+        with (dataset / FACES_FOLDER / INDEX_FILE).open(newline="", encoding="utf-8-sig") as file:
+            return Counter(row["label"] for row in csv.DictReader(file) if row.get("label"))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return Counter()

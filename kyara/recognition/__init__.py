@@ -1,0 +1,1 @@
+"""Crops in, answers out: what serves, and what is measured."""

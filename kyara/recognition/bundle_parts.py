@@ -1,0 +1,177 @@
+"""What a bundle is made of, and whether its parts fit each other. Nothing here knows about files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from kyara.errors import BundleError
+from kyara.recognition.characters import Character
+
+Task = Literal["single", "multi"]
+UNIT_TOLERANCE = 0.01
+"""How far a reference's length may be from 1; float16 is a tenth of it off."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One way in which a crop is shown to the network.
+
+    Attributes:
+        inset: share of the crop's side cut off at each edge, 0 to 0.4.
+        mirror: swap left and right.
+    """
+
+    inset: float = 0.0
+    mirror: bool = False
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a crop becomes the network's input: data that travels with the weights.
+
+    Attributes:
+        input_px: side of the square input.
+        scale: values that bytes 0 and 255 become.
+        views: the crop is shown in each of these; features are averaged.
+    """
+
+    input_px: int
+    scale: tuple[float, float] = (0.0, 1.0)
+    views: tuple[View, ...] = (View(),)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
+        """Read what `dataclasses.asdict` wrote."""
+        low, high = data["scale"]
+        return cls(int(data["input_px"]), (low, high), tuple(View(**view) for view in data["views"]))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns scores into honest confidence and tells known from unknown.
+
+    Attributes:
+        temperature: scores are divided by it before the softmax (or the sigmoid).
+        familiarity_threshold: below it a face is called unknown; see `answers.measure_familiarity`.
+        similarity_scale: how many logits a cosine of 1 is worth; see `answers.merge_scores`.
+        gallery_weight: share of the nearest reference in a score, 0 to 1; the head's is the rest.
+        label_thresholds: task `multi` only: from which probability each label is an answer.
+    """
+
+    temperature: float = 1.0
+    familiarity_threshold: float = float("-inf")
+    similarity_scale: float = 6.0
+    gallery_weight: float = 0.0
+    label_thresholds: tuple[float, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+        """Read what `dataclasses.asdict` wrote."""
+        return cls(**{**data, "label_thresholds": tuple(data.get("label_thresholds", ()))})
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Everything that serving needs, except the backbone's own bytes, which stay on disk.
+
+    Attributes:
+        name: folder name under `model/`.
+        version: short content hash; changes whenever any part changes.
+        characters: whom the model knows; each has a column of the head, references, or both.
+        preprocessing: how crops become input.
+        calibration: how scores become answers.
+        backbone: path of the LiteRT file.
+        head_weight: `float32 (features, H)`.
+        head_bias: `float32 (H,)`.
+        gallery_features: `float32 (R, features)`, unit length; R may be 0.
+        gallery_rows: `int64 (R,)`, the character of each reference.
+        provenance: how it was made.
+        head_rows: `int64 (H,)`, the character of each column; by default column i is character i.
+        gallery_ids: the name of each reference, such as its path in the dataset; may be empty strings.
+        task: `single` (one of the characters, softmax) or `multi` (independent labels, sigmoid).
+    """
+
+    name: str
+    version: str
+    characters: tuple[Character, ...]
+    preprocessing: Preprocessing
+    calibration: Calibration
+    backbone: Path
+    head_weight: np.ndarray
+    head_bias: np.ndarray
+    gallery_features: np.ndarray
+    gallery_rows: np.ndarray
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    head_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    gallery_ids: tuple[str, ...] = ()
+    task: Task = "single"
+
+    def __post_init__(self) -> None:
+        """Fill in what is left out: one column a character, references without names."""
+        if not len(self.head_rows):
+            object.__setattr__(self, "head_rows", np.arange(len(self.head_bias)))
+        if not self.gallery_ids:
+            object.__setattr__(self, "gallery_ids", ("",) * len(self.gallery_rows))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The characters' labels, in their order."""
+        return tuple(character.label for character in self.characters)
+
+
+def check_bundle(bundle: Bundle) -> None:
+    """Refuse a bundle whose parts do not fit each other.
+
+    Raises:
+        BundleError: the sentence says which.
+    """
+    problem = next(_list_problems(bundle), None)
+    if problem:
+        raise BundleError(f"The model at {bundle.backbone.parent} does not fit together: {problem}.")
+
+
+def _list_problems(bundle: Bundle) -> Iterator[str]:
+    """Tell what is wrong. Later checks rely on the shapes that earlier ones have looked at."""
+    count = len(bundle.characters)
+    weight, bias, columns = bundle.head_weight, bundle.head_bias, bundle.head_rows
+    features, rows = bundle.gallery_features, bundle.gallery_rows
+    if bundle.task not in get_args(Task):
+        yield f"its task is {bundle.task!r}, not one of {', '.join(get_args(Task))}"
+    if len(set(bundle.labels)) != count:
+        yield "two of its characters have the same label"
+    if weight.ndim != 2 or bias.shape != weight.shape[1:] or columns.shape != bias.shape:
+        yield f"its head has the shape {weight.shape} with {bias.size} biases for {count} characters"
+    if features.shape != (len(rows), weight.shape[0]) or rows.ndim != 1:
+        yield f"its gallery has the shape {features.shape} for {rows.size} rows"
+    if len(bundle.gallery_ids) != len(rows):
+        yield f"its gallery has {len(bundle.gallery_ids)} names for {len(rows)} references"
+    known = np.concatenate([columns, rows])
+    if len(known) and not 0 <= known.min() <= known.max() < count:
+        yield f"its head or gallery speaks of character {known.max()} of {count} characters"
+    if len(np.unique(columns)) != len(columns):
+        yield "two columns of its head are for the same character"
+    idle = np.setdiff1d(np.arange(count), known)
+    if len(idle):
+        label = bundle.labels[idle[0]]
+        yield f"{label} ({len(idle)} of {count} characters) has neither a head column nor a reference"
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        yield "its head has numbers that are not finite"
+    lengths = np.linalg.norm(features, axis=1)
+    if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():  # false for NaN, too
+        yield "its gallery has features that are not finite numbers of unit length"
+    yield from _list_calibration_problems(bundle)
+
+
+def _list_calibration_problems(bundle: Bundle) -> Iterator[str]:
+    calibration, count = bundle.calibration, len(bundle.characters)
+    if not (calibration.temperature > 0 and np.isfinite(calibration.similarity_scale)):
+        yield f"its temperature is {calibration.temperature}, its scale {calibration.similarity_scale}"
+    if not 0 <= calibration.gallery_weight <= 1:
+        yield f"its gallery weight is {calibration.gallery_weight}, not 0 to 1"
+    if bundle.task == "multi" and len(calibration.label_thresholds) != count:
+        yield f"it has {len(calibration.label_thresholds)} thresholds for {count} labels"

@@ -1,0 +1,211 @@
+"""Embeddings of many picture files: cached by content, or computed by the workers of a pool.
+
+A feature is found again by the content of its picture and by what made it (the network, and how crops
+become its input), so files may move, and another network never gets the features of this one.
+
+Workers get names of picture files; of each comes a record with what it is and the features, `float32`,
+as bytes.
+
+Source: the bottleneck cache of TensorFlow's image retraining example,
+https://github.com/tensorflow/hub/blob/master/examples/image_retraining/retrain.py
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kyara.errors import BadInputError, BundleError, KyaraError
+from kyara.recognition.backbone import Backbone, load_backbone
+from kyara.recognition.bundle import Bundle, hash_file, load_bundle
+from kyara.storage.parallel import Record, Task, Work
+from kyara.vision.boxes import Box
+from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.images import (
+    FILE_FORMATS,
+    MAX_IMAGE_PIXELS,
+    SUFFIXES,
+    crop_pixels,
+    decode_image,
+    read_image,
+)
+
+
+def extract_cached(
+    backbone: Backbone,
+    paths: Iterable[Path],
+    cache: Path,
+    progress: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """Return the features of picture files, each taken as one crop.
+
+    Args:
+        backbone: the network.
+        paths: of the pictures.
+        cache: folder for the features; a kill costs none that were finished.
+        progress: called with 1 after each picture.
+
+    Returns:
+        `float32 (N, features)`.
+
+    Raises:
+        BadInputError: a file is not a readable picture; the message names it.
+    """
+    folder = cache / backbone.fingerprint
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for path in paths:
+        rows.append(_recall(backbone, path, folder))
+        progress(1)
+    return np.stack(rows) if rows else np.zeros((0, backbone.dimension), np.float32)
+
+
+def _recall(backbone: Backbone, path: Path, folder: Path) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+        kept = folder / f"{hashlib.sha256(data).hexdigest()}.npy"
+        if kept.exists():
+            return np.load(kept, allow_pickle=False)
+        pixels = decode_image(data, formats=FILE_FORMATS, max_pixels=4 * MAX_IMAGE_PIXELS)
+    except (OSError, ValueError, KyaraError) as error:
+        raise BadInputError(f"{path}: {error}") from error
+    features = backbone.extract([pixels])[0].astype(np.float32)
+    buffer = io.BytesIO()
+    np.save(buffer, features)
+    partial = kept.with_suffix(f".{os.getpid()}.partial")
+    partial.write_bytes(buffer.getvalue())
+    os.replace(partial, kept)
+    return features
+
+
+SHARD_PICTURES = 64
+"""Pictures that a worker is handed at a time: a second or two of work."""
+LIST_SUFFIX = ".txt"
+
+
+def plan_extraction(bundle: Bundle, *, whole: bool, level: int | None) -> Task:
+    """Return the task of extracting features.
+
+    Args:
+        bundle: whose network is used; every worker finds it at the same place.
+        whole: each picture is one crop; else the faces that are found.
+        level: strictness of the detector.
+    """
+    options = {"bundle": str(bundle.backbone.parent), "version": bundle.version}
+    return Task(
+        "kyara.recognition.embeddings:open_extractor", {**options, "whole": whole, "level": level}
+    )
+
+
+@contextmanager
+def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Iterator[Record]]]:
+    """A worker's side: give the function that looks at one picture.
+
+    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box.
+
+    Raises:
+        BundleError: the model is not there, or not the one that was meant.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)  # there is a worker for each processor
+    bundle = load_bundle(Path(options["bundle"]))
+    if bundle.version != options["version"]:
+        raise BundleError(
+            f"The model at {options['bundle']} has changed: it was {options['version']}, and is "
+            f"{bundle.version} now. Start again."
+        )
+    backbone = load_backbone(bundle, threads=1)
+
+    def look(name: str) -> Iterator[Record]:
+        path = Path(name)
+        pixels = read_image(path)
+        height, width = pixels.shape[:2]
+        boxes = (
+            [Box(0, 0, width, height)]
+            if options["whole"]
+            else propose_faces(pixels, level=options["level"])
+        )
+        features = backbone.extract(crop_pixels(pixels, box) for box in boxes)
+        entry = {
+            "sha256": hash_file(path),
+            "width": width,
+            "height": height,
+            "boxes": [box.to_json() for box in boxes],
+        }
+        yield Record(entry, features.astype("<f4").tobytes())
+
+    yield look
+
+
+def read_pictures(work: Work, number: int) -> Iterator[tuple[str, Record | None, str]]:
+    """Give of each picture of a shard its name, its record, and what is wrong with it."""
+    record = None
+    for part in work.read_results(number):
+        if isinstance(part, Record):
+            record = part
+            continue
+        yield part.name, None if part.error else record, part.error
+        record = None
+
+
+def read_features(record: Record) -> tuple[list[Box], np.ndarray]:
+    """Return what a record of `open_extractor` holds: boxes, and `float32 (boxes, features)`."""
+    boxes = [Box(**box) for box in record.entry["boxes"]]
+    features = np.frombuffer(record.data, "<f4")
+    return boxes, features.reshape(len(boxes), -1) if boxes else features.reshape(0, 1)
+
+
+def list_named(named: Iterable[Path]) -> Iterator[str]:
+    """Give the pictures that are named: those of a folder, of a list (`.txt`, one a line), or the file.
+
+    Raises:
+        BadInputError: a list that cannot be read, or nothing in a folder or a list.
+    """
+    for path in named:
+        found = False
+        if path.is_dir():
+            names: Iterable[str] = walk_pictures(path)
+        elif path.suffix.lower() == LIST_SUFFIX:
+            names = _read_list(path)
+        else:
+            names = [str(path)]
+        for name in names:
+            found = True
+            yield name
+        if not found:
+            raise BadInputError(f"{path} has no pictures.")
+
+
+def walk_pictures(folder: Path) -> Iterator[str]:
+    """Give every picture file below a folder in the order of `list_pictures`, one folder at a time."""
+    with os.scandir(folder) as entries:
+        there = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in there:
+        if is_folder:
+            yield from walk_pictures(folder / name)
+        elif Path(name).suffix.lower() in SUFFIXES:
+            yield str(folder / name)
+
+
+def _read_list(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            yield from (line.strip() for line in lines if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"The list {path} cannot be read: {error}.") from error
+
+
+def split_names(names: Iterable[str], size: int = SHARD_PICTURES) -> Iterator[list[str]]:
+    """Give names in shards."""
+    rest = iter(names)
+    while shard := list(islice(rest, size)):
+        yield shard

@@ -1,0 +1,229 @@
+"""Whom the model knows at one moment: the characters, their head columns and their references.
+
+A roster never changes: teaching and forgetting make another one. Whoever answers takes one roster and
+keeps it until the answer is given, so no answer mixes two moments.
+
+Inside, every character has a *slot*, which the head's columns and the gallery's rows speak of; it keeps
+its slot for good. The characters that can be answered are a choice of slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import numpy as np
+
+from kyara.recognition.answers import merge_scores
+from kyara.recognition.bundle import Bundle, Character
+from kyara.recognition.gallery import Gallery, scale_to_unit
+from kyara.recognition.head import score_features
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A reference near to a face.
+
+    Attributes:
+        label: whom the reference shows.
+        similarity: cosine, -1 to 1.
+        reference: its name: a path in the dataset, or the id of a taught one; may be empty.
+        taught: whether an operator added it.
+    """
+
+    label: str
+    similarity: float
+    reference: str
+    taught: bool
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What was taught of one character.
+
+    Attributes:
+        character: with names and works; those left empty are the bundle's, where it knows the label.
+        features: `float (N, features)`; N may be 0.
+        ids: the name of each reference.
+        forgotten: the character is not to be answered at all.
+    """
+
+    character: Character
+    features: np.ndarray
+    ids: Sequence[str]
+    forgotten: bool = False
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The known characters.
+
+    Attributes:
+        bundle: its head, its calibration, and its own characters.
+        characters: whom the model can answer; the columns of the scores.
+        slots: `int64 (characters,)`, the slot of each; those of the bundle come first, in its order.
+        gallery: its rows are slots.
+        left_out: labels of the bundle that do not exist here: taught, they are strangers to the bundle.
+        columns: label → column.
+    """
+
+    bundle: Bundle
+    characters: tuple[Character, ...]
+    slots: np.ndarray
+    gallery: Gallery
+    left_out: frozenset[str] = frozenset()
+    columns: Mapping[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Index the characters by label."""
+        columns = {character.label: column for column, character in enumerate(self.characters)}
+        object.__setattr__(self, "columns", columns)
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle) -> Roster:
+        """Return the roster of a bundle that nobody has taught."""
+        count = len(bundle.characters)
+        gallery = Gallery.empty(count).add(
+            bundle.gallery_features, bundle.gallery_rows, bundle.gallery_ids, taught=False
+        )
+        return cls(bundle, bundle.characters, np.arange(count), gallery)
+
+    def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score faces: one column a character.
+
+        Args:
+            features: `float32 (N, features)` as the backbone gives them.
+
+        Returns:
+            `float32 (N, characters)` logits, and the highest cosine to a reference of each character,
+            NaN where it has none.
+        """
+        bundle, gallery = self.bundle, self.gallery
+        head = np.full((len(features), gallery.classes), np.nan, np.float32)
+        head[:, bundle.head_rows] = score_features(features, bundle.head_weight, bundle.head_bias)
+        nearest, prototype = gallery.compare(features)
+        merged = merge_scores(head, nearest, prototype, bundle.calibration)
+        return merged[:, self.slots], nearest[:, self.slots]
+
+    def find_neighbours(
+        self, features: np.ndarray, label: str | None = None, most: int = 3
+    ) -> list[Neighbour]:
+        """Return the references nearest to one face, the nearest first.
+
+        Args:
+            features: `float32 (features,)`.
+            label: look at this character's references only.
+            most: at most so many.
+
+        Raises:
+            KeyError: the label is not known.
+        """
+        gallery = self.gallery
+        wanted = np.zeros(gallery.classes, bool)
+        wanted[self.slots if label is None else self.slots[self.columns[label]]] = True
+        positions = np.flatnonzero(wanted[gallery.rows])
+        cosines = gallery.measure_cosines(features[None])[0, positions]
+        best = np.argsort(-cosines, kind="stable")[:most]
+        columns = np.searchsorted(self.slots, gallery.rows[positions[best]])
+        return [
+            Neighbour(
+                label=self.characters[column].label,
+                similarity=float(cosine),
+                reference=gallery.ids[position],
+                taught=bool(gallery.taught[position]),
+            )
+            for column, position, cosine in zip(columns, positions[best], cosines[best], strict=True)
+        ]
+
+    @property
+    def taught(self) -> dict[str, list[str]]:
+        """The ids of the references that were taught: label → ids."""
+        gallery = self.gallery
+        references: dict[str, list[str]] = {}
+        for position in np.flatnonzero(gallery.taught):
+            column = int(np.searchsorted(self.slots, gallery.rows[position]))
+            references.setdefault(self.characters[column].label, []).append(gallery.ids[position])
+        return references
+
+    def count_references(self) -> dict[str, int]:
+        """Count the references of each character: label → count."""
+        counts = np.bincount(self.gallery.rows, minlength=self.gallery.classes)
+        return dict(zip(self.columns, counts[self.slots].tolist(), strict=True))
+
+    def learn(self, lessons: Sequence[Lesson]) -> Roster:
+        """Return the roster after lessons; each replaces all that was taught of its label before.
+
+        A lesson without references takes back what was taught: the bundle's own character stays, as the
+        bundle has it, unless the lesson says that it is forgotten.
+        """
+        own = {
+            character.label: slot
+            for slot, character in enumerate(self.bundle.characters)
+            if character.label not in self.left_out
+        }
+        labels = {lesson.character.label for lesson in lessons}
+        members = {slot: known for slot, known in self._members().items() if known.label not in labels}
+        gallery = self.gallery
+        gallery = gallery.remove(gallery.taught & ~np.isin(gallery.rows, list(members)))
+        free = (slot for slot in count(len(self.bundle.characters)) if slot not in members)
+        features, rows, ids = [], [], []
+        for lesson in lessons:
+            label = lesson.character.label
+            if lesson.forgotten or (label not in own and not len(lesson.ids)):
+                continue
+            slot = own[label] if label in own else next(free)
+            members[slot] = self._complete(lesson.character, own)
+            features.append(lesson.features)
+            rows += [slot] * len(lesson.ids)
+            ids += lesson.ids
+        if rows:
+            new = np.array(rows, np.int64)
+            gallery = gallery.add(
+                np.concatenate(features), new, ids, taught=True, classes=int(new.max()) + 1
+            )
+        return self._with(members, gallery)
+
+    def _complete(self, character: Character, own: Mapping[str, int]) -> Character:
+        """Fill in the names and the work of the bundle's character with the same label."""
+        if character.label not in own:
+            return character
+        known = self.bundle.characters[own[character.label]]
+        return replace(
+            known, name={**known.name, **character.name}, work={**known.work, **character.work}
+        )
+
+    def add_references(self, references: Mapping[str, np.ndarray]) -> Roster:
+        """Return the roster with more references: label → `float32 (N, features)`."""
+        gallery, lessons = self.gallery, []
+        for label, features in references.items():
+            character, old = Character(label, {}, {}), np.zeros(0, np.int64)
+            if label in self.columns:
+                column = self.columns[label]
+                character = self.characters[column]
+                old = np.flatnonzero(gallery.taught & (gallery.rows == self.slots[column]))
+            both = np.concatenate([gallery.take(old), scale_to_unit(features)]) if len(old) else features
+            ids = [*(gallery.ids[position] for position in old), *[""] * len(features)]
+            lessons.append(Lesson(character, both, ids))
+        return self.learn(lessons)
+
+    def without(self, labels: Collection[str]) -> Roster:
+        """Return the roster in which some characters do not exist."""
+        gone = [slot for slot, character in self._members().items() if character.label in labels]
+        gallery = self.gallery.remove(np.isin(self.gallery.rows, gone))
+        members = {slot: known for slot, known in self._members().items() if slot not in gone}
+        return replace(self._with(members, gallery), left_out=self.left_out | set(labels))
+
+    def without_gallery(self) -> Roster:
+        """Return the roster without references; only characters with a head column are left."""
+        columns = set(self.bundle.head_rows.tolist())
+        members = {slot: known for slot, known in self._members().items() if slot in columns}
+        return self._with(members, Gallery.empty(self.gallery.classes))
+
+    def _members(self) -> dict[int, Character]:
+        return dict(zip(self.slots.tolist(), self.characters, strict=True))
+
+    def _with(self, members: Mapping[int, Character], gallery: Gallery) -> Roster:
+        slots = np.array(sorted(members), np.int64)
+        characters = tuple(members[slot] for slot in slots.tolist())
+        return replace(self, characters=characters, slots=slots, gallery=gallery)

@@ -1,0 +1,1 @@
+"""Databases, files, locks and jobs. Nothing here knows what a face is."""

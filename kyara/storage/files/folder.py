@@ -1,0 +1,155 @@
+"""Files in a local folder; one with its final name is whole, and survives a power cut."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from kyara.errors import StorageFullError, UnavailableError
+from kyara.storage.atomic import sync_folder
+from kyara.storage.files.place import Listed
+
+SET_ASIDE = "set_aside"
+"""Sub-folder for what cannot be used."""
+_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def part_name(name: str) -> str:
+    """Return the name that a file has while it is being written."""
+    return f".{name}.part"
+
+
+class FolderFiles:
+    """A folder of files; see `place.Files`. What the system refuses to read is raised as its `OSError`.
+
+    Attributes:
+        folder: where they are; made with the first file.
+    """
+
+    shared = False
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder's place."""
+        self.folder = folder.resolve()
+
+    def __str__(self) -> str:
+        """Return where it is, for logs."""
+        return str(self.folder)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file: elsewhere first, flushed, then renamed."""
+        target = self.folder / name
+        part = target.with_name(part_name(target.name))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+            with open(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _rename(part, target)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            if error.errno in _FULL_ERRNOS:
+                raise StorageFullError(
+                    f"There is no room for these {len(data):,} bytes ({os.strerror(error.errno)}). "
+                    "They were not stored; please send them again later."
+                ) from error
+            if isinstance(error, FileExistsError):
+                raise
+            raise UnavailableError(
+                f"Nothing can be stored now ({os.strerror(error.errno or 0)}). Please send it later."
+            ) from error
+
+    def read(self, name: str) -> bytes:
+        """Return a file's whole content."""
+        return (self.folder / name).read_bytes()
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a file of a name."""
+        return (self.folder / name).exists()
+
+    def remove(self, name: str) -> None:
+        """Remove a file; harmless where there is none."""
+        (self.folder / name).unlink(missing_ok=True)
+
+    def list(self) -> list[Listed]:
+        """Return every file, half-written ones too, by name; links are not files."""
+        found = []
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    try:
+                        if entry.is_file(follow_symlinks=False):
+                            modified = entry.stat(follow_symlinks=False).st_mtime
+                            found.append(Listed(entry.name, modified))
+                    except FileNotFoundError:  # another process finished or removed it
+                        continue
+        except FileNotFoundError:
+            return []
+        return sorted(found, key=lambda file: file.name)
+
+    def finish(self, name: str, final_name: str) -> None:
+        """Flush a file that its writer may not have got to flush, and give it its final name."""
+        descriptor = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if name != final_name:
+            _rename(self.folder / name, self.folder / final_name)
+
+    def set_aside(self, name: str) -> str:
+        """Move a file into `set_aside/` under a name that is free there, and return that."""
+        aside = self.folder / SET_ASIDE
+        aside.mkdir(exist_ok=True)
+        free, number = name, 1
+        while (aside / free).exists():
+            free, number = f"{number}-{name}", number + 1
+        os.replace(self.folder / name, aside / free)
+        sync_folder(self.folder)
+        return f"{SET_ASIDE}/{free}"
+
+
+def _rename(part: Path, target: Path) -> None:
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    os.replace(part, target)
+    sync_folder(target.parent)
+
+
+class FolderLock:
+    """Says which processes use a folder; the system releases it however a process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock's place; nothing is opened yet."""
+        self._path = folder / ".lock"
+        self._descriptor = -1
+
+    def take_alone(self) -> bool:
+        """Return True, holding the folder alone, where nobody else uses it.
+
+        Raises:
+            OSError: the folder cannot be used.
+        """
+        if self._descriptor < 0:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def share(self) -> None:
+        """Use the folder along with others; waits while another holds it alone."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -1,9 +1,0 @@
-"""What operators taught: characters, their reference crops, and the features of these for each backbone.
-
-The rooms: `store` (the one class that others use), `file` (an SQLite file, the default), `server` (a
-PostgreSQL database that several servers share), `tables` (the shape of both).
-"""
-
-from kyara.taught.store import Changes, TaughtCharacter, TaughtStore
-
-__all__ = ["Changes", "TaughtCharacter", "TaughtStore"]

@@ -1,0 +1,263 @@
+"""Learning's last step: what a recipe trained → a candidate bundle that serving can load.
+
+Everything that is chosen from data (references, scales, temperature, thresholds) is chosen on features
+from the converted backbone: the ones that will be served.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from anyascii import anyascii
+
+from kyara.dataset.manifest import Face, Manifest, count_labels
+from kyara.dataset.tagged import TaggedPictures
+from kyara.errors import BundleError
+from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.backbone import Backbone
+from kyara.recognition.bundle import BACKBONE_FILE, Bundle, Calibration, Character, save_bundle
+from kyara.recognition.characters import Names
+from kyara.recognition.embeddings import extract_cached
+from kyara.recognition.gallery import choose_references, scale_to_unit
+from kyara.recognition.head import sigmoid
+from kyara.training.calibrate import (
+    Evidence,
+    calibrate,
+    choose_label_thresholds,
+    gather_evidence,
+    measure_strangers,
+)
+from kyara.training.recipes.multilabel import HeldOut
+from kyara.training.trained import Trained
+
+Progress = Callable[[int], None]
+"""Called with the number of pictures done since the last call."""
+MOST_REFERENCES = 16
+"""References a character; of more faces those are taken whose mean stands best for them all."""
+FEWEST_STRANGERS = 100
+"""So many faces of characters left out of training are needed to set the threshold by them."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What a bundle is made of, beside what was trained.
+
+    Attributes:
+        head_from: training drawings from which a character has a column of the head; those with fewer
+            are answered from the gallery.
+        gallery_splits: splits beside `train` whose faces become references.
+        false_accept: share of characters never shown that may be taken for known.
+    """
+
+    head_from: int = 20
+    gallery_splits: tuple[str, ...] = ()
+    false_accept: float = 0.1
+
+
+def choose_faces(manifest: Manifest, settings: ExportSettings) -> list[Face]:
+    """Return the faces whose features the export needs.
+
+    Raises:
+        BadInputError: a split does not exist.
+    """
+    splits = ("train", "val", *settings.gallery_splits)
+    for split in splits:
+        manifest.of_split(split)
+    return [face for face in manifest.faces if face.split in splits]
+
+
+def export_bundle(
+    trained: Trained,
+    manifest: Manifest,
+    names: Names,
+    folder: Path,
+    *,
+    settings: ExportSettings,
+    provenance: Mapping[str, Any],
+    cache: Path,
+    progress: Progress = lambda done: None,
+) -> Bundle:
+    """Write a trained network as a bundle that names one character a face.
+
+    Args:
+        trained: by a recipe.
+        manifest: `train` gives references, `val` the calibration; characters that were not trained on
+            are answered from the gallery.
+        names: of the characters.
+        folder: target `model/<name>`.
+        settings: what goes into the head and the gallery.
+        provenance: how it was made, for `bundle.json`.
+        cache: folder for features; see `bottlenecks`.
+        progress: called with 1 after each of `choose_faces`.
+
+    Returns:
+        The bundle, calibrated and verified.
+
+    Raises:
+        BadInputError: a split does not exist.
+        BundleError: the converted network gives features that are not finite.
+    """
+    faces = choose_faces(manifest, settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / BACKBONE_FILE
+        path.write_bytes(trained.backbone)
+        backbone = Backbone(path, trained.preprocessing)
+        values = extract_cached(backbone, [face.path for face in faces], cache, progress)
+        if not np.isfinite(values).all():
+            raise BundleError("The converted backbone gives features that are not finite numbers.")
+        features = {face.path: row for face, row in zip(faces, values, strict=True)}
+        ships = {"train", *settings.gallery_splits}
+        # `val` may go into the gallery that ships, but not into the one that it calibrates
+        bare = _assemble(trained, manifest, names, folder, path, settings, ships - {"val"})
+        measured = _fill_gallery(bare, manifest, ships - {"val"}, features)
+        calibration, facts = _calibrate(measured, manifest, trained, features, settings)
+        bundle = replace(
+            _fill_gallery(bare, manifest, ships, features) if "val" in ships else measured,
+            calibration=calibration,
+            provenance={**provenance, "export": asdict(settings), "calibration": facts},
+        )
+        return save_bundle(bundle, folder)
+
+
+def _assemble(
+    trained: Trained,
+    manifest: Manifest,
+    names: Names,
+    folder: Path,
+    backbone: Path,
+    settings: ExportSettings,
+    taught: Collection[str],
+) -> Bundle:
+    """Put together everything but the gallery and the calibration."""
+    drawings = count_labels(manifest.of_split("train"))
+    columns = [n for n, label in enumerate(trained.labels) if drawings[label] >= settings.head_from]
+    labels = sorted(
+        {trained.labels[n] for n in columns}
+        | {face.label for face in manifest.faces if face.split in taught}
+    )
+    row_of = {label: row for row, label in enumerate(labels)}
+    dimension = trained.weight.shape[0]
+    return Bundle(
+        name=folder.name,
+        version="",
+        characters=tuple(names.find(label) for label in labels),
+        preprocessing=trained.preprocessing,
+        calibration=Calibration(),
+        backbone=backbone,
+        head_weight=trained.weight[:, columns],
+        head_bias=trained.bias[columns],
+        gallery_features=np.zeros((0, dimension), np.float32),
+        gallery_rows=np.zeros(0, np.int64),
+        head_rows=np.array([row_of[trained.labels[n]] for n in columns], np.int64),
+    )
+
+
+def _fill_gallery(
+    bundle: Bundle, manifest: Manifest, splits: Collection[str], features: Mapping[Path, np.ndarray]
+) -> Bundle:
+    """Choose up to `MOST_REFERENCES` faces of each character from some splits."""
+    own: dict[str, list[Face]] = {label: [] for label in bundle.labels}
+    for face in manifest.faces:
+        if face.split in splits and face.label in own:
+            own[face.label].append(face)
+    chosen = [
+        (row, faces[pick])
+        for row, faces in enumerate(own.values())
+        for pick in choose_references(_stack(faces, features), MOST_REFERENCES)
+    ]
+    unit = scale_to_unit(_stack([face for _, face in chosen], features))
+    return replace(
+        bundle,
+        # stored as float16: what is calibrated here is what will be loaded
+        gallery_features=unit.astype(np.float16).astype(np.float32),
+        gallery_rows=np.array([row for row, _ in chosen], np.int64),
+        gallery_ids=tuple(anyascii(manifest.locate(face).as_posix()) for _, face in chosen),
+    )
+
+
+def _stack(faces: Sequence[Face], features: Mapping[Path, np.ndarray]) -> np.ndarray:
+    return np.stack([features[face.path] for face in faces])
+
+
+def _calibrate(
+    bundle: Bundle,
+    manifest: Manifest,
+    trained: Trained,
+    features: Mapping[Path, np.ndarray],
+    settings: ExportSettings,
+) -> tuple[Calibration, dict[str, Any]]:
+    """Choose on `val`; return what was chosen and what to say of it."""
+    known = _gather(bundle, manifest.of_split("val"), features)
+    shown = trained.labels if trained.shown is None else trained.shown
+    left_out = [
+        face for face in manifest.faces if face.split in ("train", "val") and face.label not in shown
+    ]
+    apart = len(left_out) >= FEWEST_STRANGERS
+    strangers = _gather(bundle, left_out, features) if apart else known
+    calibration = calibrate(known, strangers, settings.false_accept)
+    familiarity = measure_familiarity(known.merge(calibration), known.nearest)
+    passed = measure_strangers(strangers, calibration) >= calibration.familiarity_threshold
+    return calibration, {
+        "val_faces": len(known.targets),
+        "known_accepted": round(float((familiarity >= calibration.familiarity_threshold).mean()), 4),
+        "strangers": "characters left out of training" if apart else "val faces without their character",
+        "stranger_faces": len(strangers.targets),
+        "stated_false_accept": settings.false_accept,
+        "strangers_accepted": round(float(passed.mean()), 4),
+    }
+
+
+def _gather(bundle: Bundle, faces: Sequence[Face], features: Mapping[Path, np.ndarray]) -> Evidence:
+    row_of = {label: row for row, label in enumerate(bundle.labels)}
+    known = [face for face in faces if face.label in row_of]
+    targets = np.array([row_of[face.label] for face in known], np.int64)
+    return gather_evidence(bundle, _stack(known, features), targets)
+
+
+def export_labels(
+    trained: Trained,
+    held_out: HeldOut,
+    data: TaggedPictures,
+    folder: Path,
+    *,
+    provenance: Mapping[str, Any],
+) -> Bundle:
+    """Write a trained network as a bundle that gives a picture several labels.
+
+    Args:
+        trained: by the recipe `multilabel`.
+        held_out: gives the thresholds.
+        data: the dataset.
+        folder: target `model/<name>`.
+        provenance: how it was made, for `bundle.json`.
+
+    Returns:
+        The bundle, verified.
+    """
+    thresholds = choose_label_thresholds(sigmoid(held_out.scores), held_out.truth)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / BACKBONE_FILE
+        path.write_bytes(trained.backbone)
+        bundle = Bundle(
+            name=folder.name,
+            version="",
+            characters=tuple(
+                Character(label, {"en": name}, {})
+                for label, name in zip(data.labels, data.names, strict=True)
+            ),
+            preprocessing=trained.preprocessing,
+            calibration=Calibration(label_thresholds=thresholds),
+            backbone=path,
+            head_weight=trained.weight,
+            head_bias=trained.bias,
+            gallery_features=np.zeros((0, len(trained.weight)), np.float32),
+            gallery_rows=np.zeros(0, np.int64),
+            provenance={**provenance, "label_frequencies": data.of_split("train").frequencies()},
+            task="multi",
+        )
+        return save_bundle(bundle, folder)

@@ -1,0 +1,237 @@
+"""The recipe `finetune`: Inception-v3 whose features put drawings of one character together.
+
+After every epoch the whole state (weights, their moving average, optimizer, history) is written next to
+the old one and renamed into place, so a killed run goes on from its last finished epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kyara.dataset.manifest import Face, Manifest, load_faces
+from kyara.errors import BadInputError
+from kyara.recognition.bundle import Preprocessing, write_whole
+from kyara.recognition.gallery import scale_to_unit
+from kyara.training.augment import STORED_SCALE, find_flat_ground
+from kyara.training.checkpoints import History, apply_average, keep_epochs, load_checkpoint
+from kyara.training.convert import convert_keras
+from kyara.training.crops import cut_close_ups, find_close_ups
+from kyara.training.plan import Plan, claim_run, draw_epoch
+from kyara.training.start_weights import (
+    assign_folded_weights,
+    load_start,
+    read_folded_weights,
+)
+from kyara.training.trained import SERVING_VIEWS, Trained
+from kyara.vision.boxes import Box
+from kyara.vision.images import resize_pixels
+
+WEIGHT_DECAY = 0.02
+NORM_PICTURES = 512
+"""Batch normalisation that was folded away is measured again on so many training pictures."""
+
+
+def train_embedding(
+    manifest: Manifest, plan: Plan, run: Path, *, start_weights: Path | None = None, quiet: bool = False
+) -> Any:
+    """Fine-tune on the training split, going on from the last finished epoch if there is one.
+
+    Args:
+        manifest: the dataset; its `val` split is measured after every epoch.
+        plan: what to do. A run that was begun with another plan or dataset is refused.
+        run: folder for the checkpoint, the history and TensorBoard's logs.
+        start_weights: the nsfwjs package, or a `.keras` file of any run: its Inception-v3 is the start;
+            of a bundle's `backbone.tflite` the projection to features is, too; None starts from random
+            weights.
+        quiet: no progress bar.
+
+    Returns:
+        The trained Keras model; see `networks.build_embedding_network`.
+
+    Raises:
+        BadInputError: the run folder belongs to another plan or dataset, or a split is empty.
+    """
+    claim_run(run, plan, manifest)
+    import keras
+
+    from kyara.training.batches import FaceBatches
+
+    keras.utils.set_random_seed(plan.seed)
+    faces, pixels = _gather_faces(manifest.of_split("train"), plan, run)
+    row_of = {label: row for row, label in enumerate(sorted({face.label for face in faces}))}
+    rows = np.array([row_of[face.label] for face in faces])
+    val_faces = [face for face in manifest.of_split("val") if face.label in row_of]
+    val_rows = np.array([row_of[face.label] for face in val_faces])
+    val_pixels = load_faces(val_faces, plan.input_px).astype(np.float32) / 255.0
+    grounds = [find_flat_ground(picture) for picture in pixels] if plan.new_grounds else None
+    model, history = _open_run(run, plan, pixels, faces, rows, start_weights)
+    model.fit(
+        FaceBatches(pixels, rows, faces, plan, len(history), grounds),
+        validation_data=(val_pixels, val_rows),
+        initial_epoch=len(history),
+        epochs=plan.epochs,
+        shuffle=False,
+        verbose=0 if quiet else "auto",
+        callbacks=[
+            keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
+            keep_epochs(run, history),
+        ],
+    )
+    return model
+
+
+def _gather_faces(faces: list[Face], plan: Plan, run: Path) -> tuple[list[Face], np.ndarray]:
+    """Read the faces and, behind them, the close-ups that the detector would cut out of wide ones."""
+    pixels = load_faces(faces, round(plan.input_px * STORED_SCALE))
+    if not plan.close_ups:
+        return faces, pixels
+    boxes = _recall_close_ups(run, faces, pixels)
+    return faces + [faces[row] for row in boxes], np.concatenate([pixels, cut_close_ups(pixels, boxes)])
+
+
+def _recall_close_ups(run: Path, faces: list[Face], pixels: np.ndarray) -> dict[int, Box]:
+    """Search once a run: the detector takes longer than reading the pictures."""
+    path = run / "close-ups.json"
+    if not path.exists():
+        boxes = find_close_ups(faces, pixels)
+        write_whole(path, json.dumps({row: box.to_json() for row, box in boxes.items()}))
+    return {int(row): Box(**box) for row, box in json.loads(path.read_text()).items()}
+
+
+def _open_run(
+    run: Path, plan: Plan, pixels: np.ndarray, faces: list[Face], rows: np.ndarray, start: Path | None
+) -> tuple[Any, History]:
+    import keras
+
+    from kyara.training import networks
+
+    kept = load_checkpoint(run)
+    if kept is not None:
+        return kept
+    keras.mixed_precision.set_dtype_policy(plan.precision)
+    classes = int(rows.max()) + 1
+    model = networks.build_embedding_network(
+        plan.input_px, plan.dimension, classes, norm_momentum=plan.norm_momentum
+    )
+    if start is not None and start.suffix == ".tflite":
+        probes = np.random.default_rng(plan.seed).permutation(len(pixels))[:NORM_PICTURES]
+        shrunk = _shrink(pixels[probes], plan.input_px)
+        assign_folded_weights(model, read_folded_weights(start), shrunk)
+        _start_proxies(model, plan, pixels, rows)
+    elif start is not None:
+        load_start(model, start)
+        _start_projection(model, plan, pixels, faces)
+        _start_proxies(model, plan, pixels, rows)
+    networks.freeze_until(model, plan.frozen_until)
+    _compile(model, plan, len(faces))
+    return model, []
+
+
+def _compile(model: Any, plan: Plan, faces: int) -> None:
+    import keras
+
+    from kyara.training.networks import build_loss
+
+    steps = -(-(plan.faces_per_epoch or faces) // plan.batch) * plan.epochs
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=plan.peak_rate / 50,
+        warmup_target=plan.peak_rate,
+        warmup_steps=max(steps // 50, 1),
+        decay_steps=max(steps - steps // 50, 1),
+    )
+    model.compile(
+        keras.optimizers.AdamW(
+            rate,  # type: ignore[arg-type]
+            weight_decay=WEIGHT_DECAY,
+            use_ema=plan.average > 0,
+            ema_momentum=plan.average or 0.99,
+        ),
+        build_loss(plan.loss, plan.scale, plan.margin),
+        metrics=[
+            keras.metrics.SparseCategoricalAccuracy(name="top1"),
+            keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
+        ],
+    )
+
+
+def _start_projection(model: Any, plan: Plan, pixels: np.ndarray, faces: list[Face]) -> None:
+    """Begin with whitened features."""
+    from kyara.training import networks
+
+    values = _run_layer(model, networks.POOLED_LAYER, pixels, plan)
+    picks = draw_epoch(faces, plan.balance, np.random.default_rng(plan.seed))
+    whitening = networks.fit_whitening(values[picks], plan.dimension)
+    model.get_layer("projection").set_weights(list(whitening))
+
+
+def _start_proxies(model: Any, plan: Plan, pixels: np.ndarray, rows: np.ndarray) -> None:
+    """Begin with each class' mean as its proxy."""
+    from kyara.training import networks
+
+    proxies = np.zeros((int(rows.max()) + 1, plan.dimension), np.float32)
+    np.add.at(proxies, rows, _run_layer(model, networks.FEATURES_LAYER, pixels, plan))
+    model.get_layer(networks.HEAD_LAYER).set_weights([scale_to_unit(proxies)])
+
+
+def _run_layer(model: Any, layer: str, pixels: np.ndarray, plan: Plan) -> np.ndarray:
+    import keras
+
+    part = keras.Model(model.input, model.get_layer(layer).output)
+    return np.concatenate(
+        [
+            part.predict_on_batch(_shrink(pixels[first : first + plan.batch], plan.input_px))
+            for first in range(0, len(pixels), plan.batch)
+        ]
+    )
+
+
+def _shrink(pixels: np.ndarray, size_px: int) -> np.ndarray:
+    small = np.stack([resize_pixels(picture, size_px) for picture in pixels])
+    return small.astype(np.float32) / np.float32(255)
+
+
+def finish_embedding(
+    model: Any, plan: Plan, labels: tuple[str, ...], *, quantise: bool = True
+) -> Trained:
+    """Turn a trained network into what serves: unit features and a head of scaled cosines.
+
+    Args:
+        model: as `train_embedding` returns it.
+        plan: of its run.
+        labels: of its proxies.
+        quantise: int8 weights in the LiteRT file.
+    """
+    import keras
+
+    from kyara.training import networks
+
+    # training may have been in half precision, which LiteRT does not want
+    keras.mixed_precision.set_dtype_policy("float32")
+    plain = networks.build_embedding_network(plan.input_px, plan.dimension, len(labels))
+    plain.set_weights(model.get_weights())
+    network = keras.Model(plain.input, plain.get_layer(networks.FEATURES_LAYER).output)
+    (proxies,) = plain.get_layer(networks.HEAD_LAYER).get_weights()
+    return Trained(
+        convert_keras(network, quantise=quantise),
+        Preprocessing(plan.input_px, (0.0, 1.0), SERVING_VIEWS),
+        labels,
+        (plan.scale * scale_to_unit(proxies).T).astype(np.float32),
+        np.zeros(len(labels), np.float32),
+    )
+
+
+def load_embedding(run: Path) -> Any:
+    """Load the network after a run's last finished epoch, as `train_embedding` would return it then.
+
+    Raises:
+        BadInputError: no epoch of it has finished.
+    """
+    kept = load_checkpoint(run)
+    if kept is None:
+        raise BadInputError(f"{run} has no finished epoch to export.")
+    apply_average(kept[0])
+    return kept[0]

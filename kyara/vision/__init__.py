@@ -1,0 +1,1 @@
+"""Pixels in; boxes, crops and frames out. Nothing here knows a character."""

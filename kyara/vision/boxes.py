@@ -1,0 +1,54 @@
+"""Boxes: rectangles of a picture, and their arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in integer source-image pixels; the origin is the picture's top left."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def to_json(self) -> dict[str, int]:
+        """Return `{"x", "y", "width", "height"}`."""
+        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+
+
+def measure_overlap(a: Box, b: Box) -> float:
+    """Return intersection over union, 0 to 1."""
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (a.width * a.height + b.width * b.height - shared)
+
+
+def widen_box(box: Box, margin: float, width: int, height: int) -> Box:
+    """Add a share of a box's size on each side, and cut it to the picture.
+
+    Args:
+        box: inside the picture.
+        margin: share of the box's width, left and right, and height, above and below.
+        width: of the picture.
+        height: of the picture.
+    """
+    more_x, more_y = round(box.width * margin), round(box.height * margin)
+    left, top = max(0, box.x - more_x), max(0, box.y - more_y)
+    right = min(width, box.x + box.width + more_x)
+    bottom = min(height, box.y + box.height + more_y)
+    return Box(left, top, right - left, bottom - top)
+
+
+def scale_box(box: Box, scale: float) -> Box:
+    """Bring a box from a frame that was made smaller to the frame as the video has it."""
+    if scale == 1:
+        return box
+    left, top = round(box.x / scale), round(box.y / scale)
+    right, bottom = round((box.x + box.width) / scale), round((box.y + box.height) / scale)
+    return Box(left, top, right - left, bottom - top)

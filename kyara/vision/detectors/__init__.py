@@ -1,0 +1,1 @@
+"""Face detectors: pixels → boxes with scores. One module a detector."""

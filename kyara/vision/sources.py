@@ -1,0 +1,94 @@
+"""Files, folders and patterns → the files to look at."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kyara.errors import BadInputError
+from kyara.vision.images import SUFFIXES, read_image
+from kyara.vision.video import VIDEO_SUFFIXES, Frame, Sampling, describe_video, read_frames
+
+SHARD_PICTURES = 32
+"""Pictures that a worker is handed at a time."""
+
+
+def list_sources(named: Iterable[Path]) -> list[Path]:
+    """Return the files that are named: a folder gives its videos and pictures, a pattern its matches.
+
+    Each file comes once, in the order in which it was named; those of a folder or a pattern sorted.
+
+    Raises:
+        BadInputError: a folder or a pattern gives nothing. A file that is not there is reported when
+            it is read.
+    """
+    found: dict[Path, None] = {}
+    for path in named:
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | SUFFIXES)
+        elif not path.exists() and glob.has_magic(str(path)):
+            files = sorted(p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file())
+        else:
+            files = [path]
+        if not files:
+            raise BadInputError(f"{path} has no video and no picture.")
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+def split_sources(files: Iterable[Path]) -> Iterator[list[str]]:
+    """Return the shards for bulk work: each video alone, pictures that follow each other together."""
+    pictures: list[str] = []
+    for file in files:
+        if is_picture(file):
+            pictures.append(str(file))
+        if pictures and (len(pictures) == SHARD_PICTURES or not is_picture(file)):
+            yield pictures
+            pictures = []
+        if not is_picture(file):
+            yield [str(file)]
+    if pictures:
+        yield pictures
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is taken for a single picture, by its name."""
+    return path.suffix.lower() in SUFFIXES - VIDEO_SUFFIXES
+
+
+def measure_duration(path: Path) -> float:
+    """Return the length of a source in seconds; 1 for a picture, and where the file does not tell.
+
+    Raises:
+        KyaraError: the file cannot be read.
+    """
+    if is_picture(path):
+        return 1.0
+    return describe_video(path).duration_s or 1.0
+
+
+def read_source(path: Path, sampling: Sampling, first: int = 0) -> Iterator[Frame]:
+    """Give the wanted frames of a video, an animation or a picture (its only frame, number 0).
+
+    Raises:
+        KyaraError: as `read_frames` and `read_image`.
+    """
+    if not is_picture(path):
+        yield from read_frames(path, sampling, first=first)
+    elif first == 0:
+        yield shrink_frame(Frame(0, 0.0, read_image(path)), sampling.longest_px)
+
+
+def shrink_frame(frame: Frame, longest_px: int | None) -> Frame:
+    """Return a frame whose longer side is at most so long."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = frame.pixels.shape[:2]
+    if longest_px is None or max(height, width) <= longest_px:
+        return frame
+    scale = longest_px / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(frame.pixels).resize(size, Image.Resampling.BOX)
+    return Frame(frame.number, frame.time_s, np.asarray(small), scale)

@@ -1,0 +1,18 @@
+"""The operator's pages, added to an application."""
+
+from apiflask import APIFlask
+
+from kyara.web.operator import characters, datasets, guard, reports
+from kyara.web.review import set_up_review
+
+
+def set_up_operator_pages(app: APIFlask) -> None:
+    """Add the pages to an application; nothing of them is reachable before an account exists.
+
+    Raises:
+        BadInputError: the configured secret key is weak.
+    """
+    guard.set_up_guard(app)
+    set_up_review(app)
+    for module in (guard, reports, datasets, characters):
+        app.register_blueprint(module.blueprint)

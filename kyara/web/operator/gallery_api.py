@@ -1,0 +1,114 @@
+"""What only an operator may do over HTTP: teach a character, forget one, see what was taught.
+
+The routes exist only where a token is configured. Every request carries it:
+`Authorization: Bearer TOKEN`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import current_app, request
+
+from kyara.errors import BadInputError, UnauthorizedError
+from kyara.storage.events import TAUGHT
+from kyara.web.operator.secrets import find_weakness
+from kyara.web.public.api import decode_crops
+from kyara.web.public.pages import select_language
+from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
+from kyara.web.serving.model_queue import find_model
+
+PREFIX = "/api/gallery"
+MIN_TOKEN_CHARACTERS = 16
+MIN_DIFFERENT_CHARACTERS = 8
+SECURITY_SCHEMES = {"operator": {"type": "http", "scheme": "bearer"}}
+"""For the OpenAPI document."""
+
+blueprint = APIBlueprint("operator", __name__, url_prefix=PREFIX, tag="Operator")
+
+
+def check_token(token: object) -> str:
+    """Return the configured token; empty means that there are no operator routes.
+
+    Raises:
+        BadInputError: too short or too plain to be safe, an example, or not plain text.
+    """
+    if not isinstance(token, str):
+        raise BadInputError(
+            "KYARA_OPERATOR_TOKEN looks like a number or JSON: choose text with letters, such as "
+            "`python -c 'import secrets; print(secrets.token_urlsafe())'` prints."
+        )
+    if token and (len(token) < MIN_TOKEN_CHARACTERS or not token.isascii() or token != token.strip()):
+        raise BadInputError(
+            f"KYARA_OPERATOR_TOKEN needs at least {MIN_TOKEN_CHARACTERS} ASCII characters, "
+            f"without spaces around them; received {len(token)}."
+        )
+    weakness = find_weakness(token, MIN_TOKEN_CHARACTERS, MIN_DIFFERENT_CHARACTERS) if token else ""
+    if weakness:
+        raise BadInputError(f"KYARA_OPERATOR_TOKEN is weak: {weakness}.")
+    return token
+
+
+@blueprint.before_app_request
+def require_operator() -> None:
+    """Let nobody pass without the token; by the address, and before a body is read.
+
+    Raises:
+        UnauthorizedError: another token, or none.
+    """
+    if request.path != PREFIX and not request.path.startswith(f"{PREFIX}/"):
+        return
+    sent = request.authorization
+    given = sent.token if sent is not None and sent.type == "bearer" and sent.token else ""
+    expected = current_app.config["OPERATOR_TOKEN"]
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise UnauthorizedError("This needs the operator's token: Authorization: Bearer TOKEN.")
+
+
+@blueprint.post("")
+@blueprint.input(LessonIn, location="json", arg_name="lesson")
+@blueprint.output(LessonOut, status_code=201)
+@blueprint.doc(
+    summary="Teach a character", responses=[400, 401, 413, 415, 422, 503, 507], security="operator"
+)
+def teach(lesson: dict[str, Any]) -> dict[str, Any]:
+    """Add references of a character, which is answered from then on. The crops are kept."""
+    label = lesson["label"]
+    with find_model().place(len(lesson["crops"])) as classifier:
+        references = classifier.teach(
+            label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
+        )
+    current_app.extensions["kyara_events"].publish(TAUGHT)
+    return {"label": label, "references": references}
+
+
+@blueprint.delete("/<path:label>")
+@blueprint.input(ForgetIn, location="query", arg_name="query")
+@blueprint.output(LessonOut)
+@blueprint.doc(summary="Forget a character", responses=[401, 404, 422, 503, 507], security="operator")
+def forget(label: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Delete what was taught of a character, and answer it no more; teaching it brings it back."""
+    with find_model().place() as classifier:
+        references = classifier.forget(label, query.get("reference"))
+    current_app.extensions["kyara_events"].publish(TAUGHT)
+    return {"label": label, "references": references}
+
+
+@blueprint.get("")
+@blueprint.output(GalleryOut)
+@blueprint.doc(summary="What was taught", responses=[401, 503], security="operator")
+def list_taught() -> dict[str, Any]:
+    """List the taught characters with their references, and the forgotten labels."""
+    language = select_language()
+    classifier = find_model().classifier.frozen()
+    characters = [
+        {
+            **classifier.character(label).to_json(language),
+            "references": len(references),
+            "ids": references,
+        }
+        for label, references in classifier.taught.items()
+    ]
+    return {"characters": characters, "forgotten": classifier.forgotten}

@@ -1,0 +1,230 @@
+"""The queue of reports, and what an operator does with them."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
+from apiflask.validators import Length, OneOf, Range, Regexp
+from flask import (
+    Response,
+    current_app,
+    render_template,
+    request,
+    send_file,
+    send_from_directory,
+    url_for,
+)
+
+from kyara.dataset.folder import FACES_FOLDER
+from kyara.dataset.review.desk import MAX_DECIDED, Action
+from kyara.dataset.review.exporting import export_to_zip
+from kyara.dataset.review.queue import describe_entry, describe_page
+from kyara.dataset.review.reports import Report, ReportState
+from kyara.dataset.review.reports.choosing import Choice
+from kyara.dataset.review.reports.rules import TOKEN_PATTERN
+from kyara.dataset.review.vote import switch_vote, take_votes
+from kyara.errors import NotFoundError
+from kyara.vision.images import SUFFIXES, encode_png
+from kyara.web.operator.guard import find_operator
+from kyara.web.review import find_classifier, find_desk, find_names, vote_is_on
+
+PAGE_REPORTS = 24
+MAX_ZIP_IN_MEMORY_BYTES = 8 * 1024 * 1024
+STATES = [str(state) for state in ReportState]
+
+blueprint = APIBlueprint("report_pages", __name__, url_prefix="/operator/reports", enable_openapi=False)
+
+
+class ChoiceIn(Schema):
+    """Which reports."""
+
+    state = String(load_default="pending", validate=OneOf([*STATES, "all"]))
+    label = String(load_default=None, validate=Length(max=200))
+    sender = String(load_default=None, validate=Length(max=64))
+
+
+class QueueIn(ChoiceIn):
+    """A part of the queue."""
+
+    limit = Integer(load_default=PAGE_REPORTS, validate=Range(min=1, max=100))
+    offset = Integer(load_default=0, validate=Range(min=0, max=10_000_000))
+
+
+class SeenIn(Schema):
+    """A report as the operator saw it."""
+
+    id = String(required=True, validate=Length(equal=32))
+    revision = Integer(required=True, strict=True)
+
+
+class DecisionIn(Schema):
+    """What is decided about which reports."""
+
+    reports = List(Nested(SeenIn), required=True, validate=Length(min=1, max=MAX_DECIDED))
+    action = String(required=True, validate=OneOf([str(action) for action in Action]))
+    label = String(load_default=None, allow_none=True, validate=Length(max=200))
+    name = Dict(keys=String(), values=String(), load_default=None, allow_none=True)
+    step = String(load_default=None, allow_none=True, validate=Regexp(rf"{TOKEN_PATTERN}\Z"))
+
+
+class UndoStepIn(Schema):
+    """Which step; by default one's last."""
+
+    step = String(load_default=None, allow_none=True, validate=Length(max=64))
+
+
+class DeletionIn(Schema):
+    """Which reports to delete for good: exactly one of these."""
+
+    ids = List(String(), load_default=None, allow_none=True, validate=Length(min=1, max=MAX_DECIDED))
+    label = String(load_default=None, allow_none=True, validate=Length(min=1, max=200))
+    sender = String(load_default=None, allow_none=True, validate=Length(min=1, max=64))
+
+
+class SwitchIn(Schema):
+    """The switch of the vote."""
+
+    on = Boolean(required=True)
+
+
+@blueprint.get("")
+def show_reports() -> str:
+    """Show the page."""
+    return render_template("operator/reports.html", states=STATES, vote=vote_is_on())
+
+
+@blueprint.get("/queue")
+@blueprint.input(QueueIn, location="query", arg_name="query")
+def list_queue(query: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of the queue with everything that the page shows, and the counts."""
+    classifier = find_classifier()
+    features = current_app.extensions["kyara_report_features"]
+    page = describe_page(
+        find_desk().store,
+        _choose(query),
+        find_names(),
+        limit=query["limit"],
+        offset=query["offset"],
+        classifier=classifier,
+        extract=(lambda report: features.extract(classifier, report)) if classifier else None,
+    )
+    for entry in page.entries:
+        entry["crop"] = url_for(".show_crop", report_id=entry["id"])
+        for neighbour in (*entry.get("references", ()), *entry.get("nearest", ())):
+            neighbour["picture"] = _find_picture(neighbour)
+    return {"reports": page.entries, "total": page.total, "counts": _count(), "vote": vote_is_on()}
+
+
+@blueprint.get("/<report_id>/crop")
+def show_crop(report_id: str) -> Response:
+    """Show a report's crop."""
+    store = find_desk().store
+    picture = io.BytesIO(store.read_file(store.get(report_id)))
+    return send_file(picture, mimetype="image/png", etag=report_id)
+
+
+@blueprint.get("/<report_id>/history")
+def show_history(report_id: str) -> dict[str, Any]:
+    """Return what was decided about a report, oldest first."""
+    find_desk().store.get(report_id)
+    return {"history": [review.to_json() for review in find_desk().read_history(report_id)]}
+
+
+@blueprint.get("/reference")
+def show_reference() -> Response:
+    """Show a reference face: a taught one by its id, one of the dataset by its path."""
+    taught, path = request.args.get("taught"), request.args.get("path", "")
+    if taught is not None:
+        classifier = find_classifier()
+        pixels = classifier.draw_thumbnail(taught) if classifier and taught.isdigit() else None
+        if pixels is None:
+            raise NotFoundError("There is no such reference.")
+        return Response(encode_png(pixels), mimetype="image/png")
+    if Path(path).suffix.lower() not in SUFFIXES:
+        raise NotFoundError("There is no such reference.")
+    return send_from_directory(Path(current_app.config["DATASET_FOLDER"]).resolve() / FACES_FOLDER, path)
+
+
+@blueprint.post("/decide")
+@blueprint.input(DecisionIn, location="json", arg_name="decision")
+def decide(decision: dict[str, Any]) -> dict[str, Any]:
+    """Decide about reports, all or none."""
+    reports = find_desk().decide(
+        {seen["id"]: seen["revision"] for seen in decision["reports"]},
+        Action(decision["action"]),
+        find_operator(),
+        label=decision["label"],
+        name=decision["name"],
+        step=decision["step"],
+    )
+    return _answer(reports)
+
+
+@blueprint.post("/undo")
+@blueprint.input(UndoStepIn, location="json", arg_name="undo")
+def undo(undo: dict[str, Any]) -> dict[str, Any]:
+    """Take back one's own step, by default the last one that stands."""
+    desk, operator = find_desk(), find_operator()
+    if undo["step"] is None:
+        step, reports = desk.undo_last(operator)
+        return {**_answer(reports), "step": step}
+    return {**_answer(desk.undo(undo["step"], operator)), "step": undo["step"]}
+
+
+@blueprint.post("/delete")
+@blueprint.input(DeletionIn, location="json", arg_name="deletion")
+def delete(deletion: dict[str, Any]) -> dict[str, Any]:
+    """Delete reports for good."""
+    given = {name: value for name, value in deletion.items() if value is not None}
+    return {"deleted": find_desk().delete(Choice(**given), find_operator()), "counts": _count()}
+
+
+@blueprint.post("/vote")
+@blueprint.input(SwitchIn, location="json", arg_name="switch")
+def set_vote(switch: dict[str, Any]) -> dict[str, Any]:
+    """Turn the vote on or off; turned on, it is taken at once on everything that waits."""
+    desk = find_desk()
+    switch_vote(desk.store, switch["on"])
+    classifier = find_classifier()
+    accepted = take_votes(desk, classifier) if switch["on"] and classifier else []
+    return {"vote": switch["on"], "accepted": [report.id for report in accepted], "counts": _count()}
+
+
+@blueprint.get("/export.zip")
+@blueprint.input(ChoiceIn, location="query", arg_name="query")
+def export(query: dict[str, Any]) -> Response:
+    """Download reports: `reports.json` and their crops."""
+    out = tempfile.SpooledTemporaryFile(max_size=MAX_ZIP_IN_MEMORY_BYTES)
+    export_to_zip(find_desk().store, _choose(query), out)
+    out.seek(0)
+    return send_file(out, "application/zip", as_attachment=True, download_name="reports.zip")
+
+
+def _choose(query: dict[str, Any]) -> Choice:
+    state = None if query["state"] == "all" else ReportState(query["state"])
+    return Choice(state=state, label=query["label"] or None, sender=query["sender"] or None)
+
+
+def _count() -> dict[str, int]:
+    return {str(state): count for state, count in find_desk().store.count_by_state().items()}
+
+
+def _answer(reports: list[Report]) -> dict[str, Any]:
+    known = find_names()
+    return {"reports": [describe_entry(report, known) for report in reports], "counts": _count()}
+
+
+def _find_picture(neighbour: dict[str, Any]) -> str | None:
+    """Return where a reference can be seen; None where nothing is kept of it but features."""
+    reference = neighbour["reference"]
+    if neighbour["taught"]:
+        return url_for(".show_reference", taught=reference)
+    faces = Path(current_app.config["DATASET_FOLDER"]) / FACES_FOLDER
+    if not reference or ".." in Path(reference).parts or not (faces / reference).is_file():
+        return None
+    return url_for(".show_reference", path=reference)

@@ -1,0 +1,1 @@
+"""What operations need: health, metrics, logs, limits, headers, static files, OpenAPI."""

@@ -1,0 +1,1 @@
+"""The model that serves, the queue in front of it, and the HTTP worker."""
