@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kyara.cli.detector_options import detector_option
+
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
     from kyara.evaluation.protocols import Options, Strangers
@@ -62,6 +64,7 @@ def _folder(*names: str, help: str) -> Any:
 @click.option("--unknown-split", default="novel", show_default=True, help="Of --unknown-data.")
 @click.option("--no-gallery", is_flag=True, help="Leave the reference gallery out.")
 @click.option("--boxes", is_flag=True, help="Measure on what the face detector cuts out as well.")
+@detector_option
 @click.option(
     "--same-as",
     type=click.Path(path_type=Path),

@@ -1,9 +1,9 @@
 """How well a detector finds faces: recall against false boxes, by source and by size of face.
 
-A face is found when the middle of a box lies in the ellipse around the face's own middle whose half axes are
-0.35 of its width and height: the strictest of the usual readings of "centre within 0.35 of the box". Every face and
-every box is matched once, the surest box first. A box is *false* where it touches no face; a second box on a face
-is counted apart.
+A face is found when the middle of a box lies in the ellipse around the face's own middle whose half
+axes are 0.35 of its width and height: the strictest of the usual readings of "centre within 0.35 of
+the box". Every face and every box is matched once, the surest box first. A box is *false* where it
+touches no face; a second box on a face is counted apart.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def measure_detection(looked: Sequence[Looked], threshold: float) -> dict[str, A
         threshold: the score from which a box is shown by default.
 
     Returns:
-        Recall at a few rates of false boxes, average precision, and at the threshold recall by centre and at
-        `GOOD_OVERLAP`, false and second boxes a picture: for all, by source and by size.
+        Recall at a few rates of false boxes, average precision, and at the threshold recall by centre
+        and at `GOOD_OVERLAP`, false and second boxes a picture: for all, by source and by size.
     """
     sources: dict[str, list[Looked]] = defaultdict(list)
     for picture in looked:

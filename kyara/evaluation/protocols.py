@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
+from kyara.vision.detectors.base import DEFAULT_DETECTOR
 from kyara.vision.images import list_pictures
 
 PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set")
@@ -38,6 +39,7 @@ class Options:
         seed: of the first draw.
         gallery: False leaves the reference gallery out.
         boxes: measure on what the face detector cuts out as well.
+        detector: its name.
     """
 
     protocol: str = "closed"
@@ -49,6 +51,7 @@ class Options:
     seed: int = 1
     gallery: bool = True
     boxes: bool = False
+    detector: str = DEFAULT_DETECTOR
 
     @property
     def taught(self) -> int:

@@ -1,6 +1,7 @@
 """What every face detector is, and the look-up by name.
 
-A detector is one module here that has a function `open_…`: a context manager that gives a `FaceDetector`.
+A detector is one module here that has a function `open_…`: a context manager that gives a
+`FaceDetector`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DETECTORS = {
     "animeface-2009": "kyara.vision.detectors.animeface:open_animeface",
 }
 """Name → module and function."""
-DEFAULT_DETECTOR = "network"
+DEFAULT_DETECTOR = "cascade"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The face network: pixels → tight boxes with a score and two eyes.
 
-Kyara's own (recipe `detector`), a bundle of a few hundred kB beside the recognition models. LiteRT runs here
-what OpenCV.js runs in `static/js/detector-worker.js`; both look at the same views (`tiles.py`) and find the same
-boxes.
+Kyara's own (recipe `detector`), a bundle of a few hundred kB beside the recognition models. LiteRT
+runs here what OpenCV.js runs in `static/js/detector-worker.js`; both look at the same views
+(`tiles.py`) and find the same boxes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import FoundFace, check_pixels, sort_faces, tell_nothing
-from kyara.vision.detectors.detector_bundle import (
+from kyara.vision.detector_bundle import (
     DetectorBundle,
     find_detector_bundle,
     load_detector_bundle,
 )
+from kyara.vision.detectors.base import FoundFace, check_pixels, sort_faces, tell_nothing
 from kyara.vision.detectors.tiles import (
     FaceCandidate,
     TileView,
@@ -34,7 +34,8 @@ from kyara.vision.detectors.tiles import (
 
 
 class NetworkDetector:
-    """See `base.FaceDetector`. It may be called from several threads; calls to the network take turns."""
+    """See `base.FaceDetector`. It may be called from several threads; calls to the network take
+    turns."""
 
     name = "network"
     box_scale = 1.0
@@ -82,7 +83,9 @@ class NetworkDetector:
             candidate
             for tile in cut_tiles(width, height, settings["longest_ratio"], settings["tile_overlap"])
             for side in settings["longest_sides_px"]
-            for candidate in self._look(pixels, plan_tile_view(tile, side, settings["most_enlarged"]), least)
+            for candidate in self._look(
+                pixels, plan_tile_view(tile, side, settings["most_enlarged"]), least
+            )
         ]
         merge = settings["merge"]
         return choose_candidates(found, merge["overlap"], merge["inside"])
@@ -101,7 +104,8 @@ class NetworkDetector:
 
 
 def draw_tile(pixels: np.ndarray, view: TileView, fill: int) -> np.ndarray:
-    """Cut, scale and fill up: `uint8 (H, W, 3)` → `float32 (1, padded_height, padded_width, 3)` in [0, 1]."""
+    """Cut, scale and fill up: `uint8 (H, W, 3)` → `float32 (1, padded_height, padded_width, 3)` in [0,
+    1]."""
     import cv2
 
     tile = view.tile

@@ -1,8 +1,8 @@
 """The geometry of the face network's looks at a picture, apart from OpenCV.
 
-A picture is cut into *tiles* where it is much longer than wide or wider than long; each tile is looked at in
-several sizes, filled up to the network's multiple of pixels. What the network says becomes *candidates* in
-source pixels, one is left a face. `static/js/faces/tiles.js` is the same, step by step.
+A picture is cut into *tiles* where it is much longer than wide or wider than long; each tile is looked
+at in several sizes, filled up to the network's multiple of pixels. What the network says becomes
+*candidates* in source pixels, one is left a face. `static/js/faces/tiles.js` is the same, step by step.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ CELL_PX = 8
 """Side of the square of view pixels that one score is about."""
 SIDE_MULTIPLE_PX = 32
 CHANNELS = 9
-"""Of a cell: score (logit), middle (cells from the cell's own), logarithm of width and height in cells, two
-eyes (shares of the box from its middle)."""
+"""Of a cell: score (logit), middle (cells from the cell's own), logarithm of width and height in
+cells, two eyes (shares of the box from its middle)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class TileView:
 @dataclass(frozen=True)
 class FaceCandidate:
     """A box that may hold a face, in source pixels: its middle, its sides, the two eyes' places and a
-    score from 0 to 1."""
+    score from 0 to 1.
+    """
 
     x: float
     y: float
@@ -91,8 +92,8 @@ def read_cells(cells: np.ndarray, view: TileView, floor: float) -> list[FaceCand
     """Find the peaks of the network's map.
 
     Args:
-        cells: `float32 (h, w, 4 * CHANNELS)`: a cell of the map holds four, from left to right, top to bottom.
-        view: what the network saw.
+        cells: `float32 (h, w, 4 * CHANNELS)`: a cell of the map holds four, from left to right, top to
+        bottom. view: what the network saw.
         floor: least score.
     """
     rows, columns, _ = cells.shape

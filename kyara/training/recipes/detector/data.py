@@ -1,9 +1,10 @@
-"""Read what the detector learns from: boxed pictures, portraits with a face box, pictures without a face.
+"""Read what the detector learns from: boxed pictures, portraits with a face box, pictures without a
+face.
 
-    FOLDER/boxes.json    file → [[x, y, width, height], …] of every face, tight, in pixels; [] is a negative
-    FOLDER/splits.json   file → train, val or test; without it every file is train
-    FOLDER/eyes.json     optional: file → one [left x, left y, right x, right y] a box, or null
-    FOLDER/index.csv     instead: path, split, face_x, face_y, face_width, face_height of one portrait a row
+FOLDER/boxes.json    file → [[x, y, width, height], …] of every face, tight, in pixels; [] is a negative
+FOLDER/splits.json   file → train, val or test; without it every file is train
+FOLDER/eyes.json     optional: file → one [left x, left y, right x, right y] a box, or null
+FOLDER/index.csv     instead: path, split, face_x, face_y, face_width, face_height of one portrait a row
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.images import read_image
 from kyara.training.recipes.detector.scenes import Scene, SceneFace, make_scene
+from kyara.vision.images import read_image
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:
             try:
                 box = tuple(float(row[f"face_{key}"]) for key in ("x", "y", "width", "height"))
             except (KeyError, ValueError) as error:
-                raise BadInputError(f"{folder / 'index.csv'} has no face box for {row.get('path')}.") from error
+                raise BadInputError(
+                    f"{folder / 'index.csv'} has no face box for {row.get('path')}."
+                ) from error
             pair = (eyes.get(row["path"]) or [None])[0]
             face = SceneFace(box, tuple(pair) if pair else None)  # type: ignore[arg-type]
             yield BoxedPicture(folder / row["path"], (face,), row["split"], portrait=True)

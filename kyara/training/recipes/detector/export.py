@@ -1,4 +1,5 @@
-"""A trained detector → a bundle: the LiteRT file, thresholds chosen on `val`, what it reaches, a card."""
+"""A trained detector → a bundle: the LiteRT file, thresholds chosen on `val`, what it reaches, a
+card."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from kyara.storage.atomic import replace_file
 from kyara.training.convert import convert_keras
 from kyara.training.recipes.detector.data import BoxedPicture
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.detector_bundle import DetectorBundle, write_detector_bundle
+from kyara.vision.detector_bundle import DetectorBundle, write_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.images import read_image
 
@@ -51,12 +52,18 @@ def look_at_pictures(
     pictures: Sequence[BoxedPicture],
     progress: Callable[[int], object] = lambda count: None,
 ) -> list[Looked]:
-    """Let a detector search pictures with boxed faces; a picture's source is its name up to the last dash."""
-    looked = []
-    for picture in pictures:
-        pixels = np.ascontiguousarray(read_image(picture.path))
-        truth = [Box(*(round(value) for value in face.box)) for face in picture.faces]
-        source = picture.path.name.rpartition("-")[0] or picture.path.parent.name
+    """Let a detector search pictures with boxed faces; a picture's source is its name up to the last
+    dash."""
+    looked
+    =
+    []
+    for
+    picture
+    in
+    pictures:
+        pixels
+        = np.ascontiguousarray(read_image(picture.path)) truth = [Box(*(round(value) for value in
+        face.box)) for face in picture.faces] source = picture.path.name.rpartition("-")[0] or picture.path.parent.name
         looked.append(match_faces(source, truth, detector.find_above(pixels, FLOOR)))
         progress(1)
     return looked
@@ -147,7 +154,14 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
             f"Recall against false boxes a picture: {curve}. Average precision {_show(measured['average_precision'])}.",
             "",
         ]
-    lines += ["## Made from", "", "```json", json.dumps(bundle.provenance, indent=2, ensure_ascii=False), "```", ""]
+    lines += [
+        "## Made from",
+        "",
+        "```json",
+        json.dumps(bundle.provenance, indent=2, ensure_ascii=False),
+        "```",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -17,8 +17,8 @@ import numpy as np
 CELL_PX = 8
 """Side of the square of input pixels that one score is about."""
 CHANNELS = 9
-"""Of a cell: score (logit), middle x and y (cells), width and height (log cells), left eye x and y, right
-eye x and y (shares of the box from its middle)."""
+"""Of a cell: score (logit), middle x and y (cells), width and height (log cells), left eye x and y,
+right eye x and y (shares of the box from its middle)."""
 SIDE_MULTIPLE_PX = 32
 _FINE, _MIDDLE, _DEEP = 24, 48, 112
 _DEEP_KERNELS = (5, 7, 5, 7, 5, 7)
@@ -28,8 +28,8 @@ def build_detector() -> Any:
     """Build the network with random weights.
 
     Returns:
-        A Keras model, `float32 (N, H, W, 3)` RGB in [0, 1] → `float32 (N, H/16, W/16, 4 * CHANNELS)`; the
-        channels are those of the four cells from left to right, top to bottom.
+        A Keras model, `float32 (N, H, W, 3)` RGB in [0, 1] → `float32 (N, H/16, W/16, 4 * CHANNELS)`;
+        the channels are those of the four cells from left to right, top to bottom.
     """
     import keras
     from keras import layers

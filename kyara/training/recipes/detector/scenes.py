@@ -1,7 +1,8 @@
-"""Pictures for the detector's training: boxed pictures, portraits with a face box, pictures without faces.
+"""Pictures for the detector's training: boxed pictures, portraits with a face box, pictures without
+faces.
 
-In: `Scene`s, whole pictures in memory with what is known of their faces. Out: `View`s, square crops at any
-scale, turn and quality, with their faces. One affine warp draws a scene into a view.
+In: `Scene`s, whole pictures in memory with what is known of their faces. Out: `View`s, square crops at
+any scale, turn and quality, with their faces. One affine warp draws a scene into a view.
 """
 
 from __future__ import annotations
@@ -51,8 +52,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Placement:
-    """How a scene lies in a view: `scale` view pixels per scene pixel, `turn_deg` counter-clockwise, `mirror`,
-    and the scene's point `x, y` that comes to lie at `to_x, to_y` of the view."""
+    """How a scene lies in a view: `scale` view pixels per scene pixel, `turn_deg` counter-clockwise,
+    `mirror`, and the scene's point `x, y` that comes to lie at `to_x, to_y` of the view.
+    """
 
     scale: float
     turn_deg: float

@@ -1,4 +1,5 @@
-"""Train the detector: views drawn on the fly, AdamW with a cosine rate, an average of the weights that serves.
+"""Train the detector: views drawn on the fly, AdamW with a cosine rate, an average of the weights that
+serves.
 
 The whole state is kept after every epoch; a killed run goes on from there.
 """
@@ -48,7 +49,9 @@ class DetectorPlan:
     seed: int = 1
 
 
-def draw_batches(sources: Sources, plan: DetectorPlan, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def draw_batches(
+    sources: Sources, plan: DetectorPlan, epoch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield one epoch's batches, drawn by a thread while the network learns."""
     steps = plan.views_per_epoch // plan.batch
     queue: Queue[Any] = Queue(maxsize=8)
@@ -72,7 +75,9 @@ def draw_batches(sources: Sources, plan: DetectorPlan, epoch: int) -> Iterator[t
         yield item
 
 
-def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any = print, start: Path | None = None) -> Any:
+def train_detector(
+    sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any = print, start: Path | None = None
+) -> Any:
     """Train, or go on with, the run in a folder, and return the averaged Keras model."""
     import keras
     import tensorflow as tf
@@ -83,7 +88,10 @@ def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any
     steps = plan.views // plan.batch
     warmup = max(1, steps // 50)
     rate = keras.optimizers.schedules.CosineDecay(
-        plan.learning_rate / 50, max(1, steps - warmup), warmup_target=plan.learning_rate, warmup_steps=warmup
+        plan.learning_rate / 50,
+        max(1, steps - warmup),
+        warmup_target=plan.learning_rate,
+        warmup_steps=warmup,
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=plan.weight_decay, global_clipnorm=CLIP_NORM)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])

@@ -115,9 +115,7 @@ def _view_of_picture(
     return canvas, move_faces(scene, placement)
 
 
-def _view_of_negative(
-    scenes: Sequence[Scene], side_px: int, rng: np.random.Generator
-) -> np.ndarray:
+def _view_of_negative(scenes: Sequence[Scene], side_px: int, rng: np.random.Generator) -> np.ndarray:
     scene = _pick(scenes, rng)
     canvas = np.empty((side_px, side_px, 3), np.uint8)
     least = side_px / max(scene.width, scene.height)

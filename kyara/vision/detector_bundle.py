@@ -1,10 +1,10 @@
 """A detector on disk: the network, how a picture is shown to it, its levels, and where it comes from.
 
-    model/detector-…/detector.json      format version, looks, thresholds, provenance, SHA-256 of the network
-    model/detector-…/detector.tflite    picture → cells; OpenCV.js, OpenCV and LiteRT read it
-    model/detector-…/metrics.json       what evaluation measured
-    model/detector-…/MODEL_CARD.md
-    model/detector.json                 {"serving": name}
+model/detector-…/detector.json      format version, looks, thresholds, provenance, SHA-256 of the network
+model/detector-…/detector.tflite    picture → cells; OpenCV.js, OpenCV and LiteRT read it
+model/detector-…/metrics.json       what evaluation measured
+model/detector-…/MODEL_CARD.md
+model/detector.json                 {"serving": name}
 """
 
 from __future__ import annotations
@@ -17,9 +17,24 @@ from pathlib import Path
 from typing import Any
 
 from kyara.errors import BundleError
+from kyara.storage.atomic import replace_file
+from kyara.storage.paths import ROOT
 
 FORMAT = 1
+MODEL_FOLDER = ROOT / "model"
 BUNDLE_FILE, NETWORK_FILE, SERVING_FILE = "detector.json", "detector.tflite", "detector.json"
+LARGEST_SIDE_PX = 1280
+SETTINGS = (
+    "longest_sides_px",
+    "live_longest_sides_px",
+    "longest_ratio",
+    "tile_overlap",
+    "most_enlarged",
+    "fill",
+    "min_box_px",
+    "max_boxes",
+    "merge",
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +45,8 @@ class DetectorBundle:
         name: of its folder.
         version: the first 12 digits of the network's SHA-256.
         network: the LiteRT file.
-        settings: how a picture is shown to it: `longest_sides_px`, `live_longest_sides_px`, `longest_ratio`,
+        settings: how a picture is shown to it: `longest_sides_px`, `live_longest_sides_px`,
+        `longest_ratio`,
             `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`.
         thresholds: least score of each level, from fewer faces to more.
         default_level: index into `thresholds`.
@@ -85,7 +101,9 @@ def load_detector_bundle(folder: Path) -> DetectorBundle:
 
 def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
     if data["format"] != FORMAT:
-        raise BundleError(f"The detector {name} has format {data['format']!r}; this Kyara reads {FORMAT}.")
+        raise BundleError(
+            f"The detector {name} has format {data['format']!r}; this Kyara reads {FORMAT}."
+        )
     digest = hashlib.sha256(network).hexdigest()
     if digest != data["sha256"]:
         raise BundleError(f"{name}/{NETWORK_FILE} is damaged: its SHA-256 is not that of {BUNDLE_FILE}.")
