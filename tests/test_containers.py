@@ -86,7 +86,7 @@ def test_probes_and_the_autoscaler_ask_for_what_there_is(app):
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert container[probe]["httpGet"]["path"] in routes
     pods, _ = find_object("HorizontalPodAutoscaler")["spec"]["metrics"]
-    monitoring = (ROOT / "kyara" / "web" / "monitoring.py").read_text()
+    monitoring = (ROOT / "kyara" / "web" / "ops" / "monitoring.py").read_text()
     assert f'"{pods["pods"]["metric"]["name"]}"' in monitoring
 
 

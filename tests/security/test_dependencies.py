@@ -17,7 +17,9 @@ from packaging.utils import canonicalize_name
 
 REQUIREMENTS = sorted(ROOT.glob("requirements*.txt"))
 SOURCES = [ROOT / "app.py", ROOT / "classification.py", *sorted((ROOT / "kyara").rglob("*.py"))]
-SERVING = [path for path in SOURCES if {"web", "reports", "accounts"} & set(path.parts[-3:])]
+SERVING = [
+    path for path in SOURCES if {"web", "reports", "accounts"} & set(path.relative_to(ROOT).parts)
+]
 RUN_SQL = ("execute", "executemany", "executescript", "exec_driver_sql", "text")
 
 
