@@ -12,10 +12,11 @@ import click
 
 from kyara.cli.engine_options import engine_options
 from kyara.errors import KyaraError
-from kyara.vision.detectors.base import DEFAULT_DETECTOR, DETECTORS
+from kyara.vision.detectors.base import DETECTORS, choose_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.collect import Inbox, Settings, Tally
+    from kyara.dataset.collect.settings import Detector
     from kyara.storage.parallel import Engine
     from kyara.storage.parallel.choosing import EngineName
 
@@ -47,9 +48,7 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--detector",
     type=click.Choice(list(DETECTORS)),
-    default=DEFAULT_DETECTOR,
-    show_default=True,
-    help="What finds the faces.",
+    help="What finds the faces.  [default: the face network if one serves, else the cascade]",
 )
 @click.option(
     "--level",
@@ -116,7 +115,8 @@ def collect(
 
     if every_s is not None and scene_score is not None:
         raise click.UsageError("Give --every or --scenes, not both.")
-    detector = options["detector"]
+    detector = cast("Detector", choose_detector(options["detector"]))
+    options["detector"] = detector
     settings = Settings(
         every_s=every_s or 1.0,
         scene_score=scene_score,

@@ -6,12 +6,10 @@ from typing import Any
 
 import click
 
-from kyara.vision.detectors.base import DEFAULT_DETECTOR, DETECTORS
+from kyara.vision.detectors.base import DETECTORS
 
 detector_option: Any = click.option(
     "--detector",
     type=click.Choice(list(DETECTORS)),
-    default=DEFAULT_DETECTOR,
-    show_default=True,
-    help="What finds the faces.",
+    help="What finds the faces.  [default: the face network if one serves, else the cascade]",
 )

@@ -71,7 +71,7 @@ def explain(
     out: Path | None,
     whole: bool,
     number: int,
-    detector: str,
+    detector: str | None,
     as_json: bool,
     model: Path | None,
     language: str,
@@ -104,7 +104,7 @@ def explain(
 
 
 def _choose_box(
-    pixels: np.ndarray, number: int, classifier: Classifier, detector: str, *, whole: bool
+    pixels: np.ndarray, number: int, classifier: Classifier, detector: str | None, *, whole: bool
 ) -> tuple[Box, int]:
     """Return the part to explain, and how many faces were found; 0 for the whole picture."""
     if whole:

@@ -50,7 +50,7 @@ def features(
     sources: tuple[Path, ...],
     out: Path,
     faces: bool,
-    detector: str,
+    detector: str | None,
     level: int | None,
     model: Path | None,
     engine_name: EngineName,

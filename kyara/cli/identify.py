@@ -25,7 +25,7 @@ from kyara.registry.serving import ServingClassifier
 from kyara.storage.parallel import Engine
 from kyara.storage.parallel.choosing import EngineName
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import DEFAULT_DETECTOR, open_detector
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.images import list_pictures, read_image
 
@@ -93,7 +93,7 @@ def identify(
     annotate: Path | None,
     whole: bool,
     top_k: int,
-    detector: str,
+    detector: str | None,
     level: int | None,
     every_s: float,
     webvtt: Path | None,
@@ -194,7 +194,7 @@ def identify_image(
     classifier: Classifier,
     *,
     whole: bool = False,
-    detector: str = DEFAULT_DETECTOR,
+    detector: str | None = None,
     level: int | None = None,
     top_k: int = 5,
 ) -> IdentifiedImage:

@@ -55,7 +55,7 @@ def look_at_pictures(
     failures: Failures,
     *,
     whole: bool,
-    detector: str,
+    detector: str | None,
     level: int | None,
     top_k: int,
 ) -> Iterator[tuple[Path, tuple[int, int], Faces]]:
@@ -97,7 +97,7 @@ def identify_videos(
     form: Form,
     *,
     every_s: float,
-    detector: str,
+    detector: str | None,
     level: int | None,
     top_k: int,
     language: str,

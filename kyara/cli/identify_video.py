@@ -40,7 +40,7 @@ def identify_video(
     classifier: Classifier,
     *,
     every_s: float,
-    detector: str,
+    detector: str | None,
     level: int | None,
     top_k: int,
     language: str,

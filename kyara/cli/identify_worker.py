@@ -19,7 +19,7 @@ def plan_watching(
     version: str,
     *,
     every_s: float,
-    detector: str,
+    detector: str | None,
     level: int | None,
     top_k: int,
     language: str,

@@ -72,7 +72,7 @@ def teach(
     label: str,
     images: tuple[Path, ...],
     whole: bool,
-    detector: str,
+    detector: str | None,
     models: Path,
     taught: str | None,
     as_json: bool,
@@ -123,7 +123,7 @@ def _list_sources(path: Path) -> list[Path]:
 
 
 def _choose_box(
-    pixels: np.ndarray, classifier: Classifier, detector: str, *, whole: bool
+    pixels: np.ndarray, classifier: Classifier, detector: str | None, *, whole: bool
 ) -> tuple[Box, str]:
     """Return what to cut out of a picture, and why."""
     everything = Box(0, 0, pixels.shape[1], pixels.shape[0])

@@ -34,7 +34,7 @@ class CutFaces:
 def propose_boxes(
     classifier: Classifier,
     faces: Sequence[Face],
-    detector: str,
+    detector: str | None,
     progress: Progress = lambda done: None,
 ) -> list[list[Box]]:
     """Return what the model would see of the faces that a detector finds in each face's picture."""

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
-from kyara.vision.detectors.base import DEFAULT_DETECTOR
 from kyara.vision.images import list_pictures
 
 PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set")
@@ -51,7 +50,7 @@ class Options:
     seed: int = 1
     gallery: bool = True
     boxes: bool = False
-    detector: str = DEFAULT_DETECTOR
+    detector: str | None = None
 
     @property
     def taught(self) -> int:

@@ -28,7 +28,7 @@ from kyara.recognition.backbone import Backbone, load_backbone
 from kyara.recognition.bundle import Bundle, hash_file, load_bundle
 from kyara.storage.parallel import Record, Task, Work
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import DEFAULT_DETECTOR, open_detector
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import (
     FILE_FORMATS,
     MAX_IMAGE_PIXELS,
@@ -92,7 +92,7 @@ LIST_SUFFIX = ".txt"
 
 
 def plan_extraction(
-    bundle: Bundle, *, whole: bool, level: int | None, detector: str = DEFAULT_DETECTOR
+    bundle: Bundle, *, whole: bool, level: int | None, detector: str | None = None
 ) -> Task:
     """Return the task of extracting features.
 

@@ -62,6 +62,11 @@ class DetectorBundle:
     provenance: dict[str, Any]
 
 
+def is_detector_serving(models: Path | None = None) -> bool:
+    """Whether there is a face network to be used where nobody asks for another detector."""
+    return ((models or MODEL_FOLDER) / SERVING_FILE).is_file()
+
+
 def find_detector_bundle(models: Path | None = None) -> Path:
     """Return the folder of the detector that serves.
 

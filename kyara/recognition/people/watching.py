@@ -15,7 +15,7 @@ import numpy as np
 from kyara.errors import BrokenVideoError
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.classifier import Classifier
-from kyara.vision.detectors.base import DEFAULT_DETECTOR, open_detector
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.tracking import Sighting, Track, Tracker
 from kyara.vision.video import Sampling, VideoInfo, describe_video, read_frames
 
@@ -90,7 +90,7 @@ def watch_video(
     classifier: Classifier,
     *,
     every_s: float = 0.2,
-    detector: str = DEFAULT_DETECTOR,
+    detector: str | None = None,
     level: int | None = None,
     top_k: int = 5,
     progress: Callable[[float], None] = lambda time_s: None,

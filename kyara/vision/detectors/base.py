@@ -16,6 +16,7 @@ import numpy as np
 
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
+from kyara.vision.detector_bundle import is_detector_serving
 
 DETECTORS = {
     "network": "kyara.vision.detectors.network:open_network",
@@ -23,7 +24,6 @@ DETECTORS = {
     "animeface-2009": "kyara.vision.detectors.animeface:open_animeface",
 }
 """Name → module and function."""
-DEFAULT_DETECTOR = "cascade"
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,22 @@ def tell_nothing(text: str) -> None:
     """Take what a detector says before something that takes a while, and pass it on to nobody."""
 
 
+def choose_detector(name: str | None = None) -> str:
+    """Return the name of the detector to use: the one asked for, or else the network if one serves.
+
+    Raises:
+        BadInputError: no such detector.
+    """
+    if name is None:
+        return "network" if is_detector_serving() else "cascade"
+    if name not in DETECTORS:
+        raise BadInputError(f"There is no detector {name}; there are {', '.join(DETECTORS)}.")
+    return name
+
+
 @contextmanager
 def open_detector(
-    name: str = DEFAULT_DETECTOR,
+    name: str | None = None,
     *,
     threshold: float | None = None,
     tell: Callable[[str], None] = tell_nothing,
@@ -84,7 +97,7 @@ def open_detector(
     """Open the detector of a name; it is closed at the end.
 
     Args:
-        name: a key of `DETECTORS`.
+        name: see `choose_detector`.
         threshold: least score of a face, in place of a level; not of the cascade.
         tell: called before something that takes a while.
 
@@ -92,9 +105,7 @@ def open_detector(
         BadInputError: no such detector.
         KyaraError: it is not installed, or does not work.
     """
-    if name not in DETECTORS:
-        raise BadInputError(f"There is no detector {name}; there are {', '.join(DETECTORS)}.")
-    module, _, function = DETECTORS[name].partition(":")
+    module, _, function = DETECTORS[choose_detector(name)].partition(":")
     opener: Callable[..., AbstractContextManager[FaceDetector]]
     opener = getattr(import_module(module), function)
     with opener(threshold=threshold, tell=tell) as detector:

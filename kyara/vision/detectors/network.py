@@ -34,8 +34,7 @@ from kyara.vision.detectors.tiles import (
 
 
 class NetworkDetector:
-    """See `base.FaceDetector`. It may be called from several threads; calls to the network take
-    turns."""
+    """See `base.FaceDetector`. Threads may share it; their calls to the network take turns."""
 
     name = "network"
     box_scale = 1.0
@@ -104,8 +103,7 @@ class NetworkDetector:
 
 
 def draw_tile(pixels: np.ndarray, view: TileView, fill: int) -> np.ndarray:
-    """Cut, scale and fill up: `uint8 (H, W, 3)` → `float32 (1, padded_height, padded_width, 3)` in [0,
-    1]."""
+    """Cut, scale and fill up: `uint8 (H, W, 3)` → `float32 (1, height, width, 3)` in [0, 1]."""
     import cv2
 
     tile = view.tile

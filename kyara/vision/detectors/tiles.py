@@ -44,8 +44,15 @@ class TileView:
 
 @dataclass(frozen=True)
 class FaceCandidate:
-    """A box that may hold a face, in source pixels: its middle, its sides, the two eyes' places and a
-    score from 0 to 1.
+    """A box that may hold a face, in source pixels.
+
+    Attributes:
+        x: of its middle.
+        y: of its middle.
+        width: of the tight face.
+        height: of the tight face.
+        score: 0 to 1.
+        eyes: x and y of both.
     """
 
     x: float
@@ -92,8 +99,8 @@ def read_cells(cells: np.ndarray, view: TileView, floor: float) -> list[FaceCand
     """Find the peaks of the network's map.
 
     Args:
-        cells: `float32 (h, w, 4 * CHANNELS)`: a cell of the map holds four, from left to right, top to
-        bottom. view: what the network saw.
+        cells: `float32 (h, w, 4 * CHANNELS)`: each holds four, from left to right, top to bottom.
+        view: what the network saw.
         floor: least score.
     """
     rows, columns, _ = cells.shape

@@ -1,5 +1,4 @@
-"""Read what the detector learns from: boxed pictures, portraits with a face box, pictures without a
-face.
+"""Read what the detector learns from: boxed pictures, boxed portraits, pictures without a face.
 
 FOLDER/boxes.json    file → [[x, y, width, height], …] of every face, tight, in pixels; [] is a negative
 FOLDER/splits.json   file → train, val or test; without it every file is train
@@ -32,6 +31,7 @@ class BoxedPicture:
     portrait: bool = False
 
     def load(self) -> Scene:
+        """Decode the picture."""
         return make_scene(np.ascontiguousarray(read_image(self.path)), self.faces)
 
 

@@ -1,5 +1,4 @@
-"""A trained detector → a bundle: the LiteRT file, thresholds chosen on `val`, what it reaches, a
-card."""
+"""A trained detector → a bundle: the LiteRT file, thresholds, what it reaches, a card."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from kyara.storage.atomic import replace_file
 from kyara.training.convert import convert_keras
 from kyara.training.recipes.detector.data import BoxedPicture
 from kyara.vision.boxes import Box
-from kyara.vision.detector_bundle import DetectorBundle, write_detector_bundle
+from kyara.vision.detector_bundle import DetectorBundle, load_detector_bundle, write_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.images import read_image
 
@@ -52,18 +51,12 @@ def look_at_pictures(
     pictures: Sequence[BoxedPicture],
     progress: Callable[[int], object] = lambda count: None,
 ) -> list[Looked]:
-    """Let a detector search pictures with boxed faces; a picture's source is its name up to the last
-    dash."""
-    looked
-    =
-    []
-    for
-    picture
-    in
-    pictures:
-        pixels
-        = np.ascontiguousarray(read_image(picture.path)) truth = [Box(*(round(value) for value in
-        face.box)) for face in picture.faces] source = picture.path.name.rpartition("-")[0] or picture.path.parent.name
+    """Let a detector search pictures; a picture's source is its file's name up to the last dash."""
+    looked = []
+    for picture in pictures:
+        pixels = np.ascontiguousarray(read_image(picture.path))
+        truth = [Box(*(round(value) for value in face.box)) for face in picture.faces]
+        source = picture.path.name.rpartition("-")[0] or picture.path.parent.name
         looked.append(match_faces(source, truth, detector.find_above(pixels, FLOOR)))
         progress(1)
     return looked
@@ -103,11 +96,30 @@ def export_detector(
     bundle = write_detector_bundle(target, network, data)
     metrics = {"val": measure_detection(on_val, thresholds[DEFAULT_LEVEL])}
     if test := [picture for picture in pictures if picture.split == "test"]:
-        on_test = look_at_pictures(detector, test, progress)
-        metrics["test"] = measure_detection(on_test, thresholds[DEFAULT_LEVEL])
-    replace_file(target / METRICS_FILE, (json.dumps(metrics, indent=2) + "\n").encode())
-    replace_file(target / CARD_FILE, write_card(bundle, metrics).encode())
+        metrics["test"] = measure_detector(NetworkDetector(bundle), test, progress)
+    save_metrics(target, metrics)
     return bundle
+
+
+def measure_detector(
+    detector: NetworkDetector,
+    pictures: Sequence[BoxedPicture],
+    progress: Callable[[int], object] = lambda count: None,
+) -> dict[str, Any]:
+    """Measure a detector at its default level; see `evaluation.detection.measure_detection`."""
+    bundle = detector.bundle
+    looked = look_at_pictures(detector, pictures, progress)
+    return measure_detection(looked, bundle.thresholds[bundle.default_level])
+
+
+def save_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Write what was measured of some splits into a detector's folder, and its card anew."""
+    path = folder / METRICS_FILE
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    stored = {**stored, **metrics}
+    replace_file(path, (json.dumps(stored, indent=2) + "\n").encode())
+    card = write_card(load_detector_bundle(folder), stored)
+    replace_file(folder / CARD_FILE, card.encode())
 
 
 def choose_thresholds(looked: Sequence[Looked]) -> list[float]:
@@ -122,15 +134,16 @@ def choose_thresholds(looked: Sequence[Looked]) -> list[float]:
 
 def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
     """Return the detector's card: what it is, what it reaches, where it fails."""
+    levels = ", ".join(f"{value:.2f}" for value in bundle.thresholds)
     lines = [
         f"# {bundle.name}",
         "",
-        "A face detector for drawn characters: an anchor-free network of depthwise-separable convolutions that gives "
-        "tight face boxes (cheek to cheek, fringe to chin) and a score. OpenCV.js runs it in the browser, LiteRT in "
-        "Python.",
+        "A face detector for drawn characters: an anchor-free network of depthwise-separable",
+        "convolutions that gives tight face boxes (cheek to cheek, fringe to chin) and a score.",
+        "OpenCV.js runs it in the browser, LiteRT in Python.",
         "",
-        f"Version {bundle.version}, {len(bundle.network):,} bytes. Thresholds, from fewer faces to more: "
-        f"{', '.join(f'{value:.2f}' for value in bundle.thresholds)}; default: level {bundle.default_level}.",
+        f"Version {bundle.version}, {len(bundle.network):,} bytes.",
+        f"Thresholds from fewer faces to more: {levels}; default: level {bundle.default_level}.",
         "",
     ]
     for split, measured in metrics.items():
@@ -141,28 +154,23 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
         ]
         rows = {"all": measured, **measured["by_source"]}
-        lines += [
-            f"| {name} | {row['pictures']} | {row['faces']} | {_show(row['recall'])} | {_show(row['recall_iou'])} | "
-            f"{row['false_a_picture']:.2f} |"
-            for name, row in rows.items()
-        ]
-        curve = ", ".join(
-            f"{_show(measured['curve'][str(rate)]['recall'])} at {rate}" for rate in FALSE_A_PICTURE
-        )
+        lines += [_describe_row(name, row) for name, row in rows.items()]
+        recalls = {rate: measured["curve"][str(rate)]["recall"] for rate in FALSE_A_PICTURE}
+        curve = ", ".join(f"{_show(recall)} at {rate}" for rate, recall in recalls.items())
         lines += [
             "",
-            f"Recall against false boxes a picture: {curve}. Average precision {_show(measured['average_precision'])}.",
+            f"Recall against false boxes a picture: {curve}.",
+            f"Average precision {_show(measured['average_precision'])}.",
             "",
         ]
-    lines += [
-        "## Made from",
-        "",
-        "```json",
-        json.dumps(bundle.provenance, indent=2, ensure_ascii=False),
-        "```",
-        "",
-    ]
-    return "\n".join(lines)
+    made_from = json.dumps(bundle.provenance, indent=2, ensure_ascii=False)
+    return "\n".join([*lines, "## Made from", "", "```json", made_from, "```", ""])
+
+
+def _describe_row(name: str, row: dict[str, Any]) -> str:
+    recall, overlap = _show(row["recall"]), _show(row["recall_iou"])
+    counts = f"{row['pictures']} | {row['faces']}"
+    return f"| {name} | {counts} | {recall} | {overlap} | {row['false_a_picture']:.2f} |"
 
 
 def _show(value: float | None) -> str:

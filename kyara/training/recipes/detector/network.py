@@ -14,12 +14,8 @@ from typing import Any
 
 import numpy as np
 
-CELL_PX = 8
-"""Side of the square of input pixels that one score is about."""
-CHANNELS = 9
-"""Of a cell: score (logit), middle x and y (cells), width and height (log cells), left eye x and y,
-right eye x and y (shares of the box from its middle)."""
-SIDE_MULTIPLE_PX = 32
+from kyara.vision.detectors.tiles import CHANNELS
+
 _FINE, _MIDDLE, _DEEP = 24, 48, 112
 _DEEP_KERNELS = (5, 7, 5, 7, 5, 7)
 
@@ -48,7 +44,8 @@ def build_detector() -> Any:
     x = layers.Concatenate()([x, detail])
     x = _activate(layers.Conv2D(_DEEP, 1, use_bias=False)(x))
     x = _activate(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))
-    outputs = layers.Conv2D(4 * CHANNELS, 1, bias_initializer=_start_bias, name="cells")(x)
+    start: Any = _start_bias
+    outputs = layers.Conv2D(4 * CHANNELS, 1, bias_initializer=start, name="cells")(x)
     return keras.Model(inputs, outputs, name="detector")
 
 

@@ -1,5 +1,4 @@
-"""Pictures for the detector's training: boxed pictures, portraits with a face box, pictures without
-faces.
+"""Whole pictures in memory, and how they are drawn into training views.
 
 In: `Scene`s, whole pictures in memory with what is known of their faces. Out: `View`s, square crops at
 any scale, turn and quality, with their faces. One affine warp draws a scene into a view.
@@ -43,17 +42,27 @@ class Scene:
 
     @property
     def width(self) -> int:
+        """In pixels of the scene."""
         return self.levels[0].shape[1]
 
     @property
     def height(self) -> int:
+        """In pixels of the scene."""
         return self.levels[0].shape[0]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """How a scene lies in a view: `scale` view pixels per scene pixel, `turn_deg` counter-clockwise,
-    `mirror`, and the scene's point `x, y` that comes to lie at `to_x, to_y` of the view.
+    """How a scene lies in a view.
+
+    Attributes:
+        scale: view pixels per scene pixel.
+        turn_deg: counter-clockwise.
+        mirror: left and right are swapped first.
+        x: of a point of the scene.
+        y: of that point.
+        to_x: where that point comes to lie in the view.
+        to_y: where that point comes to lie in the view.
     """
 
     scale: float

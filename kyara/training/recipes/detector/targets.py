@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.training.recipes.detector.network import CELL_PX, CHANNELS
+from kyara.vision.detectors.tiles import CELL_PX, CHANNELS
 
 SMALLEST_FACE_PX = 9.0
 """Smaller faces are neither taught nor counted as background."""
@@ -91,8 +91,9 @@ def _draw_face(
 
 def unfold_cells(cells: Any) -> Any:
     """Bring the network's map to one cell each: `(N, h, w, 4 * C)` → `(N, 2 * h, 2 * w, C)` tensors."""
-    from keras import ops
+    import keras
 
+    ops: Any = keras.ops
     _, rows, columns, _ = ops.shape(cells)
     parts = ops.reshape(cells, (-1, rows, columns, 2, 2, CHANNELS))
     parts = ops.transpose(parts, (0, 1, 3, 2, 4, 5))
@@ -106,12 +107,13 @@ def detection_loss(target: Any, cells: Any) -> Any:
         target: `(N, h, w, TARGET_CHANNELS)`, see `draw_targets`.
         cells: what the network gave, `(N, h / 2, w / 2, 4 * CHANNELS)`.
     """
-    from keras import ops
+    import keras
 
-    given = unfold_cells(cells)
+    ops: Any = keras.ops
+    given: Any = unfold_cells(cells)
     logit, bump = given[..., 0], target[..., 0]
-    positive = ops.cast(bump >= 1, "float32")
-    score = ops.clip(ops.sigmoid(logit), 1e-4, 1 - 1e-4)
+    positive: Any = ops.cast(bump >= 1, "float32")
+    score: Any = ops.clip(ops.sigmoid(logit), 1e-4, 1 - 1e-4)
     found = positive * (1 - score) ** 2 * ops.log(score)
     left = (1 - positive) * (1 - bump) ** 4 * score**2 * ops.log(1 - score)
     focal = -ops.sum((found + left) * target[..., CHANNELS], axis=(1, 2))
@@ -130,7 +132,9 @@ def detection_loss(target: Any, cells: Any) -> Any:
 
 def _distance_iou(first: Any, second: Any) -> Any:
     """1 - IoU + squared distance of the middles over the squared diagonal of both together."""
-    from keras import ops
+    import keras
+
+    ops: Any = keras.ops
 
     def corners(box: Any) -> tuple[Any, Any]:
         half = ops.exp(ops.clip(box[..., 2:4], -3, 5)) / 2

@@ -1,5 +1,4 @@
-"""Train the detector: views drawn on the fly, AdamW with a cosine rate, an average of the weights that
-serves.
+"""Train the detector: views drawn on the fly, AdamW with a cosine rate, averaged weights.
 
 The whole state is kept after every epoch; a killed run goes on from there.
 """
@@ -9,44 +8,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 import numpy as np
 
+from kyara.errors import BadInputError
+from kyara.training.plan import DetectorPlan
 from kyara.training.recipes.detector.network import build_detector
 from kyara.training.recipes.detector.targets import detection_loss, draw_targets
 from kyara.training.recipes.detector.views import Sources, draw_view
 
-STATE_FILE, WEIGHTS_FILE = "state.json", "state.weights.h5"
+STATE_FILE = "state.json"
 CLIP_NORM = 5.0
-
-
-@dataclass(frozen=True)
-class DetectorPlan:
-    """How the detector is trained.
-
-    Attributes:
-        side_px: of a training view.
-        views: of all epochs together.
-        views_per_epoch: after so many the state is kept.
-        batch: views a step.
-        learning_rate: at its highest; it rises over the first 2% and falls as a cosine to nothing.
-        weight_decay: of AdamW.
-        ema_momentum: of the average that serves.
-        seed: of all randomness.
-    """
-
-    side_px: int = 256
-    views: int = 200_000
-    views_per_epoch: int = 4_000
-    batch: int = 16
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    ema_momentum: float = 0.999
-    seed: int = 1
 
 
 def draw_batches(
@@ -75,9 +51,7 @@ def draw_batches(
         yield item
 
 
-def train_detector(
-    sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any = print, start: Path | None = None
-) -> Any:
+def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any = print) -> Any:
     """Train, or go on with, the run in a folder, and return the averaged Keras model."""
     import keras
     import tensorflow as tf
@@ -87,7 +61,7 @@ def train_detector(
     average = build_detector()
     steps = plan.views // plan.batch
     warmup = max(1, steps // 50)
-    rate = keras.optimizers.schedules.CosineDecay(
+    rate: Any = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / 50,
         max(1, steps - warmup),
         warmup_target=plan.learning_rate,
@@ -98,8 +72,6 @@ def train_detector(
     optimizer.build(model.trainable_variables)
     kept = _Kept(run, model, average, optimizer)
     epoch, history = kept.load(plan)
-    if epoch == 0 and start is not None:
-        model.load_weights(start)
     if epoch == 0:
         average.set_weights(model.get_weights())
 
@@ -126,6 +98,21 @@ def train_detector(
     return average
 
 
+def load_detector(run: Path) -> Any:
+    """Return the averaged Keras model of a run's last finished epoch.
+
+    Raises:
+        BadInputError: no epoch of it has finished.
+    """
+    path = run / STATE_FILE
+    if not path.exists():
+        raise BadInputError(f"{run} has no finished epoch to export.")
+    arrays = np.load(run / json.loads(path.read_text())["arrays"])
+    average = build_detector()
+    average.set_weights([arrays[f"average-{index}"] for index in range(len(average.weights))])
+    return average
+
+
 class _Kept:
     """The state of a run on disk, replaced whole."""
 
@@ -139,6 +126,8 @@ class _Kept:
             self.run.mkdir(parents=True, exist_ok=True)
             return 0, []
         state = json.loads(path.read_text())
+        if state["plan"] != asdict(plan):
+            raise BadInputError(f"{self.run} was begun with another plan: {state['plan']}.")
         arrays = np.load(self.run / state["arrays"])
         for name, part in self.parts.items():
             part.set_weights([arrays[f"{name}-{i}"] for i in range(len(part.weights))])
