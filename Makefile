@@ -67,23 +67,23 @@ soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minut
 	$(BIN)/python scripts/run_soak.py
 
 reliability: .venv/dev.stamp static/vendor/.stamp  ## break the site in every way; writes docs/reliability.md
-	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
+	KYARA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/system/reliability
 
 chaos: .venv/dev.stamp .venv/services.stamp  ## a minute of servers that are killed behind nginx, under load
-	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/test_several_servers.py
+	KYARA_CHAOS_S=60 $(BIN)/python -m pytest -s tests/system/test_several_servers.py
 
 scale-test: .venv/dev.stamp static/vendor/.stamp  ## the bulk tests with 40 sources, on Ray too
-	KYARA_BULK_SOURCES=40 $(BIN)/python -m pytest tests/test_bulk.py
+	KYARA_BULK_SOURCES=40 $(BIN)/python -m pytest tests/system/test_bulk.py
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py
 
 fuzz: .venv/dev.stamp  ## fuzz for FUZZ_SECONDS (600): atheris, then schemathesis with many examples
-	cd tests && PYTHONPATH=..:. ../$(BIN)/python -m fuzzing --seconds $(or $(FUZZ_SECONDS),600)
-	HYPOTHESIS_EXAMPLES=many $(BIN)/python -m pytest tests/security/test_openapi.py tests/security/test_fuzzing.py
+	cd tests/support && PYTHONPATH=../..:. ../../$(BIN)/python -m fuzzing --seconds $(or $(FUZZ_SECONDS),600)
+	HYPOTHESIS_EXAMPLES=many $(BIN)/python -m pytest tests/system/security/test_openapi.py tests/system/security/test_fuzzing.py
 
 hostile: .venv/dev.stamp  ## send 20,000 hostile requests to a server on this machine
-	$(BIN)/python tests/hostile_run.py --write
+	$(BIN)/python tests/support/hostile_run.py --write
 
 audit: .venv/dev.stamp  ## ask the advisory databases about every dependency (needs the network)
 	$(BIN)/python -m pip install -q --disable-pip-version-check pip-audit==2.10.1

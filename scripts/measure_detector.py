@@ -48,14 +48,14 @@ CHROMIUM_ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 URLS = {
-    "worker": "/static/js/detector-worker.js",
+    "worker": "/static/js/faces/detector-worker.js",
     "opencv": "/static/vendor/opencv-glue.js",
     "wasm": "/static/vendor/opencv.wasm",
     "cascade": "/static/vendor/lbpcascade_animeface.xml",
     "settings": "/static/detector.json",
 }
 LOAD = """async (urls) => {
-  const { Detector } = await import("/static/js/detector.js");
+  const { Detector } = await import("/static/js/faces/detector.js");
   globalThis.detector = new Detector(urls);
   globalThis.fractions = [];
   await globalThis.detector.load((fraction) => globalThis.fractions.push(fraction));

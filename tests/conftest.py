@@ -60,7 +60,7 @@ def tiny(request: pytest.FixtureRequest) -> Path:
     Training takes a minute, so the result is kept in pytest's cache under a hash of what made it.
     """
     sources = [path for name in _LEARNING_SOURCES for path in sorted((ROOT / "kyara").glob(name))]
-    sources += [Path(__file__), Path(__file__).with_name("drawings.py")]
+    sources += [Path(__file__), ROOT / "tests" / "support" / "drawings.py"]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     assert request.config.cache is not None
     cache = request.config.cache.mkdir("kyara_tiny")

@@ -68,7 +68,7 @@ COUNT_TICKS = """async () => {
   return ticks;
 }"""
 GEOMETRY = """async ({ settings, level, sizes, candidates, windows }) => {
-  const geometry = await import("/static/js/detection.js");
+  const geometry = await import("/static/js/faces/detection.js");
   const views = sizes.flatMap(([width, height]) => geometry.planViews(width, height, settings, level));
   return {
     views: views.map((view) => Object.values(view)),
@@ -82,8 +82,8 @@ GEOMETRY = """async ({ settings, level, sizes, candidates, windows }) => {
 
 
 ATTEMPT = """async (urls) => {
-  const { Detector } = await import("/static/js/detector.js");
-  const { buildFunction } = await import("/static/js/embind-without-eval.js");
+  const { Detector } = await import("/static/js/faces/detector.js");
+  const { buildFunction } = await import("/static/js/faces/embind-without-eval.js");
   const bitmap = await createImageBitmap(new ImageData(9, 9));
   try {
     SCRIPT
@@ -261,7 +261,7 @@ def test_load_can_be_tried_again_after_a_failure(browser, detector_url, missing)
     page = browser.new_page()
     page.goto(detector_url)
     script = """async ({ urls, missing }) => {
-      const { Detector } = await import('/static/js/detector.js');
+      const { Detector } = await import('/static/js/faces/detector.js');
       const own = new Detector({ ...urls, [missing]: '/static/not-here' });
       const failure = await own.load().then(() => 'it loaded', (error) => error.message);
       own.urls = urls;

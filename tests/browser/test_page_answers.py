@@ -139,7 +139,7 @@ def test_crops_are_cut_from_source_pixels_and_as_large_as_the_model_needs(open_p
 def test_32_crops_fit_into_one_request(open_page: OpenPage, side: int, noisy: bool, kind: str) -> None:
     crops = open_page().evaluate(
         """async ([side, noisy]) => {
-            const { encodeCrops } = await import("/static/js/crops.js");
+            const { encodeCrops } = await import("/static/js/picture/crops.js");
             const image = new ImageData(side, side);
             for (let at = 0; at < image.data.length; at += 65536) {
                 const part = image.data.subarray(at, at + 65536);

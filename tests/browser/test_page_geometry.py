@@ -1,4 +1,4 @@
-"""static/js/geometry.js, run where it lives: known answers."""
+"""static/js/faces/geometry.js, run where it lives: known answers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_geometry_gives_known_answers(
     page: Page, function: str, arguments: list[Any], expected: Any
 ) -> None:
     found = page.evaluate(
-        "async ([name, values]) => (await import('/static/js/geometry.js'))[name](...values)",
+        "async ([name, values]) => (await import('/static/js/faces/geometry.js'))[name](...values)",
         [function, arguments],
     )
     assert found == expected
@@ -67,7 +67,7 @@ def test_geometry_gives_known_answers(
 def test_a_view_goes_back_to_the_same_box(page: Page) -> None:
     shifted = page.evaluate(
         """async () => {
-            const { viewOfBox, boxOfView, sameBox } = await import("/static/js/geometry.js");
+            const { viewOfBox, boxOfView, sameBox } = await import("/static/js/faces/geometry.js");
             const size = { width: 1388, height: 1013 };
             const off = [];
             for (let x = 0; x < 1000; x += 37) {

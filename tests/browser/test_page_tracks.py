@@ -1,4 +1,4 @@
-"""static/js/tracks.js, run where it lives: faces through time and their steady names."""
+"""static/js/live/tracks.js, run where it lives: faces through time and their steady names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 FOLLOW = """async (looks) => {
-  const { FaceTracks } = await import("/static/js/tracks.js");
+  const { FaceTracks } = await import("/static/js/live/tracks.js");
   const tracks = new FaceTracks();
   return looks.map(([now, boxes]) => {
     if (boxes) tracks.takeLook(boxes, now);
@@ -16,7 +16,7 @@ FOLLOW = """async (looks) => {
   });
 }"""
 NAMES = """async (answers) => {
-  const { settleName } = await import("/static/js/tracks.js");
+  const { settleName } = await import("/static/js/live/tracks.js");
   let shown = null;
   const given = answers.map(([verdict, confidences]) => ({
     verdict,
@@ -93,7 +93,7 @@ def test_names_are_averaged_over_the_answers_and_do_not_flicker(
 def test_faces_with_the_fewest_answers_are_asked_about_first_and_none_too_often(page: Page) -> None:
     asked = page.evaluate(
         """async (boxes) => {
-          const { FaceTracks } = await import("/static/js/tracks.js");
+          const { FaceTracks } = await import("/static/js/live/tracks.js");
           const tracks = new FaceTracks();
           const answer = { verdict: "known", answers: [] };
           const rounds = [];
@@ -117,7 +117,7 @@ def test_faces_with_the_fewest_answers_are_asked_about_first_and_none_too_often(
 def test_a_face_that_was_not_found_by_the_last_look_is_not_asked_about(page: Page) -> None:
     assert page.evaluate(
         """async (box) => {
-          const { FaceTracks } = await import("/static/js/tracks.js");
+          const { FaceTracks } = await import("/static/js/live/tracks.js");
           const tracks = new FaceTracks();
           for (const now of [0, 200]) tracks.takeLook([box], now);
           tracks.takeLook([], 400);
@@ -145,7 +145,7 @@ def test_the_geometry_of_tracks_gives_known_answers(
     page: Page, function: str, arguments: list[Any], expected: Any
 ) -> None:
     found = page.evaluate(
-        "async ([name, values]) => (await import('/static/js/tracks.js'))[name](...values)",
+        "async ([name, values]) => (await import('/static/js/live/tracks.js'))[name](...values)",
         [function, arguments],
     )
     assert found == expected

@@ -7,7 +7,7 @@ share a database or have one each (SQLite files do), so each has a version table
 To add a room: declare its tables (a `MetaData`), give its `DatabaseKind` a `Room("<room>", metadata)`,
 call `database.prepare_tables`, and write `<room>/0001_first.py`. To change a table: change the model,
 and write the next revision by hand, `<room>/0003_what_it_does.py`, with `revision = "0003"`,
-`down_revision = "0002"` and `upgrade()`. `tests/test_migrations.py` fails, and says what is missing,
+`down_revision = "0002"` and `upgrade()`. `test_migrations.py` fails, and says what is missing,
 until models and revisions agree on SQLite and on PostgreSQL; a new room is added to its list.
 
 Rules of revisions: they import nothing of Kyara, whose models change later; they form one line;

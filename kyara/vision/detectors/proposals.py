@@ -2,7 +2,7 @@
 
 A picture is looked at in several *views*: scaled, padded on every side, and turned about its
 middle. Windows found in a view are mapped back to *candidates* in source pixels, candidates of
-all views are merged, and what is left becomes boxes. `static/js/detection.js` is the same, step by
+all views are merged, and what is left becomes boxes. `static/js/faces/detection.js` is the same, step by
 step, and both sides read `static/detector.json`.
 """
 

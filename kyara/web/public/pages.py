@@ -79,7 +79,7 @@ def remember_language(language: str) -> Response:
 def script_urls() -> dict[str, str]:
     """Return the addresses that scripts load by themselves."""
     files = {
-        "worker": "js/detector-worker.js",
+        "worker": "js/faces/detector-worker.js",
         "cropper": "vendor/cropper.esm.min.js",
         "opencv": "vendor/opencv-glue.js",
         "wasm": "vendor/opencv.wasm",

@@ -3,7 +3,7 @@
  * sentence that the server gives.
  */
 
-import { ConnectionError, ServerError, isAbort } from "../api.js";
+import { ConnectionError, ServerError, isAbort } from "../page/api.js";
 
 export { ConnectionError, ServerError, isAbort };
 

@@ -2,7 +2,7 @@
  * How many drawings each character has, as the server counts them, and which have too few.
  */
 
-import { byId, copyTemplate, part } from "../elements.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
 
 /** @typedef {{label: string, drawings: number, sources: number, warnings: string[]}} Count */
 

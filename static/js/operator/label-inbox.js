@@ -2,8 +2,8 @@
  * The faces as a list of tiles, in sections; choosing them with the mouse.
  */
 
-import { byId, copyTemplate, part } from "../elements.js";
-import { sayPercent } from "../messages.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
+import { sayPercent } from "../page/messages.js";
 
 /** @typedef {import("./label-state.js").LabelState} LabelState */
 /** @typedef {import("./label-state.js").Face} Face */

@@ -2,11 +2,11 @@
  * Typing a name: the field that completes it, and the form for a new character.
  */
 
-import { CharacterField } from "../combobox.js";
-import { byId } from "../elements.js";
+import { CharacterField } from "../page/combobox.js";
+import { byId } from "../page/elements.js";
 import { ask, describeError, post } from "./api.js";
 
-/** @typedef {import("../api.js").Character} Character */
+/** @typedef {import("../page/api.js").Character} Character */
 
 /** @param {string} query @param {string} _language @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
 async function findNames(query, _language, signal) {

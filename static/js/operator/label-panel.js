@@ -2,8 +2,8 @@
  * The panel beside the faces: the one that the keys are about, large, and who it may be.
  */
 
-import { byId, copyTemplate, part } from "../elements.js";
-import { sayPercent, sayTime } from "../messages.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
+import { sayPercent, sayTime } from "../page/messages.js";
 import { pictureUrl } from "./label-inbox.js";
 
 /** @typedef {import("./label-state.js").LabelState} LabelState */

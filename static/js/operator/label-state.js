@@ -3,7 +3,7 @@
  * Nothing here touches the page or the network.
  */
 
-import { createToken } from "../report-queue.js";
+import { createToken } from "../report/report-queue.js";
 
 /** @typedef {{id: string, label: string | null, version: string, operator: string, kind: string, group: string, answers: [string, number][], source: string, time_s: number | null}} FaceJson */
 /** @typedef {{id: string, kind: "label", label: string | null, faces: Record<string, string>}} LabelAction */

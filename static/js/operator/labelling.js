@@ -3,8 +3,8 @@
  * server has confirmed.
  */
 
-import { byId } from "../elements.js";
-import { announce } from "../status.js";
+import { byId } from "../page/elements.js";
+import { announce } from "../page/status.js";
 import { ask, describeError, post } from "./api.js";
 import { Counts } from "./label-counts.js";
 import { Inbox } from "./label-inbox.js";
@@ -42,7 +42,7 @@ function handleConfirmed(action, answer) {
   counts.update(answer.characters);
 }
 
-/** @param {Action} action @param {import("../api.js").ServerError} error */
+/** @param {Action} action @param {import("../page/api.js").ServerError} error */
 function handleRefused(action, error) {
   state.learnNames(error.problem.names ?? {});
   const rest = state.refuse(action, error.message, error.problem.faces ?? []);
@@ -62,7 +62,7 @@ function decide(ids, label) {
   announce(`${name || "No label"}: ${ids.length === 1 ? "one face" : `${ids.length} faces`}`);
 }
 
-/** @param {import("../api.js").Character} character @param {string[]} targets */
+/** @param {import("../page/api.js").Character} character @param {string[]} targets */
 function takeCharacter({ label, name, work }, targets) {
   state.learnNames({ [label]: { name, work } });
   decide(targets, label);

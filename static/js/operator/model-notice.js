@@ -2,7 +2,7 @@
  * The line above the faces: what the model has looked at, and what went wrong.
  */
 
-import { byId } from "../elements.js";
+import { byId } from "../page/elements.js";
 import { ask, describeError, post } from "./api.js";
 
 /** @typedef {{running: boolean, done: number, total: number, error: string}} Preparing */

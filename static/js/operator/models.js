@@ -2,7 +2,7 @@
  * The models page: shows the state that the server sends, promotes, rolls back, retrains.
  */
 
-import { byId, copyTemplate, part } from "../elements.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
 import { ServerError, ask, describeError, post } from "./api.js";
 import { watchState } from "./model-progress.js";
 

@@ -2,8 +2,8 @@
  * Asking for a name: a character who is known, completed from part of a name, or someone new.
  */
 
-import { CharacterField } from "../combobox.js";
-import { byId } from "../elements.js";
+import { CharacterField } from "../page/combobox.js";
+import { byId } from "../page/elements.js";
 import { findKnown } from "./report-calls.js";
 
 /** @typedef {{label: string, name?: Record<string, string>}} Named */
@@ -36,7 +36,7 @@ export class NameDialog {
   }
 
   /**
-   * @param {string} title @param {{isNew: boolean, name?: string, suggested?: import("../api.js").Character[]}} how
+   * @param {string} title @param {{isNew: boolean, name?: string, suggested?: import("../page/api.js").Character[]}} how
    * @returns {Promise<Named | null>} null where it was cancelled
    */
   ask(title, { isNew, name = "", suggested = [] }) {

@@ -5,7 +5,7 @@
 import { ask, post } from "./api.js";
 
 /** @typedef {{label: string, name: string, similarity: number, picture: string | null}} Reference */
-/** @typedef {import("../api.js").Character} Character */
+/** @typedef {import("../page/api.js").Character} Character */
 /**
  * @typedef {object} Report
  * @property {string} id

@@ -3,8 +3,8 @@
  */
 
 import { isAbort } from "./api.js";
-import { byId, copyTemplate, part } from "../elements.js";
-import { sayPercent } from "../messages.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
+import { sayPercent } from "../page/messages.js";
 import { fetchHistory } from "./report-calls.js";
 
 /** @typedef {import("./report-calls.js").Report} Report */

@@ -2,7 +2,7 @@
  * The list of reports: which one is looked at, which are selected. Arrows, Shift and clicks.
  */
 
-import { byId, copyTemplate, part } from "../elements.js";
+import { byId, copyTemplate, part } from "../page/elements.js";
 import { MARKS } from "./report-detail.js";
 
 /** @typedef {import("./report-calls.js").Report} Report */

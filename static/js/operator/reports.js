@@ -3,8 +3,8 @@
  */
 
 import { describeError } from "./api.js";
-import { byId } from "../elements.js";
-import { announce } from "../status.js";
+import { byId } from "../page/elements.js";
+import { announce } from "../page/status.js";
 import { NameDialog } from "./name-dialog.js";
 import { decide, deleteReports, fetchQueue, switchVote, undoLast, writeFilter } from "./report-calls.js";
 import { showDetail } from "./report-detail.js";

@@ -1,0 +1,134 @@
+/**
+ * The five questions that the page asks the server, and the two ways in which they can fail.
+ */
+
+/** @typedef {{label: string, name: string, work: string, confidence: number, similarity: number | null}} RankedAnswer */
+/** @typedef {{verdict: "known" | "unknown", answers: RankedAnswer[]}} IdentifiedFace */
+/** @typedef {{name: string, version: string}} Model */
+/** @typedef {{model: Model, faces: IdentifiedFace[], took_ms: number}} Identification */
+/** @typedef {{label: string, name: string, work: string}} Character */
+/** @typedef {import("../faces/geometry.js").Box} Box */
+/** @typedef {{label: string, name: string, similarity: number, thumbnail?: string}} Neighbour a reference face */
+/** @typedef {{heatmap: string, label: string, strength: number, nearest: Neighbour[]}} Explanation */
+/**
+ * @typedef {object} Report
+ * @property {string} crop data URL
+ * @property {string} label
+ * @property {string} token makes a repeat harmless
+ * @property {string} [note]
+ * @property {string} [predicted]
+ * @property {number} [confidence]
+ * @property {string} [model_version]
+ * @property {Box} [box]
+ */
+
+/** The server answered, and said no. */
+export class ServerError extends Error {
+  /** @param {number} status @param {string} detail @param {number | null} crop @param {number | null} retryAfter */
+  constructor(status, detail, crop, retryAfter) {
+    super(detail);
+    this.name = "ServerError";
+    this.status = status;
+    /** index of the crop at fault */
+    this.crop = crop;
+    /** seconds after which the server wants to be asked again */
+    this.retryAfter = retryAfter;
+    /** @type {Record<string, any>} the whole answer, where somebody kept it */
+    this.problem = {};
+  }
+
+  /** Whether the same request may well succeed later. */
+  get mayPass() {
+    return [429, 502, 503, 504].includes(this.status);
+  }
+
+  /** Whether this address has asked too often: only time helps. */
+  get isLimited() {
+    return this.status === 429;
+  }
+
+  /** Whether the server said when to come back. */
+  get isBusy() {
+    return this.mayPass && this.retryAfter !== null;
+  }
+}
+
+/** No answer came: no connection, or nobody at the other end. */
+export class ConnectionError extends Error {
+  constructor() {
+    super("no connection");
+    this.name = "ConnectionError";
+  }
+}
+
+/** @param {unknown} error */
+export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
+
+/** @param {Response} response @returns {Promise<ServerError>} */
+async function readError(response) {
+  const problem = await response.json().catch(() => ({}));
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  return new ServerError(
+    response.status,
+    String(problem.detail ?? problem.title ?? ""),
+    Number.isInteger(problem.crop) ? problem.crop : null,
+    Number.isFinite(seconds) ? seconds : null,
+  );
+}
+
+/** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} */
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new ConnectionError();
+  }
+  if (!response.ok) throw await readError(response);
+  return response.status === 204 ? null : response.json().catch(() => null);
+}
+
+/** @param {string} path @param {object} body @param {AbortSignal} [signal] */
+function post(path, body, signal) {
+  const headers = { "Content-Type": "application/json" };
+  return request(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+}
+
+/**
+ * @param {string[]} crops data URLs, 1 to 32 @param {string} language @param {AbortSignal} [signal]
+ * @returns {Promise<Identification>}
+ */
+export function identify(crops, language, signal) {
+  return post("/api/identify", { crops, top_k: 5, language }, signal);
+}
+
+/**
+ * @param {{crop: string, label: string, method: string, language: string}} question
+ * @param {AbortSignal} signal
+ * @returns {Promise<Explanation>}
+ */
+export function explain(question, signal) {
+  return post("/api/explain", question, signal);
+}
+
+/**
+ * @param {string} query @param {string} language @param {AbortSignal} [signal]
+ * @returns {Promise<Character[]>}
+ */
+export async function findCharacters(query, language, signal) {
+  const parameters = new URLSearchParams({ query, language, limit: "8" });
+  const found = await request(`/api/characters?${parameters}`, { signal });
+  return found.characters;
+}
+
+/** @param {Report} report @returns {Promise<{id: string | number, status: string}>} */
+export function sendReport(report) {
+  return post("/api/reports", report);
+}
+
+/** @param {string | number} id @param {string} token */
+export function withdrawReport(id, token) {
+  const parameters = new URLSearchParams({ token });
+  return request(`/api/reports/${encodeURIComponent(id)}?${parameters}`, { method: "DELETE" });
+}

@@ -1,0 +1,276 @@
+/**
+ * A file → a picture: one bitmap of upright source pixels, and for animations and videos the others.
+ *
+ * The browser decodes. What it cannot decode is refused with an `UnreadableError`.
+ */
+
+import { sayTime, say } from "../page/messages.js";
+import { AnimationPlayback, VideoPlayback } from "./playback.js";
+
+/** Larger pictures are scaled down to this many pixels; a bitmap takes four bytes for each. */
+const MAX_PIXELS = 64e6;
+/** A video is offered in tenths of a second, a long one in this many steps. */
+const MAX_VIDEO_STEPS = 3000;
+const VIDEO_STEP_S = 0.1;
+const VIDEO_PATIENCE_MS = 15_000;
+
+/** The browser cannot make a picture of this file. */
+export class UnreadableError extends Error {
+  constructor() {
+    super("unreadable");
+    this.name = "UnreadableError";
+  }
+}
+
+/**
+ * Where a picture's frames come from.
+ * @typedef {object} FrameSource
+ * @property {"picture" | "animation" | "video"} kind
+ * @property {number} count
+ * @property {(index: number) => Promise<ImageBitmap>} decode
+ * @property {(index: number) => string} label what the slider says
+ * @property {() => import("./playback.js").Playback | null} play null: it does not move
+ * @property {() => void} close
+ */
+
+/** The picture that is shown: `bitmap` is the current frame. */
+export class Picture {
+  /** @param {Blob} blob the file itself @param {FrameSource} source @param {ImageBitmap} bitmap @param {number} frame */
+  constructor(blob, source, bitmap, frame) {
+    this.blob = blob;
+    this.bitmap = bitmap;
+    this.frame = frame;
+    this.#source = source;
+  }
+
+  /** @type {FrameSource} */
+  #source;
+  #wanted = -1;
+  /** @type {Promise<unknown>} */
+  #decoding = Promise.resolve();
+
+  get width() {
+    return this.bitmap.width;
+  }
+
+  get height() {
+    return this.bitmap.height;
+  }
+
+  get kind() {
+    return this.#source.kind;
+  }
+
+  get frameCount() {
+    return this.#source.count;
+  }
+
+  /** The way to play it; null if it does not move. It plays beside `bitmap`, which stays as it is. */
+  openPlayback() {
+    return this.#source.play();
+  }
+
+  /** @param {number} [frame] */
+  frameLabel(frame = this.frame) {
+    return this.#source.label(frame);
+  }
+
+  /**
+   * Decode another frame; of several calls in a hurry the last wins.
+   * @param {number} frame @returns {Promise<boolean>} false if a later call took over
+   */
+  async show(frame) {
+    this.#wanted = frame;
+    const before = this.#decoding;
+    const turn = before.catch(() => null).then(() => {
+      return this.#wanted === frame ? this.#source.decode(frame) : null;
+    });
+    this.#decoding = turn;
+    const bitmap = await turn;
+    if (!bitmap) return false;
+    this.bitmap.close();
+    this.bitmap = bitmap;
+    this.frame = frame;
+    return this.#wanted === frame;
+  }
+
+  close() {
+    this.bitmap.close();
+    this.#source.close();
+  }
+}
+
+/**
+ * @param {Blob} blob @param {number} [frame] the frame to begin with
+ * @returns {Promise<Picture>} @throws {UnreadableError}
+ */
+export async function openPicture(blob, frame = 0) {
+  const type = await sniffType(blob);
+  try {
+    const source = await openSource(blob, type);
+    const first = Math.min(frame, source.count - 1);
+    return new Picture(blob, source, await source.decode(first), first);
+  } catch (error) {
+    if (error instanceof UnreadableError) throw error;
+    throw new UnreadableError();
+  }
+}
+
+/** @param {Blob} blob @param {string} type @returns {Promise<FrameSource>} */
+async function openSource(blob, type) {
+  if (type.startsWith("video/")) return openVideo(blob);
+  const animation = ["image/gif", "image/png", "image/webp", "image/avif"].includes(type)
+    ? await openAnimation(blob, type)
+    : null;
+  if (animation) return animation;
+  return {
+    kind: "picture",
+    count: 1,
+    decode: () => createImageBitmap(blob, { imageOrientation: "from-image" }).then(limitSize),
+    label: () => "",
+    play: () => null,
+    close: () => {},
+  };
+}
+
+/** The type by the first bytes: names and declared types are often wrong. @param {Blob} blob */
+async function sniffType(blob) {
+  const bytes = new Uint8Array(await blob.slice(0, 16).arrayBuffer());
+  const text = String.fromCharCode(...bytes);
+  if (text.startsWith("GIF8")) return "image/gif";
+  if (text.startsWith("\x89PNG")) return "image/png";
+  if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
+  if (text.slice(4, 8) === "ftyp") return /^avi[fs]/.test(text.slice(8)) ? "image/avif" : "video/mp4";
+  if (text.startsWith("\x1a\x45\xdf\xa3")) return "video/webm";
+  if (text.startsWith("OggS")) return "video/ogg";
+  return blob.type;
+}
+
+/** @param {ImageBitmap} bitmap @returns {Promise<ImageBitmap>} */
+async function limitSize(bitmap) {
+  const scale = Math.sqrt(MAX_PIXELS / (bitmap.width * bitmap.height));
+  if (scale >= 1) return bitmap;
+  const smaller = await createImageBitmap(bitmap, {
+    resizeWidth: Math.floor(bitmap.width * scale),
+    resizeHeight: Math.floor(bitmap.height * scale),
+    resizeQuality: "high",
+  });
+  bitmap.close();
+  return smaller;
+}
+
+/**
+ * @param {Blob} blob @param {string} type
+ * @returns {Promise<FrameSource | null>} null if it does not move, or this browser cannot take it apart
+ */
+async function openAnimation(blob, type) {
+  if (!("ImageDecoder" in window) || !(await ImageDecoder.isTypeSupported(type))) return null;
+  const decoder = new ImageDecoder({ data: await blob.arrayBuffer(), type });
+  try {
+    await decoder.completed;
+    await decoder.tracks.ready;
+  } catch {
+    decoder.close();
+    return null;
+  }
+  const count = decoder.tracks.selectedTrack?.frameCount ?? 1;
+  if (count < 2) {
+    decoder.close();
+    return null;
+  }
+  return {
+    kind: "animation",
+    count,
+    decode: async (frameIndex) => {
+      const { image } = await decoder.decode({ frameIndex });
+      try {
+        return await limitSize(await createImageBitmap(image));
+      } finally {
+        image.close();
+      }
+    },
+    label: (index) => say("frame_of", { number: index + 1, total: count }),
+    play: () => playAnimation(decoder, count),
+    close: () => decoder.close(),
+  };
+}
+
+/** @param {ImageDecoder} decoder @param {number} count */
+function playAnimation(decoder, count) {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  const draw = async (/** @type {number} */ frameIndex) => {
+    const { image } = await decoder.decode({ frameIndex });
+    const { displayWidth: width, displayHeight: height } = image;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    context?.clearRect(0, 0, width, height);
+    context?.drawImage(image, 0, 0);
+    const milliseconds = (image.duration ?? 0) / 1000;
+    image.close();
+    return milliseconds;
+  };
+  return new AnimationPlayback({ canvas, draw, count });
+}
+
+/** @param {Blob} blob @returns {Promise<FrameSource>} */
+async function openVideo(blob) {
+  const video = document.createElement("video");
+  video.muted = true;
+  video.playsInline = true;
+  video.preload = "auto";
+  const url = URL.createObjectURL(blob);
+  const close = () => {
+    video.removeAttribute("src");
+    video.load();
+    URL.revokeObjectURL(url);
+  };
+  try {
+    video.src = url;
+    await happens(video, "loadeddata");
+    // A stream that was recorded in a browser does not know its length until its end is looked for.
+    if (!Number.isFinite(video.duration)) await seek(video, Number.MAX_SAFE_INTEGER);
+    if (!video.videoWidth) throw new UnreadableError();
+  } catch (error) {
+    close();
+    throw error;
+  }
+  const { duration } = video;
+  const count = Math.max(1, Math.min(MAX_VIDEO_STEPS, Math.ceil(duration / VIDEO_STEP_S)));
+  const timeOf = (/** @type {number} */ index) => (index * duration) / count;
+  return {
+    kind: "video",
+    count,
+    decode: async (index) => {
+      await seek(video, timeOf(index));
+      return limitSize(await createImageBitmap(video));
+    },
+    label: (index) => say("time_of", { time: sayTime(timeOf(index)), total: sayTime(duration) }),
+    play: () => (count > 1 ? new VideoPlayback(video, count) : null),
+    close,
+  };
+}
+
+/** @param {HTMLVideoElement} video @param {number} time in seconds */
+async function seek(video, time) {
+  if (video.currentTime === time && !video.seeking) return;
+  const arrived = happens(video, "seeked");
+  video.currentTime = time;
+  await arrived;
+}
+
+/** @param {HTMLVideoElement} video @param {string} event @returns {Promise<void>} */
+function happens(video, event) {
+  return new Promise((resolve, reject) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const settle = (/** @type {() => void} */ how) => () => {
+      controller.abort();
+      clearTimeout(timer);
+      how();
+    };
+    const fail = settle(() => reject(new UnreadableError()));
+    const timer = setTimeout(fail, VIDEO_PATIENCE_MS);
+    video.addEventListener(event, settle(resolve), { signal });
+    video.addEventListener("error", fail, { signal });
+  });
+}

@@ -1,0 +1,123 @@
+/**
+ * Sends reports until they have arrived. Each carries a token, so that sending it twice does no
+ * harm; while there is no connection they are kept in the browser, over a reload too.
+ */
+
+import { ConnectionError, ServerError, sendReport, withdrawReport } from "../page/api.js";
+import { say, sayWhen } from "../page/messages.js";
+import { Toast } from "../page/toasts.js";
+
+/** @typedef {import("../page/api.js").Report} Report */
+
+const UNDO_S = 10;
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+/** Who is to wait longer than this is told so rather than kept waiting. */
+const LONGEST_PATIENCE_S = 60;
+const STORAGE_KEY = "reports";
+
+/** 128 random bits; `crypto.randomUUID` exists on https and localhost alone. */
+export function createToken() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Send a report, tell the reader how it goes, and offer to undo it.
+ * @param {Report} report
+ * @param {(reported: boolean) => void} [mark] told when the report counts, and when it does not any more
+ */
+export async function submitReport(report, mark = () => {}) {
+  keep(report);
+  mark(true);
+  const toast = new Toast();
+  toast.say(say("report_sending"));
+  try {
+    const { id } = await sendPatiently(report, () => toast.say(say("report_waiting")));
+    toast.say(say("report_thanks"));
+    toast.offerUndo(UNDO_S, () => void withdraw(id, report.token, toast, mark));
+    // Ten seconds are short for somebody who comes by keyboard from the top of the page.
+    if (document.activeElement === document.body) toast.undoButton.focus();
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    mark(false);
+    const when = sayWhen(error.retryAfter ?? 0);
+    toast.say(error.isLimited ? say("too_often", { when }) : say("report_refused", { detail: error.message }), "error");
+  } finally {
+    forget(report);
+  }
+}
+
+/** Send what an earlier page could not. */
+export function resumeReports() {
+  for (const report of readKept()) void submitReport(report);
+}
+
+/** @param {Report} report @param {() => void} sayWaiting */
+async function sendPatiently(report, sayWaiting) {
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    try {
+      return await sendReport(report);
+    } catch (error) {
+      const passes = error instanceof ConnectionError || (error instanceof ServerError && error.mayPass);
+      const long = error instanceof ServerError && (error.retryAfter ?? 0) > LONGEST_PATIENCE_S;
+      if (!passes || long) throw error;
+      sayWaiting();
+      const asked = error instanceof ServerError ? (error.retryAfter ?? 0) * 1000 : 0;
+      await pauseOrOnline(Math.max(wait, asked));
+    }
+  }
+}
+
+/** @param {number} milliseconds @returns {Promise<void>} */
+function pauseOrOnline(milliseconds) {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      removeEventListener("online", go);
+      resolve();
+    };
+    const timer = setTimeout(go, milliseconds);
+    addEventListener("online", go);
+  });
+}
+
+/** @param {string | number} id @param {string} token @param {Toast} toast @param {(reported: boolean) => void} mark */
+async function withdraw(id, token, toast, mark) {
+  try {
+    await withdrawReport(id, token);
+    mark(false);
+    toast.sayAndGo(say("report_withdrawn"));
+  } catch (error) {
+    toast.say(say(error instanceof ConnectionError ? "unreachable" : "report_too_late"), "error");
+  }
+}
+
+/** @returns {Report[]} */
+function readKept() {
+  try {
+    return JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+/** @param {Report[]} reports */
+function writeKept(reports) {
+  try {
+    if (reports.length > 0) localStorage.setItem(STORAGE_KEY, JSON.stringify(reports));
+    else localStorage.removeItem(STORAGE_KEY);
+  } catch {
+    // Storage is full or blocked: the report lasts as long as the page does.
+  }
+}
+
+/** @param {Report} report */
+function keep(report) {
+  writeKept([...readKept().filter((each) => each.token !== report.token), report]);
+}
+
+/** @param {Report} report */
+function forget(report) {
+  writeKept(readKept().filter((each) => each.token !== report.token));
+}

@@ -1,0 +1,167 @@
+"""Rate limits: who is counted together, what is never counted, and what a client is told."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from hostile import as_url, encode
+from operators import make_operator, send_login
+
+from app import create_app
+from kyara.errors import BadInputError
+from kyara.web.ops.limits import DEFAULT_LIMITS, KINDS, read_limits
+
+MakeApp = Callable[..., APIFlask]
+
+
+@pytest.fixture
+def make_app(app: APIFlask) -> Iterator[MakeApp]:
+    """Make applications like the fresh one, with other settings."""
+    made: list[APIFlask] = []
+
+    def make(**settings: Any) -> APIFlask:
+        made.append(create_app({**app.config, **settings}))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.extensions["kyara_reports"].close()
+        each.extensions["kyara_labels"].close()
+
+
+def ask(app: APIFlask, address: str = "203.0.113.7", path: str = "/api/characters", **options) -> Any:
+    """Send one request from an address."""
+    return app.test_client().get(path, environ_overrides={"REMOTE_ADDR": address}, **options)
+
+
+def test_who_asks_too_often_is_told_when_to_come_back_and_gets_in_then(make_app: MakeApp):
+    app = make_app(RATE_LIMITS="characters=2/second")
+    answers = [ask(app) for _ in range(8)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused and answers[0].status_code == 200
+    assert refused[0].content_type == "application/problem+json"
+    assert "too many requests" in refused[0].json["detail"].lower()
+    assert int(refused[0].headers["Retry-After"]) >= 1
+    until = time.monotonic() + 30
+    while ask(app).status_code != 200:
+        assert time.monotonic() < until
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ("203.0.113.7", "203.0.113.8", False),
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("203.0.113.7", "::ffff:203.0.113.7", True),
+    ],
+)
+def test_ipv4_counts_by_address_and_ipv6_by_64_bits(make_app: MakeApp, first, second, together):
+    app = make_app(RATE_LIMITS="characters=1/hour")
+    assert ask(app, first).status_code == 200
+    assert ask(app, second).status_code == (429 if together else 200)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "statuses"),
+    [(0, [200, 429]), (1, [200, 200])],
+    ids=["no proxy is trusted", "one proxy is trusted"],
+)
+def test_a_forwarded_address_counts_only_behind_a_trusted_proxy(make_app: MakeApp, proxies, statuses):
+    app = make_app(RATE_LIMITS="characters=1/hour", TRUSTED_PROXIES=proxies)
+    headers = [{"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2"}]
+    assert [ask(app, headers=each).status_code for each in headers] == statuses
+
+
+def test_behind_a_proxy_what_the_client_itself_claims_does_not_count(make_app: MakeApp):
+    app = make_app(RATE_LIMITS="characters=1/hour", TRUSTED_PROXIES=1)
+    for claimed, status in (("10.0.0.1", 200), ("10.0.0.2", 429), ("127.0.0.1, ::1", 429)):
+        headers = {"X-Forwarded-For": f"{claimed}, 198.51.100.1"}
+        assert ask(app, headers=headers).status_code == status
+
+
+def test_a_proxy_that_is_not_configured_is_told_once(make_app: MakeApp, caplog):
+    app = make_app()
+    with caplog.at_level(logging.WARNING, "kyara.limits"):
+        for _ in range(3):
+            ask(app, headers={"X-Forwarded-For": "198.51.100.1"})
+    assert [record for record in caplog.records if "TRUSTED_PROXIES" in record.message][1:] == []
+
+
+def test_every_kind_has_its_own_count(make_app: MakeApp):
+    app = make_app(RATE_LIMITS=", ".join(f"{kind}=1/hour" for kind in KINDS))
+    make_operator(app, "rin")
+    crop = as_url(encode("PNG", (8, 8)))
+    client = app.test_client()
+    requests = {
+        "identify": lambda: client.post("/api/identify", json={"crops": [crop]}),
+        "explain": lambda: client.post("/api/explain", json={"crop": crop}),
+        "reports": lambda: client.post("/api/reports", json={"crop": crop, "label": "x"}),
+        "characters": lambda: client.get("/api/characters"),
+        "login": lambda: client.post("/operator/login"),
+        "operator": lambda: client.get("/operator/reports"),
+    }
+    first = {kind: send().status_code for kind, send in requests.items()}
+    assert 429 not in first.values(), first
+    second = {kind: send().status_code for kind, send in requests.items()}
+    assert set(second.values()) == {429}, second
+
+
+def test_health_files_and_the_page_are_never_limited(make_app: MakeApp):
+    app = make_app(RATE_LIMITS=", ".join(f"{kind}=1/hour" for kind in KINDS))
+    for path in ("/healthz", "/readyz", "/metrics", "/", "/static/js/page/main.js", "/api/openapi.json"):
+        for _ in range(4):
+            answer = ask(app, path=path)
+            answer.close()
+            assert answer.status_code != 429, path
+
+
+def test_a_body_is_not_read_before_the_limit(make_app: MakeApp):
+    app = make_app(RATE_LIMITS="identify=1/hour")
+    client = app.test_client()
+    for status in (400, 429):
+        answer = client.post("/api/identify", data=b"{not json", content_type="application/json")
+        assert answer.status_code == status
+
+
+def test_a_person_is_shown_a_page(make_app: MakeApp):
+    app = make_app(RATE_LIMITS="operator=1/hour")
+    make_operator(app, "rin")
+    for status in (401, 429):
+        answer = ask(app, path="/operator/reports", headers={"Accept": "text/html"})
+        assert answer.status_code == status
+    assert answer.content_type.startswith("text/html")
+    assert "try again in" in answer.text
+    assert "Retry-After" in answer.headers
+
+
+def test_without_limits_nothing_is_counted(make_app: MakeApp):
+    app = make_app(RATE_LIMITS="")
+    assert {ask(app).status_code for _ in range(700)} == {200}
+
+
+def test_the_defaults_let_a_household_watch_and_name_every_kind():
+    assert set(read_limits(DEFAULT_LIMITS)) == set(KINDS)
+    number = int(read_limits(DEFAULT_LIMITS)["identify"].split("/")[0])
+    assert number >= 4 * 60 / 0.4  # four viewers of Live, which asks every 0.4 s at most
+
+
+@pytest.mark.parametrize(
+    "text", ["identify", "identify=", "identify=x", "identify=5/fortnight", "upload=5/minute", 5]
+)
+def test_a_limit_that_makes_no_sense_keeps_the_site_from_starting(app: APIFlask, text):
+    with pytest.raises(BadInputError, match="RATE_LIMITS"):
+        create_app({**app.config, "RATE_LIMITS": text})
+
+
+def test_logging_in_is_limited_by_address_too(make_app: MakeApp):
+    app = make_app(RATE_LIMITS="login=2/hour")
+    make_operator(app, "rin")
+    assert send_login(app.test_client(), "rin").status_code == 303
+    assert send_login(app.test_client(), "rin").status_code == 303
+    assert send_login(app.test_client(), "rin").status_code == 429
