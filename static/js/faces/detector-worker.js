@@ -91,8 +91,8 @@ async function loadFinder({ opencv, wasm, cascade, settings, network, networkSet
     import("./detection.js"),
     request(settings).then((response) => /** @type {Promise<Settings>} */ (response.json())),
     request(cascade).then((response) => response.arrayBuffer()),
-    request(network).then((response) => response.arrayBuffer()).catch(() => null),
-    request(networkSettings).then((response) => /** @type {Promise<NetworkSettings>} */ (response.json())).catch(() => null),
+    requestNetwork(network).then((response) => response?.arrayBuffer() ?? null),
+    requestNetwork(networkSettings).then((response) => /** @type {Promise<NetworkSettings> | null} */ (response?.json() ?? null)),
     import("./tiles.js"),
     startOpenCv(opencv, wasm),
   ]);
@@ -102,6 +102,11 @@ async function loadFinder({ opencv, wasm, cascade, settings, network, networkSet
   post({ type: "progress", fraction: 1 });
   const net = weights && known && readNetwork(weights);
   return { geometry, settings: parsed, cascade: classifier, network: net ? { net, tiles, network: known } : null };
+}
+
+/** Without the network the cascade does. @param {string} url empty if none serves @returns {Promise<Response | null>} */
+async function requestNetwork(url) {
+  return url ? request(url).catch(() => null) : null;
 }
 
 /** The network, or null where OpenCV cannot read it: the cascade does without. @param {ArrayBuffer} weights */

@@ -102,7 +102,7 @@ export class Detector {
       });
       this.#worker = worker;
       const absolute = (/** @type {string} */ url) => new URL(url, document.baseURI).href;
-      const addresses = Object.fromEntries(Object.entries(files).map(([name, url]) => [name, absolute(url)]));
+      const addresses = Object.fromEntries(Object.entries(files).map(([name, url]) => [name, url && absolute(url)]));
       worker.postMessage({ ...addresses, type: "load" });
     });
     return this.#loading;
