@@ -24,17 +24,9 @@ FORMAT = 1
 MODEL_FOLDER = ROOT / "model"
 BUNDLE_FILE, NETWORK_FILE, SERVING_FILE = "detector.json", "detector.tflite", "detector.json"
 LARGEST_SIDE_PX = 1280
-SETTINGS = (
-    "longest_sides_px",
-    "live_longest_sides_px",
-    "longest_ratio",
-    "tile_overlap",
-    "most_enlarged",
-    "fill",
-    "min_box_px",
-    "max_boxes",
-    "merge",
-)
+LARGEST_NUMBER = 1000
+NUMBERS = ("longest_ratio", "tile_overlap", "most_enlarged", "fill", "min_box_px", "max_boxes")
+SETTINGS = ("longest_sides_px", "live_longest_sides_px", *NUMBERS, "merge")
 
 
 @dataclass(frozen=True)
@@ -124,9 +116,10 @@ def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
         sides = settings[key]
         if not sides or any(not isinstance(s, int) or not 32 <= s <= LARGEST_SIDE_PX for s in sides):
             raise ValueError(f"{key} {sides!r}")
-    for key in ("longest_ratio", "tile_overlap", "most_enlarged", "fill", "min_box_px", "max_boxes"):
-        if not isinstance(settings[key], int | float) or not 0 < settings[key] < 1000:
-            raise ValueError(f"{key} {settings[key]!r}")
+    merge = {f"merge {key}": settings["merge"][key] for key in ("overlap", "inside")}
+    for key, value in {**{key: settings[key] for key in NUMBERS}, **merge}.items():
+        if not isinstance(value, int | float) or not 0 < value < LARGEST_NUMBER:
+            raise ValueError(f"{key} {value!r}")
     if not settings["tile_overlap"] < 1 <= settings["longest_ratio"]:
         raise ValueError(f"tiles of {settings['longest_ratio']} with {settings['tile_overlap']}")
     return DetectorBundle(name, digest[:12], network, settings, thresholds, level, data["provenance"])

@@ -127,8 +127,8 @@ def choose_thresholds(looked: Sequence[Looked]) -> list[float]:
     chosen: list[float] = []
     for rate in LEVEL_FALSE_A_PICTURE:
         threshold = max(measure_recall_at(looked, rate)["threshold"] or 0.0, FLOOR)
-        limit = chosen[-1] - 0.01 if chosen else 0.95
-        chosen.append(round(max(min(threshold, limit), 0.01), 4))
+        limit = chosen[-1] * 0.9 if chosen else 0.95
+        chosen.append(round(min(threshold, limit), 4))
     return chosen
 
 
