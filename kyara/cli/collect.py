@@ -48,7 +48,7 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--detector",
     type=click.Choice(list(DETECTORS)),
-    help="What finds the faces.  [default: the face network if one serves, else the cascade]",
+    help="What finds the faces.  [default: as model/detector.json says]",
 )
 @click.option(
     "--level",

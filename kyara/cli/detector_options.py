@@ -11,5 +11,5 @@ from kyara.vision.detectors.base import DETECTORS
 detector_option: Any = click.option(
     "--detector",
     type=click.Choice(list(DETECTORS)),
-    help="What finds the faces.  [default: the face network if one serves, else the cascade]",
+    help="What finds the faces.  [default: as model/detector.json says]",
 )

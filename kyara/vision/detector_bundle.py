@@ -4,7 +4,7 @@ model/detector-…/detector.json      format version, looks, thresholds, provena
 model/detector-…/detector.tflite    picture → cells; OpenCV.js, OpenCV and LiteRT read it
 model/detector-…/metrics.json       what evaluation measured
 model/detector-…/MODEL_CARD.md
-model/detector.json                 {"serving": name}
+model/detector.json                 {"serving": name, "default": "network" or "cascade"}
 """
 
 from __future__ import annotations
@@ -54,9 +54,13 @@ class DetectorBundle:
     provenance: dict[str, Any]
 
 
-def is_detector_serving(models: Path | None = None) -> bool:
-    """Whether there is a face network to be used where nobody asks for another detector."""
-    return ((models or MODEL_FOLDER) / SERVING_FILE).is_file()
+def find_default_detector(models: Path | None = None) -> str:
+    """Return the name of the detector to use if nobody asks for one: `network` or `cascade`."""
+    try:
+        data = json.loads(((models or MODEL_FOLDER) / SERVING_FILE).read_text(encoding="utf-8"))
+        return "network" if data["default"] == "network" else "cascade"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "cascade"
 
 
 def find_detector_bundle(models: Path | None = None) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
-from kyara.vision.detector_bundle import is_detector_serving
+from kyara.vision.detector_bundle import find_default_detector
 
 DETECTORS = {
     "network": "kyara.vision.detectors.network:open_network",
@@ -75,13 +75,13 @@ def tell_nothing(text: str) -> None:
 
 
 def choose_detector(name: str | None = None) -> str:
-    """Return the name of the detector to use: the one asked for, or else the network if one serves.
+    """Return the name of the detector to use: the one asked for, or else the default.
 
     Raises:
         BadInputError: no such detector.
     """
     if name is None:
-        return "network" if is_detector_serving() else "cascade"
+        return find_default_detector()
     if name not in DETECTORS:
         raise BadInputError(f"There is no detector {name}; there are {', '.join(DETECTORS)}.")
     return name

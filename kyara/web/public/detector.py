@@ -10,8 +10,8 @@ from flask import Blueprint, Response, abort, jsonify, url_for
 from kyara.errors import BundleError
 from kyara.vision.detector_bundle import (
     DetectorBundle,
+    find_default_detector,
     find_detector_bundle,
-    is_detector_serving,
     load_detector_bundle,
 )
 from kyara.web.ops.assets import MAX_AGE_S
@@ -25,9 +25,9 @@ def _load(folder: Path) -> DetectorBundle:
 
 
 def detector_urls() -> dict[str, str]:
-    """Return the addresses of the network and its settings; empty if none serves or it is damaged."""
+    """Return the addresses of the network and its settings; empty if the cascade is to be used."""
     try:
-        bundle = _load(find_detector_bundle()) if is_detector_serving() else None
+        bundle = _load(find_detector_bundle()) if find_default_detector() == "network" else None
     except BundleError:
         bundle = None
     if bundle is None:

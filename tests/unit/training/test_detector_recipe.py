@@ -1,4 +1,4 @@
-"""The recipe `detector`, from drawn pictures to a bundle that finds something: tiny, but the real way."""
+"""The recipe `detector`, from drawn pictures to a bundle: tiny, but the real way."""
 
 from __future__ import annotations
 

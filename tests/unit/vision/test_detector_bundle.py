@@ -14,8 +14,8 @@ from kyara.vision.detector_bundle import (
     BUNDLE_FILE,
     NETWORK_FILE,
     SERVING_FILE,
+    find_default_detector,
     find_detector_bundle,
-    is_detector_serving,
     load_detector_bundle,
     write_detector_bundle,
 )
@@ -97,11 +97,13 @@ def test_a_damaged_network_is_refused(tmp_path):
 
 
 def test_the_serving_file_names_the_detector(tmp_path):
-    assert not is_detector_serving(tmp_path)
+    assert find_default_detector(tmp_path) == "cascade"
     with pytest.raises(BundleError, match=r"No face network serves"):
         find_detector_bundle(tmp_path)
     (tmp_path / SERVING_FILE).write_text('{"serving": "detector-a"}')
-    assert is_detector_serving(tmp_path)
+    assert find_default_detector(tmp_path) == "cascade"
+    (tmp_path / SERVING_FILE).write_text('{"serving": "detector-a", "default": "network"}')
+    assert find_default_detector(tmp_path) == "network"
     assert find_detector_bundle(tmp_path) == tmp_path / "detector-a"
 
 
