@@ -32,7 +32,9 @@ sys.path.insert(0, str(ROOT))
 
 from kyara.errors import BadInputError, KyaraError  # noqa: E402
 from kyara.vision.boxes import Box  # noqa: E402
-from kyara.vision.detectors.lbp_cascade import propose_faces  # noqa: E402
+from kyara.vision.detector_bundle import DetectorBundle  # noqa: E402
+from kyara.vision.detectors.lbp_cascade import CascadeDetector  # noqa: E402
+from kyara.vision.detectors.network import NetworkDetector, load_network  # noqa: E402
 from kyara.vision.images import read_image  # noqa: E402
 
 CENTRE_SHARE = 0.35
@@ -53,6 +55,13 @@ URLS = {
     "wasm": "/static/vendor/opencv.wasm",
     "cascade": "/static/vendor/lbpcascade_animeface.xml",
     "settings": "/static/detector.json",
+    "network": "",
+    "networkSettings": "",
+}
+"""Without a network: the cascade."""
+NETWORK_URLS = URLS | {
+    "network": "/pictures/network.tflite",
+    "networkSettings": "/pictures/settings.json",
 }
 LOAD = """async (urls) => {
   const { Detector } = await import("/static/js/faces/detector.js");
@@ -62,7 +71,10 @@ LOAD = """async (urls) => {
 }"""
 DETECT = """async ({ name, level }) => {
   const blob = await (await fetch("/pictures/" + encodeURIComponent(name))).blob();
-  return globalThis.detector.detect(await createImageBitmap(blob), level ?? undefined);
+  const { detector } = globalThis;
+  const found = await detector.detect(await createImageBitmap(blob), level ?? undefined);
+  const shown = found.filter((face) => detector.isShown(face, level ?? detector.defaultLevel));
+  return shown.map(({ box }) => box);
 }"""
 TIME = """async ({ name, level }) => {
   const blob = await (await fetch("/pictures/" + encodeURIComponent(name))).blob();
@@ -217,19 +229,36 @@ def draw_screenshot(folder: Path) -> None:
         cut.resize(SCREENSHOT_PX).save(folder / "screenshot.png")
 
 
-def measure(folder: Path, level: int | None) -> dict[str, Any]:
-    """Measure one folder at one level."""
+def write_network(bundle: DetectorBundle, folder: Path) -> None:
+    """Write a detector's bundle as the site serves it."""
+    described = {
+        "thresholds": bundle.thresholds,
+        "default_level": bundle.default_level,
+        "settings": bundle.settings,
+    }
+    (folder / "network.tflite").write_bytes(bundle.network)
+    (folder / "settings.json").write_text(json.dumps(described), encoding="utf-8")
+
+
+def measure(folder: Path, level: int | None, network: Path | None = None) -> dict[str, Any]:
+    """Measure one folder at one level: the face network of a bundle, or the cascade."""
     truth = read_truth(folder)
-    in_python = {name: propose_faces(read_image(folder / name), level=level) for name in truth}
+    finder = CascadeDetector() if network is None else load_network(network)
+    in_python = {
+        name: [face.box for face in finder.find(read_image(folder / name), level=level)]
+        for name in truth
+    }
     with tempfile.TemporaryDirectory() as temporary, open_chromium() as browser:
         pictures = Path(temporary)
         draw_screenshot(pictures)
+        if isinstance(finder, NetworkDetector):
+            write_network(finder.bundle, pictures)
         for name in truth:
             shutil.copyfile(folder / name, pictures / name)
         with serve_static(pictures) as url:
             page = browser.new_page()
             page.goto(url)
-            page.evaluate(LOAD, URLS)
+            page.evaluate(LOAD, URLS if network is None else NETWORK_URLS)
             in_chromium = {name: detect_in_page(page, name, level) for name in truth}
             timing = time_screenshot(page, level)
     return {
@@ -260,10 +289,11 @@ def main() -> int:
     parser.add_argument(
         "--level", type=int, help="0 (fewest faces) and up; without it, the default level"
     )
+    parser.add_argument("--network", type=Path, help="a detector's bundle; by default the cascade")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     try:
-        result = measure(arguments.folder, arguments.level)
+        result = measure(arguments.folder, arguments.level, arguments.network)
     except KyaraError as error:
         print(f"measure_detector: {error}", file=sys.stderr)
         return 1

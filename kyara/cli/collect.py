@@ -12,9 +12,11 @@ import click
 
 from kyara.cli.engine_options import engine_options
 from kyara.errors import KyaraError
+from kyara.vision.detectors.base import DETECTORS, choose_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.collect import Inbox, Settings, Tally
+    from kyara.dataset.collect.settings import Detector
     from kyara.storage.parallel import Engine
     from kyara.storage.parallel.choosing import EngineName
 
@@ -45,17 +47,15 @@ _path = click.Path(path_type=Path)
 )
 @click.option(
     "--detector",
-    type=click.Choice(["cascade", "animeface-2009"]),
-    default="cascade",
-    show_default=True,
-    help="What finds the faces.",
+    type=click.Choice(list(DETECTORS)),
+    help="What finds the faces.  [default: as model/detector.json says]",
 )
 @click.option(
     "--level",
     default=0,
     show_default=True,
     type=int,
-    help="Strictness of the cascade, from 0 (fewest faces, fewest false ones).",
+    help="Strictness of the network or the cascade, from 0 (fewest faces, fewest false ones).",
 )
 @click.option(
     "--threshold",
@@ -67,7 +67,7 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--margin",
     type=click.FloatRange(0, 2),
-    help="Share of a face's box to add on each side.  [default: 0; animeface-2009: 0.3]",
+    help="Share of a face's box to add on each side.  [default: cascade: 0; the others: 0.3]",
 )
 @click.option(
     "--smallest",
@@ -115,7 +115,8 @@ def collect(
 
     if every_s is not None and scene_score is not None:
         raise click.UsageError("Give --every or --scenes, not both.")
-    detector = options["detector"]
+    detector = cast("Detector", choose_detector(options["detector"]))
+    options["detector"] = detector
     settings = Settings(
         every_s=every_s or 1.0,
         scene_score=scene_score,
@@ -143,7 +144,7 @@ def _collect_many(
     files: list[Path], inbox: Inbox, settings: Settings, engine: Engine
 ) -> tuple[dict[Path, Tally], dict[Path, str]]:
     """Collect from many files at a time; return the same."""
-    from kyara.dataset.collect.bulk import collect_many, find_work, open_detector, plan_collecting
+    from kyara.dataset.collect.bulk import collect_many, find_work, open_chosen_detector, plan_collecting
     from kyara.storage.parallel import Work, open_pool
     from kyara.vision.sources import split_sources
 
@@ -154,7 +155,7 @@ def _collect_many(
         click.echo(f"kyara: {name}: {error}", err=True)
 
     task = plan_collecting(inbox.folder, settings)
-    with open_detector(settings, lambda text: click.echo(text, err=True)):
+    with open_chosen_detector(settings, lambda text: click.echo(text, err=True)):
         pass  # it works, before many are started
     with (
         Work.hold(find_work(inbox.folder), task, split_sources(files)) as work,
@@ -172,7 +173,7 @@ def _collect_in_turn(
 ) -> tuple[dict[Path, Tally], dict[Path, str]]:
     """Collect from one file after the other; return what each gave, and what is wrong with some."""
     from kyara.dataset.collect import collect_source
-    from kyara.dataset.collect.bulk import open_detector
+    from kyara.dataset.collect.bulk import open_chosen_detector
     from kyara.dataset.collect.running import read_tally
     from kyara.vision.sources import measure_duration
 
@@ -186,7 +187,7 @@ def _collect_in_turn(
     tallies: dict[Path, Tally] = {}
     total = max(1, round(sum(lengths.values()) * 10))
     with (
-        open_detector(settings, lambda text: click.echo(text, err=True)) as detect,
+        open_chosen_detector(settings, lambda text: click.echo(text, err=True)) as detector,
         click.progressbar(length=total, label="Collecting", file=sys.stderr) as bar,
     ):
         passed = 0.0
@@ -196,7 +197,7 @@ def _collect_in_turn(
                 bar.update(round((start + min(time_s, length)) * 10) - bar.pos)
 
             try:
-                tallies[file] = collect_source(file, inbox, settings, detect, show)
+                tallies[file] = collect_source(file, inbox, settings, detector, show)
             except KyaraError as error:
                 failed[file] = str(error)
                 tallies[file] = read_tally(file, inbox, settings)

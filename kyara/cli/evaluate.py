@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kyara.cli.detector_options import detector_option
+
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
     from kyara.evaluation.protocols import Options, Strangers
@@ -62,6 +64,7 @@ def _folder(*names: str, help: str) -> Any:
 @click.option("--unknown-split", default="novel", show_default=True, help="Of --unknown-data.")
 @click.option("--no-gallery", is_flag=True, help="Leave the reference gallery out.")
 @click.option("--boxes", is_flag=True, help="Measure on what the face detector cuts out as well.")
+@detector_option
 @click.option(
     "--same-as",
     type=click.Path(path_type=Path),
@@ -88,8 +91,14 @@ def evaluate(
 ) -> None:
     """Measure BUNDLE (its folder) on DATA (one dataset or several), through the code that serves.
 
-    Writes metrics.json and report.html, one page with plots and pictures.
+    Writes metrics.json and report.html, one page with plots and pictures. If BUNDLE is a face detector,
+    DATA is folders of pictures with boxed faces (boxes.json).
     """
+    from kyara.vision.detector_bundle import BUNDLE_FILE as DETECTOR_FILE
+
+    if (bundle / DETECTOR_FILE).is_file():
+        _evaluate_detector(bundle, data, settings["split"] or "test", as_json=as_json, save=save)
+        return
     from kyara.dataset.manifest import read_manifests
     from kyara.evaluation.protocols import Options, find_strangers
     from kyara.evaluation.report.page import write_report
@@ -118,6 +127,29 @@ def evaluate(
     for line in describe_metrics(metrics):
         click.echo(line)
     click.echo(f"\n{out / REPORT_FILE}")
+
+
+def _evaluate_detector(
+    bundle: Path, data: tuple[Path, ...], split: str, *, as_json: bool, save: bool
+) -> None:
+    from kyara.errors import BadInputError
+    from kyara.training.recipes.detector.data import read_boxed_pictures
+    from kyara.training.recipes.detector.export import measure_detector, save_metrics
+    from kyara.vision.detectors.network import load_network
+
+    pictures = [picture for folder in data for picture in read_boxed_pictures(folder)]
+    chosen = [picture for picture in pictures if picture.split == split]
+    if not chosen:
+        raise BadInputError(f"The data has no picture of the split {split}.")
+    with click.progressbar(length=len(chosen), label="Measuring", file=sys.stderr) as bar:
+        metrics = measure_detector(load_network(bundle), chosen, bar.update)
+    if save:
+        save_metrics(bundle, {split: metrics})
+    if as_json:
+        click.echo(json.dumps({split: metrics}, indent=1))
+        return
+    for line in describe_metrics({split: metrics}):
+        click.echo(line)
 
 
 def _evaluate_faces(

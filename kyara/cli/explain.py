@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kyara.cli.detector_options import detector_option
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import crop_pixels, encode_png, read_image
 from kyara.vision.languages import LANGUAGES
 
@@ -52,6 +54,7 @@ _LEGENDS = {
     help="Which of several faces, as `identify` numbers them.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@detector_option
 @click.option(
     "--model", type=click.Path(path_type=Path), help="A bundle's folder; by default what serves."
 )
@@ -69,6 +72,7 @@ def explain(
     out: Path | None,
     whole: bool,
     number: int,
+    detector: str | None,
     as_json: bool,
     model: Path | None,
     language: str,
@@ -93,9 +97,9 @@ def explain(
 
     check_method(method)
     pixels = read_image(image)
-    box, faces = _choose_box(pixels, number, whole=whole)
-    crop = crop_pixels(pixels, box)
     classifier = ServingClassifier(model).frozen()
+    box, faces = _choose_box(pixels, number, classifier, detector, whole=whole)
+    crop = crop_pixels(pixels, box)
     explanation = explain_crop(classifier, crop, label, method)
     if out is None and not as_json:
         out = _choose_name(image.stem)
@@ -114,18 +118,19 @@ def explain(
     click.echo(f"  Drawn in {out}.")
 
 
-def _choose_box(pixels: np.ndarray, number: int, *, whole: bool) -> tuple[Box, int]:
-    """Return the box to explain, and how many faces were found; 0 for the whole picture."""
+def _choose_box(
+    pixels: np.ndarray, number: int, classifier: Classifier, detector: str | None, *, whole: bool
+) -> tuple[Box, int]:
+    """Return the part to explain, and how many faces were found; 0 for the whole picture."""
     if whole:
         return Box(0, 0, pixels.shape[1], pixels.shape[0]), 0
-    from kyara.vision.detectors.lbp_cascade import propose_faces
-
-    boxes = propose_faces(pixels)
-    if not boxes:
+    with open_detector(detector) as finder:
+        faces = finder.find(pixels)
+    if not faces:
         raise BadInputError("No face was found; --whole takes the picture as one face crop.")
-    if number > len(boxes):
-        raise BadInputError(f"There is no face {number}: {len(boxes)} found.")
-    return boxes[number - 1], len(boxes)
+    if number > len(faces):
+        raise BadInputError(f"There is no face {number}: {len(faces)} found.")
+    return classifier.find_seen(pixels, faces[number - 1].box, finder.box_scale), len(faces)
 
 
 def _choose_name(stem: str) -> Path:

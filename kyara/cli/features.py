@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 import click
 import numpy as np
 
+from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
 from kyara.storage.atomic import explain_os_error, sync_folder
 from kyara.storage.parallel.choosing import EngineName
@@ -40,6 +41,7 @@ _KEPT = "What is done already is kept; the same command goes on."
     help="Where the array goes; FILE.jsonl beside it says what each row is.",
 )
 @click.option("--faces", is_flag=True, help="One row for each face that is found, not for each picture.")
+@detector_option
 @click.option("--level", type=int, help="With --faces: strictness of the detector, from 0 (fewest).")
 @click.option("--model", type=_path, help="A bundle's folder; by default what serves.")
 @engine_options
@@ -48,6 +50,7 @@ def features(
     sources: tuple[Path, ...],
     out: Path,
     faces: bool,
+    detector: str | None,
     level: int | None,
     model: Path | None,
     engine_name: EngineName,
@@ -67,7 +70,7 @@ def features(
     if out.suffix != ".npy":
         raise click.UsageError(f"--out takes a name that ends in .npy; received {out}.")
     bundle = load_bundle(model or find_serving())
-    task = plan_extraction(bundle, whole=not faces, level=level)
+    task = plan_extraction(bundle, whole=not faces, level=level, detector=detector)
     dimension = bundle.head_weight.shape[0]
     try:
         with (

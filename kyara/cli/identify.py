@@ -11,6 +11,7 @@ from typing import Any
 import click
 from PIL import Image
 
+from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
 from kyara.cli.identify_many import Failures, Place, identify_videos, look_at_pictures, tell_model
 from kyara.cli.identify_output import Form, print_images
@@ -23,8 +24,9 @@ from kyara.registry.serving import ServingClassifier
 from kyara.storage.parallel import Engine
 from kyara.storage.parallel.choosing import EngineName
 from kyara.vision.boxes import Box
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.drawing import BoxLabel, draw_labels
-from kyara.vision.images import crop_pixels, list_pictures, read_image
+from kyara.vision.images import list_pictures, read_image
 from kyara.vision.languages import LANGUAGES
 
 
@@ -52,6 +54,7 @@ class IdentifiedImage:
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 50), help="Answers a face."
 )
+@detector_option
 @click.option("--level", type=int, help="Strictness of the face detector, from 0 (fewest faces).")
 @click.option(
     "--every",
@@ -90,6 +93,7 @@ def identify(
     annotate: Path | None,
     whole: bool,
     top_k: int,
+    detector: str | None,
     level: int | None,
     every_s: float,
     webvtt: Path | None,
@@ -115,7 +119,13 @@ def identify(
     if videos and len(videos) != len(images):
         raise click.UsageError("Give videos or pictures, not both.")
     if videos:
-        options = {"every_s": every_s, "level": level, "top_k": top_k, "language": language}
+        options = {
+            "every_s": every_s,
+            "detector": detector,
+            "level": level,
+            "top_k": top_k,
+            "language": language,
+        }
         if len(videos) == 1 and engine_name == "local":
             drawn = {"annotate": annotate, "webvtt": webvtt, "as_json": as_json, "as_csv": as_csv}
             identify_video(videos[0], ServingClassifier(model), **options, **drawn)
@@ -130,7 +140,7 @@ def identify(
         raise click.UsageError(f"--annotate takes a folder for pictures; {annotate} is a file.")
     classifier = ServingClassifier(model)
     failures = Failures()
-    looking = {"whole": whole, "level": level, "top_k": top_k}
+    looking = {"whole": whole, "detector": detector, "level": level, "top_k": top_k}
     sources = _list_sources(images)
     if work is None and place.engine.is_alone(-(-len(sources) // SHARD_PICTURES)):
         found = _look_in_turn(sources, classifier, failures, **looking)
@@ -184,6 +194,7 @@ def identify_image(
     classifier: Classifier,
     *,
     whole: bool = False,
+    detector: str | None = None,
     level: int | None = None,
     top_k: int = 5,
 ) -> IdentifiedImage:
@@ -193,14 +204,14 @@ def identify_image(
         KyaraError: the file cannot be read or decoded.
     """
     pixels = read_image(source)
-    if whole:
-        boxes = [Box(0, 0, pixels.shape[1], pixels.shape[0])]
-    else:
-        from kyara.vision.detectors.lbp_cascade import propose_faces
-
-        boxes = propose_faces(pixels, level=level)
-    answers = classifier.identify((crop_pixels(pixels, box) for box in boxes), top_k=top_k)
     height, width = pixels.shape[:2]
+    if whole:
+        boxes, crops = [Box(0, 0, width, height)], [pixels]
+    else:
+        with open_detector(detector) as finder:
+            boxes = [face.box for face in finder.find(pixels, level=level)]
+            crops = [classifier.cut(pixels, box, finder.box_scale) for box in boxes]
+    answers = classifier.identify(crops, top_k=top_k)
     return IdentifiedImage(source, width, height, tuple(zip(boxes, answers, strict=True)))
 
 

@@ -55,6 +55,7 @@ def look_at_pictures(
     failures: Failures,
     *,
     whole: bool,
+    detector: str | None,
     level: int | None,
     top_k: int,
 ) -> Iterator[tuple[Path, tuple[int, int], Faces]]:
@@ -66,6 +67,7 @@ def look_at_pictures(
         place: who does the work.
         failures: what cannot be read.
         whole: each picture is one crop.
+        detector: name of what finds the faces.
         level: strictness of the detector.
         top_k: answers a face.
 
@@ -75,7 +77,7 @@ def look_at_pictures(
     from kyara.recognition.embeddings import plan_extraction, read_features, read_pictures, split_names
 
     view = classifier.frozen()
-    task = plan_extraction(view.bundle, whole=whole, level=level)
+    task = plan_extraction(view.bundle, whole=whole, level=level, detector=detector)
     with _do(task, split_names(map(str, sources)), place) as work:
         for number in range(work.shards):
             for name, record, error in read_pictures(work, number):
@@ -95,6 +97,7 @@ def identify_videos(
     form: Form,
     *,
     every_s: float,
+    detector: str | None,
     level: int | None,
     top_k: int,
     language: str,
@@ -107,7 +110,13 @@ def identify_videos(
 
     bundle = load_bundle(model or find_serving())
     task = plan_watching(
-        model, bundle.version, every_s=every_s, level=level, top_k=top_k, language=language
+        model,
+        bundle.version,
+        every_s=every_s,
+        detector=detector,
+        level=level,
+        top_k=top_k,
+        language=language,
     )
     failures = Failures()
     videos = _watch_videos(sources, task, place, failures)

@@ -40,6 +40,7 @@ def identify_video(
     classifier: Classifier,
     *,
     every_s: float,
+    detector: str | None,
     level: int | None,
     top_k: int,
     language: str,
@@ -63,7 +64,13 @@ def identify_video(
     started = time.monotonic()
     with _show_bar(source, "Identifying") as progress:
         watched = watch_video(
-            source, classifier, every_s=every_s, level=level, top_k=top_k, progress=progress
+            source,
+            classifier,
+            every_s=every_s,
+            detector=detector,
+            level=level,
+            top_k=top_k,
+            progress=progress,
         )
     if annotate is not None:
 

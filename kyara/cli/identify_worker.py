@@ -15,7 +15,14 @@ from kyara.storage.parallel import Record, Task
 
 
 def plan_watching(
-    model: Path | None, version: str, *, every_s: float, level: int | None, top_k: int, language: str
+    model: Path | None,
+    version: str,
+    *,
+    every_s: float,
+    detector: str | None,
+    level: int | None,
+    top_k: int,
+    language: str,
 ) -> Task:
     """Return the task of saying who appears when.
 
@@ -23,6 +30,7 @@ def plan_watching(
         model: the bundle's folder; None: what serves, and what was taught.
         version: of the bundle.
         every_s: seconds between the frames that are looked at.
+        detector: name of what finds the faces.
         level: strictness of the detector.
         top_k: answers a track.
         language: of the names.
@@ -31,7 +39,7 @@ def plan_watching(
         "model": None if model is None else str(model),
         "version": version,
         "language": language,
-        "watching": {"every_s": every_s, "level": level, "top_k": top_k},
+        "watching": {"every_s": every_s, "detector": detector, "level": level, "top_k": top_k},
     }
     return Task("kyara.cli.identify_worker:open_watcher", options)
 

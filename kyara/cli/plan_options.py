@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kyara.training.plan import AnyPlan, CnnPlan, GalleryPlan, LayerPlan, Plan
+from kyara.training.plan import AnyPlan, CnnPlan, DetectorPlan, GalleryPlan, LayerPlan, Plan
 
 PLANS: dict[str, type[AnyPlan]] = {
     "finetune": Plan,
@@ -16,6 +16,7 @@ PLANS: dict[str, type[AnyPlan]] = {
     "cnn": CnnPlan,
     "multilabel": LayerPlan,
     "gallery": GalleryPlan,
+    "detector": DetectorPlan,
 }
 _SHARE = click.FloatRange(0, 1)
 _POSITIVE = click.FloatRange(0, min_open=True)
@@ -42,6 +43,12 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "precision": (click.Choice(["float32", "mixed_bfloat16"]), "Arithmetic of the training."),
     "shrinkage": (click.FloatRange(0), "Weight of the squared weights in the loss (L2)."),
     "decay": (click.FloatRange(0), "By how much of itself the learning rate falls a step."),
+    "side_px": (click.IntRange(64, 640), "Side of a training view, a multiple of 32."),
+    "views": (click.IntRange(1), "Training views, of all epochs together."),
+    "views_per_epoch": (click.IntRange(1), "After so many the state is kept."),
+    "learning_rate": (_POSITIVE, "Highest learning rate."),
+    "weight_decay": (click.FloatRange(0), "Of AdamW."),
+    "ema_momentum": (click.FloatRange(0, 1, max_open=True), "Momentum of the weights' average."),
     "seed": (int, "Of every random choice."),
 }
 

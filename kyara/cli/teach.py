@@ -6,17 +6,22 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
+from kyara.cli.detector_options import detector_option
 from kyara.errors import BadInputError
 from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_taught
 from kyara.storage.events import TAUGHT, announce
 from kyara.vision.boxes import Box
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import crop_pixels, list_pictures, read_image
 from kyara.vision.languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from kyara.recognition.classifier import Classifier
 
 
 def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,11 +67,13 @@ def _load_classifier(models: Path, taught: str | None) -> Any:
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_text_options
 @click.option("--whole", is_flag=True, help="Take each picture as one face crop.")
+@detector_option
 @_place_options
 def teach(
     label: str,
     images: tuple[Path, ...],
     whole: bool,
+    detector: str | None,
     models: Path,
     taught: str | None,
     as_json: bool,
@@ -90,7 +97,7 @@ def teach(
     with click.progressbar(sources, label="Looking for faces", hidden=hidden, file=sys.stderr) as bar:
         for source in bar:
             pixels = read_image(source)
-            box, why = _choose_box(pixels, whole=whole)
+            box, why = _choose_box(pixels, classifier, detector, whole=whole)
             crops.append(crop_pixels(pixels, box))
             found.append({"source": str(source), "box": box.to_json(), "taken": why})
     name, work = (
@@ -116,17 +123,18 @@ def _list_sources(path: Path) -> list[Path]:
     return pictures
 
 
-def _choose_box(pixels: np.ndarray, *, whole: bool) -> tuple[Box, str]:
+def _choose_box(
+    pixels: np.ndarray, classifier: Classifier, detector: str | None, *, whole: bool
+) -> tuple[Box, str]:
     """Return what to cut out of a picture, and why."""
     everything = Box(0, 0, pixels.shape[1], pixels.shape[0])
     if whole:
         return everything, "the whole picture"
-    from kyara.vision.detectors.lbp_cascade import propose_faces
-
-    boxes = propose_faces(pixels)
-    if len(boxes) == 1:
-        return boxes[0], "the face that was found"
-    count = f"{len(boxes)} faces were found" if boxes else "no face was found"
+    with open_detector(detector) as finder:
+        faces = finder.find(pixels)
+    if len(faces) == 1:
+        return classifier.find_seen(pixels, faces[0].box, finder.box_scale), "the face that was found"
+    count = f"{len(faces)} faces were found" if faces else "no face was found"
     return everything, f"the whole picture, because {count}"
 
 

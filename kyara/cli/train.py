@@ -73,7 +73,7 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     help="finetune: an Inception-v3 whose features put drawings of one character together. head: a "
     "softmax layer on frozen features. cnn: a small network from scratch, as a baseline. multilabel: "
     "a picture has several labels, told by a table of 0 and 1. gallery: nothing is trained; a bundle's "
-    "references and calibration are chosen anew.",
+    "references and calibration are chosen anew. detector: a face detector, on pictures with boxes.",
 )
 @_path(
     "--start-weights",
@@ -156,6 +156,9 @@ def train(
     if own["export_only"]:
         plan = read_plan(run, PLANS[recipe])
     order = TrainOrder(recipe, plan, data, run, models / name, bottlenecks, quantise, **own)
+    if recipe == "detector":
+        _make_detector(order)
+        return
     bundle = _make_labels(order) if recipe == "multilabel" else _read_and_make(order)
     click.echo(f"Candidate {bundle.name} (version {bundle.version}) is in {order.target}.")
 
@@ -283,6 +286,31 @@ def _keep_network(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[
 
 
 _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn, "gallery": _keep_network}
+
+
+def _make_detector(order: TrainOrder) -> None:
+    from kyara.training.plan import DetectorPlan
+    from kyara.training.recipes.detector.data import read_boxed_pictures
+    from kyara.training.recipes.detector.export import export_detector
+    from kyara.training.recipes.detector.sources import gather_sources
+    from kyara.training.recipes.detector.train import load_detector, train_detector
+
+    plan = order.plan
+    assert isinstance(plan, DetectorPlan)
+    pictures = [picture for folder in order.data for picture in read_boxed_pictures(folder)]
+    counts = {split: sum(p.split == split for p in pictures) for split in ("train", "val", "test")}
+    faces = sum(len(picture.faces) for picture in pictures)
+    click.echo(f"{len(pictures)} pictures with {faces} faces: {counts}.")
+    if order.export_only:
+        model = load_detector(order.run)
+    else:
+        with _bar(counts["train"], "Reading") as bar:
+            sources = gather_sources(pictures, bar.update)
+        model = train_detector(sources, plan, order.run, tell=lambda text: click.echo(text, err=True))
+    provenance = {**_describe(order), "pictures": counts, "faces": faces}
+    with _bar(counts["val"] + counts["test"], "Measuring") as bar:
+        bundle = export_detector(model, order.target, pictures, provenance, bar.update)
+    click.echo(f"Detector {bundle.name} (version {bundle.version}) is in {order.target}.")
 
 
 def _make_labels(order: TrainOrder) -> Bundle:

@@ -14,7 +14,7 @@ from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_top_k
 from kyara.recognition.classifier import Classifier
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import crop_pixels, read_image
 
 
@@ -31,12 +31,20 @@ class CutFaces:
     boxes: tuple[Box, ...]
 
 
-def propose_boxes(faces: Sequence[Face], progress: Progress = lambda done: None) -> list[list[Box]]:
-    """Return what the detector finds in each face's picture."""
+def propose_boxes(
+    classifier: Classifier,
+    faces: Sequence[Face],
+    detector: str | None,
+    progress: Progress = lambda done: None,
+) -> list[list[Box]]:
+    """Return what the model would see of the faces that a detector finds in each face's picture."""
     found = []
-    for face in faces:
-        found.append(propose_faces(read_image(face.path)))
-        progress(1)
+    with open_detector(detector) as finder:
+        for face in faces:
+            pixels = read_image(face.path)
+            boxes = [one.box for one in finder.find(pixels)]
+            found.append([classifier.find_seen(pixels, box, finder.box_scale) for box in boxes])
+            progress(1)
     return found
 
 

@@ -38,6 +38,7 @@ class Options:
         seed: of the first draw.
         gallery: False leaves the reference gallery out.
         boxes: measure on what the face detector cuts out as well.
+        detector: its name.
     """
 
     protocol: str = "closed"
@@ -49,6 +50,7 @@ class Options:
     seed: int = 1
     gallery: bool = True
     boxes: bool = False
+    detector: str | None = None
 
     @property
     def taught(self) -> int:

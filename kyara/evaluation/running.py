@@ -98,7 +98,9 @@ def evaluate_bundle(
         details["open_set"] = [separation.to_json() for separation in separations]
     cut = None
     if options.boxes:
-        details["boxes"], cut = measure_boxes(view, answered, propose_boxes(answered.faces, progress))
+        details["boxes"], cut = measure_boxes(
+            view, answered, propose_boxes(view, answered.faces, options.detector, progress)
+        )
     metrics["latency_ms"] = time_answers(view, answered.features, features.seconds_of(answered.faces))
     metrics["details"] = details
     return Evaluation(metrics, view, manifest, answered, tuple(separations), cut)

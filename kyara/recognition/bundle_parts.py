@@ -38,17 +38,23 @@ class Preprocessing:
         input_px: side of the square input.
         scale: values that bytes 0 and 255 become.
         views: the crop is shown in each of these; features are averaged.
+        margin: side of the crop relative to the tight face (cheek to cheek, fringe to chin).
     """
 
     input_px: int
     scale: tuple[float, float] = (0.0, 1.0)
     views: tuple[View, ...] = (View(),)
+    margin: float = 1.5  # the cascade's boxes, which bundles without a margin were trained on
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
         """Read what `dataclasses.asdict` wrote."""
         low, high = data["scale"]
-        return cls(int(data["input_px"]), (low, high), tuple(View(**view) for view in data["views"]))
+        views = tuple(View(**view) for view in data["views"])
+        margin = float(data.get("margin", cls.margin))
+        if not 0.5 <= margin <= 4:
+            raise ValueError(f"margin {margin}")
+        return cls(int(data["input_px"]), (low, high), views, margin)
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,12 @@ from kyara.recognition.backbone import Backbone, load_backbone
 from kyara.recognition.bundle import Bundle, hash_file, load_bundle
 from kyara.storage.parallel import Record, Task, Work
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import (
     FILE_FORMATS,
     MAX_IMAGE_PIXELS,
     SUFFIXES,
-    crop_pixels,
+    cut_face,
     decode_image,
     read_image,
 )
@@ -91,15 +91,18 @@ SHARD_PICTURES = 64
 LIST_SUFFIX = ".txt"
 
 
-def plan_extraction(bundle: Bundle, *, whole: bool, level: int | None) -> Task:
+def plan_extraction(
+    bundle: Bundle, *, whole: bool, level: int | None, detector: str | None = None
+) -> Task:
     """Return the task of extracting features.
 
     Args:
         bundle: whose network is used; every worker finds it at the same place.
         whole: each picture is one crop; else the faces that are found.
         level: strictness of the detector.
+        detector: its name.
     """
-    options = {"bundle": str(bundle.backbone.parent), "version": bundle.version}
+    options = {"bundle": str(bundle.backbone.parent), "version": bundle.version, "detector": detector}
     return Task(
         "kyara.recognition.embeddings:open_extractor", {**options, "whole": whole, "level": level}
     )
@@ -129,12 +132,12 @@ def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Itera
         path = Path(name)
         pixels = read_image(path)
         height, width = pixels.shape[:2]
-        boxes = (
-            [Box(0, 0, width, height)]
-            if options["whole"]
-            else propose_faces(pixels, level=options["level"])
-        )
-        features = backbone.extract(crop_pixels(pixels, box) for box in boxes)
+        if options["whole"]:
+            boxes, times = [Box(0, 0, width, height)], 1.0
+        else:
+            boxes = [face.box for face in detector.find(pixels, level=options["level"])]
+            times = bundle.preprocessing.margin / detector.box_scale
+        features = backbone.extract(cut_face(pixels, box, times) for box in boxes)
         entry = {
             "sha256": hash_file(path),
             "width": width,
@@ -143,7 +146,8 @@ def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Itera
         }
         yield Record(entry, features.astype("<f4").tobytes())
 
-    yield look
+    with open_detector(options["detector"]) as detector:
+        yield look
 
 
 def read_pictures(work: Work, number: int) -> Iterator[tuple[str, Record | None, str]]:

@@ -112,7 +112,32 @@ class GalleryPlan:
     """Settings of the `gallery` recipe; empty, since nothing is trained."""
 
 
-AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan
+@dataclass(frozen=True)
+class DetectorPlan:
+    """How a face detector is trained.
+
+    Attributes:
+        side_px: of a training view.
+        views: of all epochs together.
+        views_per_epoch: after so many the state is kept.
+        batch: views a step.
+        learning_rate: at its highest; it rises over the first 2% and falls as a cosine to nothing.
+        weight_decay: of AdamW.
+        ema_momentum: of the average of the weights, which serves.
+        seed: of all randomness.
+    """
+
+    side_px: int = 256
+    views: int = 200_000
+    views_per_epoch: int = 4_000
+    batch: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    ema_momentum: float = 0.999
+    seed: int = 1
+
+
+AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | DetectorPlan
 
 
 def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_from: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -42,6 +43,24 @@ def widen_box(box: Box, margin: float, width: int, height: int) -> Box:
     left, top = max(0, box.x - more_x), max(0, box.y - more_y)
     right = min(width, box.x + box.width + more_x)
     bottom = min(height, box.y + box.height + more_y)
+    return Box(left, top, right - left, bottom - top)
+
+
+def grow_box(box: Box, times: float, width: int, height: int) -> Box:
+    """Make a box so many times as wide and high about the same middle, and cut it to the picture.
+
+    Args:
+        box: its middle lies inside the picture.
+        times: 1 leaves the box as it is.
+        width: of the picture.
+        height: of the picture.
+    """
+    across, down = box.width * times / 2, box.height * times / 2
+    middle_x, middle_y = box.x + box.width / 2, box.y + box.height / 2
+    left = min(max(math.floor(middle_x - across + 0.5), 0), width - 1)
+    top = min(max(math.floor(middle_y - down + 0.5), 0), height - 1)
+    right = min(max(math.floor(middle_x + across + 0.5), left + 1), width)
+    bottom = min(max(math.floor(middle_y + down + 0.5), top + 1), height)
     return Box(left, top, right - left, bottom - top)
 
 

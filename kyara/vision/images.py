@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, grow_box
 
 MAX_IMAGE_PIXELS = 16_000_000
 """Most pixels one picture may have, counted from its header."""
@@ -157,6 +157,12 @@ def crop_pixels(pixels: np.ndarray, box: Box) -> np.ndarray:
     if right <= left or bottom <= top:
         raise BadInputError(f"The box {box} lies outside the {width}×{height} picture.")
     return pixels[top:bottom, left:right]
+
+
+def cut_face(pixels: np.ndarray, box: Box, times: float) -> np.ndarray:
+    """Cut out a box that is made so many times as wide and high first; see `boxes.grow_box`."""
+    height, width = pixels.shape[:2]
+    return crop_pixels(pixels, grow_box(box, times, width, height))
 
 
 def list_pictures(folder: Path) -> list[Path]:

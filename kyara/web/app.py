@@ -35,7 +35,7 @@ from kyara.web.ops.logs import set_up_logs
 from kyara.web.ops.monitoring import set_up_monitoring
 from kyara.web.ops.openapi import complete_document
 from kyara.web.problems import register_errors, require_json
-from kyara.web.public import api, explanations, pages, reports
+from kyara.web.public import api, detector, explanations, pages, reports
 from kyara.web.schemas import ProblemOut
 from kyara.web.serving.model_queue import ModelQueue, set_up_queue
 from kyara.web.serving.model_watch import ModelWatch
@@ -83,7 +83,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
         patient=True,  # the site is still good for everything else
     )
-    for module in (pages, api, explanations, reports, readiness):
+    for module in (pages, detector, api, explanations, reports, readiness):
         app.register_blueprint(module.blueprint)
     if gallery_api.check_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = gallery_api.SECURITY_SCHEMES

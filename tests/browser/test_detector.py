@@ -46,7 +46,7 @@ ASK_WORKER = """async ({ urls, name, runs }) => {
   for (let id = 1; id <= runs; id += 1) {
     const bitmap = await createImageBitmap(blob);
     worker.postMessage({ type: "detect", id, bitmap, level: 0 }, [bitmap]);
-    heap.push((await next("boxes")).heapBytes);
+    heap.push((await next("faces")).heapBytes);
   }
   worker.terminate();
   return heap;
@@ -56,7 +56,8 @@ RACE = """async () => {
   const bitmaps = await Promise.all([1, 2, 3].map(() => createImageBitmap(blob)));
   const asked = bitmaps.map((bitmap) => globalThis.detector.detect(bitmap));
   const answers = await Promise.allSettled(asked);
-  return answers.map(({ value, reason }) => value ?? `${reason.constructor.name} ${reason.name}`);
+  return answers.map(({ value, reason }) =>
+    value?.map(({ box }) => box) ?? `${reason.constructor.name} ${reason.name}`);
 }"""
 COUNT_TICKS = """async () => {
   const blob = await (await fetch("/pictures/example.png")).blob();
@@ -76,7 +77,7 @@ GEOMETRY = """async ({ settings, level, sizes, candidates, windows }) => {
     back: windows.map(([x, y, size], index) =>
       Object.values(geometry.mapBack({ x, y, size }, views[index % views.length], 1, 2))),
     merged: geometry.mergeCandidates(candidates, settings.merge),
-    boxes: geometry.chooseBoxes(candidates, 640, 480, settings, level),
+    boxes: geometry.chooseFaces(candidates, 640, 480, settings, level).map(({ box }) => box),
   };
 }"""
 

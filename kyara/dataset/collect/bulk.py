@@ -12,15 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kyara.dataset.collect.finding import use_cascade
 from kyara.dataset.collect.inbox import PROGRESS_FOLDER, CollectedFace, Inbox, read_note
 from kyara.dataset.collect.running import Step, Tally, hash_source, tell_tally, watch_source
 from kyara.dataset.collect.settings import Settings
 from kyara.errors import KyaraError
 from kyara.storage.parallel import Pool, Record, Task, Work, run_work
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.animeface import open_animeface
-from kyara.vision.detectors.base import Detect
+from kyara.vision.detectors.base import FaceDetector, open_detector, tell_nothing
 from kyara.vision.sources import measure_duration
 
 WORK_FOLDER = "work"
@@ -39,9 +37,9 @@ def find_work(inbox: Path) -> Path:
 
 
 @contextmanager
-def open_detector(
-    settings: Settings, tell: Callable[[str], None] = lambda text: None
-) -> Iterator[Detect]:
+def open_chosen_detector(
+    settings: Settings, tell: Callable[[str], None] = tell_nothing
+) -> Iterator[FaceDetector]:
     """Give the detector that the settings name.
 
     Args:
@@ -51,11 +49,9 @@ def open_detector(
     Raises:
         KyaraError: it cannot be installed, or does not work.
     """
-    if settings.detector == "cascade":
-        yield use_cascade(settings.level)
-        return
-    with open_animeface(settings.threshold, tell) as detect:
-        yield detect
+    threshold = settings.threshold if settings.detector == "animeface-2009" else None
+    with open_detector(settings.detector, threshold=threshold, tell=tell) as detector:
+        yield detector
 
 
 @contextmanager
@@ -66,7 +62,7 @@ def open_collector(options: Mapping[str, Any]) -> Iterator[Callable[[str], Itera
     cv2.setNumThreads(1)  # there is a worker for each processor
     settings, inbox = Settings(**options["settings"]), Path(options["inbox"])
     with ExitStack() as held:
-        detect = held.enter_context(open_detector(settings))
+        detect = held.enter_context(open_chosen_detector(settings))
 
         def look(name: str) -> Iterator[Record]:
             source = Path(name)

@@ -8,8 +8,7 @@ import numpy as np
 
 from kyara.dataset.collect.settings import Settings
 from kyara.vision.boxes import Box, widen_box
-from kyara.vision.detectors.base import Detect
-from kyara.vision.detectors.lbp_cascade import propose_voted_faces
+from kyara.vision.detectors.base import FaceDetector
 
 
 @dataclass(frozen=True)
@@ -28,26 +27,21 @@ class Found:
     score: float | None
 
 
-def use_cascade(level: int) -> Detect:
-    """Return the cascade as a detector."""
-    return lambda pixels: [
-        (box, float(votes)) for box, votes in propose_voted_faces(pixels, level=level)
-    ]
-
-
-def find_faces(pixels: np.ndarray, settings: Settings, detect: Detect) -> list[Found]:
+def find_faces(pixels: np.ndarray, settings: Settings, detector: FaceDetector) -> list[Found]:
     """Find what is to be kept of a frame, near-duplicates included.
 
     Args:
         pixels: `uint8 (H, W, 3)`.
-        settings: margin, smallest size, and whether parts are kept.
-        detect: finds bare faces.
+        settings: level, margin, smallest size, and whether parts are kept.
+        detector: finds bare faces.
     """
     height, width = pixels.shape[:2]
     found = [
-        Found(widen_box(box, settings.margin, width, height), settings.detector, round(score, 4))
-        for box, score in detect(pixels)
-        if min(box.width, box.height) >= settings.smallest_px
+        Found(
+            widen_box(face.box, settings.margin, width, height), settings.detector, round(face.score, 4)
+        )
+        for face in detector.find(pixels, level=settings.level)
+        if min(face.box.width, face.box.height) >= settings.smallest_px
     ]
     if settings.left_right_full:
         half = max(1, width // 2)

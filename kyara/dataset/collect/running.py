@@ -13,7 +13,7 @@ from kyara.dataset.collect.settings import Settings
 from kyara.errors import BadInputError
 from kyara.recognition.bundle import hash_file
 from kyara.vision.boxes import scale_box
-from kyara.vision.detectors.base import Detect
+from kyara.vision.detectors.base import FaceDetector
 from kyara.vision.images import crop_pixels, encode_png
 from kyara.vision.phash import Memory, Seen
 from kyara.vision.sources import read_source
@@ -62,7 +62,7 @@ class Step:
 
 
 def watch_source(
-    source: Path, digest: str, note: Mapping[str, Any], settings: Settings, detect: Detect
+    source: Path, digest: str, note: Mapping[str, Any], settings: Settings, detector: FaceDetector
 ) -> Iterator[Step]:
     """Look at the frames of one source, or at the rest of them; nothing is written.
 
@@ -71,7 +71,7 @@ def watch_source(
         digest: SHA-256 of its content.
         note: what the inbox keeps of it.
         settings: what is wanted.
-        detect: finds bare faces.
+        detector: finds bare faces.
 
     Yields:
         A step for each frame, and one for the end. None where the note says that the source is done.
@@ -83,7 +83,7 @@ def watch_source(
     if tally.done:
         return
     for frame in read_source(source, settings.sampling, tally.next_frame):
-        faces, tally = _look_at(frame, tally, memory, settings, detect, str(source), digest)
+        faces, tally = _look_at(frame, tally, memory, settings, detector, str(source), digest)
         yield Step(faces, tally, _note(source, tally, memory), frame.time_s)
     tally = replace(tally, done=True)
     yield Step([], tally, _note(source, tally, memory), 0.0)
@@ -93,7 +93,7 @@ def collect_source(
     source: Path,
     inbox: Inbox,
     settings: Settings,
-    detect: Detect,
+    detector: FaceDetector,
     progress: Progress = lambda time_s: None,
 ) -> Tally:
     """Collect the faces of one source, or the rest of them.
@@ -102,7 +102,7 @@ def collect_source(
         source: a video, an animation or a picture.
         inbox: where to.
         settings: what is wanted.
-        detect: finds bare faces.
+        detector: finds bare faces.
         progress: called after each frame.
 
     Raises:
@@ -111,7 +111,7 @@ def collect_source(
     digest = hash_source(source)
     note = inbox.read_progress(digest, settings.key)
     tally = tell_tally(note)
-    for step in watch_source(source, digest, note, settings, detect):
+    for step in watch_source(source, digest, note, settings, detector):
         tally = step.tally
         inbox.add(step.faces)
         inbox.write_progress(digest, settings.key, step.note)
@@ -150,11 +150,11 @@ def _look_at(
     tally: Tally,
     memory: Memory,
     settings: Settings,
-    detect: Detect,
+    detector: FaceDetector,
     source: str,
     digest: str,
 ) -> tuple[list[CollectedFace], Tally]:
-    found = find_faces(frame.pixels, settings, detect)
+    found = find_faces(frame.pixels, settings, detector)
     kept = []
     for one in found:
         pixels = crop_pixels(frame.pixels, one.box)

@@ -9,9 +9,9 @@ from typing import Literal
 
 from kyara.vision.video import Sampling
 
-Detector = Literal["cascade", "animeface-2009"]
-MARGINS: dict[Detector, float] = {"cascade": 0.0, "animeface-2009": 0.3}
-"""Boxes of the cascade take in hair and shoulders; those of animeface-2009 end at chin and brow."""
+Detector = Literal["network", "cascade", "animeface-2009"]
+MARGINS: dict[Detector, float] = {"network": 0.3, "cascade": 0.0, "animeface-2009": 0.3}
+"""Boxes of the cascade take in hair and shoulders; those of the others end at chin and brow."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Settings:
         scene_score: look at the first frame of each scene instead; 0 to 1.
         longest_px: frames with a longer side are made smaller first; None leaves them as they are.
         detector: which one finds the faces.
-        level: strictness of the cascade; 0, the strictest: a face that a frame misses is in the next.
-        threshold: least likelihood of a face by animeface-2009, 0 to 1.
+        level: strictness of the network or the cascade; 0, the strictest: a face that a frame misses
+        is in the next. threshold: least likelihood of a face by animeface-2009, 0 to 1.
         margin: share of a face's box that is added on each side.
         smallest_px: a box with a shorter side, before the margin, is left out; in pixels of the frame.
         near_bits: faces of neighbouring frames whose hashes differ in at most so many of 255 bits are

@@ -15,8 +15,7 @@ import numpy as np
 from kyara.errors import BrokenVideoError
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.classifier import Classifier
-from kyara.vision.detectors.lbp_cascade import propose_faces
-from kyara.vision.images import crop_pixels
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.tracking import Sighting, Track, Tracker
 from kyara.vision.video import Sampling, VideoInfo, describe_video, read_frames
 
@@ -91,6 +90,7 @@ def watch_video(
     classifier: Classifier,
     *,
     every_s: float = 0.2,
+    detector: str | None = None,
     level: int | None = None,
     top_k: int = 5,
     progress: Callable[[float], None] = lambda time_s: None,
@@ -101,6 +101,7 @@ def watch_video(
         source: a video or an animation.
         classifier: says who it is.
         every_s: seconds between the frames that are looked at.
+        detector: name of what finds the faces.
         level: strictness of the detector.
         top_k: answers a track.
         progress: called with the time up to which the video is done.
@@ -114,18 +115,20 @@ def watch_video(
     found, features = [], np.zeros((0, 1), np.float32)
     seen, problem = None, ""
     try:
-        for frame in read_frames(source, Sampling(every_s=every_s, scene_score=CUT_SCORE)):
-            glance = cv2.resize(frame.pixels, _GLANCE_PX, interpolation=cv2.INTER_AREA)
-            if seen is None or float(cv2.absdiff(seen, glance).max()) > _LEAST_CHANGE:
-                seen = glance
-                boxes = propose_faces(frame.pixels, level=level)
-                features = classifier.backbone.extract(crop_pixels(frame.pixels, box) for box in boxes)
-                names = _name_alone(classifier, features) if boxes else []
-                found = list(zip(boxes, names, strict=True))
-            tracker.add([Sighting(frame.time_s, box, name) for box, name in found], features)
-            times.append(frame.time_s)
-            alone.append(Counter(name for _, name in found))
-            progress(frame.time_s)
+        with open_detector(detector) as finder:
+            for frame in read_frames(source, Sampling(every_s=every_s, scene_score=CUT_SCORE)):
+                glance = cv2.resize(frame.pixels, _GLANCE_PX, interpolation=cv2.INTER_AREA)
+                if seen is None or float(cv2.absdiff(seen, glance).max()) > _LEAST_CHANGE:
+                    seen = glance
+                    boxes = [face.box for face in finder.find(frame.pixels, level=level)]
+                    crops = (classifier.cut(frame.pixels, box, finder.box_scale) for box in boxes)
+                    features = classifier.backbone.extract(crops)
+                    names = _name_alone(classifier, features) if boxes else []
+                    found = list(zip(boxes, names, strict=True))
+                tracker.add([Sighting(frame.time_s, box, name) for box, name in found], features)
+                times.append(frame.time_s)
+                alone.append(Counter(name for _, name in found))
+                progress(frame.time_s)
     except BrokenVideoError as error:
         if not times:
             raise

@@ -25,7 +25,7 @@ from kyara.errors import KyaraError
 from kyara.storage.atomic import hold_lock
 from kyara.storage.paths import ROOT
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import Detect
+from kyara.vision.detectors.base import FaceDetector, FoundFace, check_pixels, sort_faces, tell_nothing
 from kyara.vision.images import read_image
 
 ENVIRONMENT = ROOT / ".venv" / "animeface"
@@ -68,14 +68,34 @@ def prepare_environment(tell: Callable[[str], None] = lambda text: None) -> Path
     return python
 
 
+DEFAULT_THRESHOLD = 0.7
+"""Least likelihood of a face."""
+
+
+class AnimefaceDetector:
+    """See `base.FaceDetector`; a score is a likelihood. It has no levels, only a threshold."""
+
+    name = "animeface-2009"
+    box_scale = 1.0
+
+    def __init__(self, process: subprocess.Popen[str], threshold: float) -> None:
+        """Speak to a running worker."""
+        self._process, self._threshold = process, threshold
+
+    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+        """See `base.FaceDetector.find`; the level is not looked at."""
+        check_pixels(pixels)
+        return _ask(self._process, pixels, self._threshold)
+
+
 @contextmanager
 def open_animeface(
-    threshold: float, tell: Callable[[str], None] = lambda text: None
-) -> Iterator[Detect]:
+    *, threshold: float | None = None, tell: Callable[[str], None] = tell_nothing
+) -> Iterator[AnimefaceDetector]:
     """Start the detector and have it find known faces.
 
     Args:
-        threshold: least likelihood of a face, 0 to 1.
+        threshold: least likelihood of a face, 0 to 1; by default `DEFAULT_THRESHOLD`.
         tell: called before something that takes a while.
 
     Raises:
@@ -92,14 +112,15 @@ def open_animeface(
         encoding="utf-8",
     )
     try:
-        check_known_faces(lambda pixels: _ask(process, pixels, threshold))
-        yield lambda pixels: _ask(process, pixels, threshold)
+        detector = AnimefaceDetector(process, DEFAULT_THRESHOLD if threshold is None else threshold)
+        check_known_faces(detector)
+        yield detector
     finally:
         process.kill()
         process.communicate()
 
 
-def check_known_faces(detect: Detect) -> None:
+def check_known_faces(detector: FaceDetector) -> None:
     """Refuse a detector that does not find the faces of a known drawing.
 
     Raises:
@@ -111,7 +132,7 @@ def check_known_faces(detect: Detect) -> None:
         )
     with Image.fromarray(read_image(KNOWN_FACES)) as image:
         image.thumbnail((_KNOWN_PX, _KNOWN_PX))
-        found = detect(np.asarray(image))
+        found = detector.find(np.asarray(image))
     if not found:
         raise KyaraError(
             "animeface-2009 fails its self-test: it finds no face in a drawing with three. "
@@ -119,9 +140,7 @@ def check_known_faces(detect: Detect) -> None:
         )
 
 
-def _ask(
-    process: subprocess.Popen[str], pixels: np.ndarray, threshold: float
-) -> list[tuple[Box, float]]:
+def _ask(process: subprocess.Popen[str], pixels: np.ndarray, threshold: float) -> list[FoundFace]:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     request = json.dumps({"png": base64.b64encode(buffer.getvalue()).decode()})
@@ -137,9 +156,8 @@ def _ask(
     if "error" in answer:
         raise KyaraError(f"animeface-2009 failed: {answer['error']}.")
     faces = [face for face in answer["faces"] if face["likelihood"] >= threshold]
-    found = [(_cut(face, pixels.shape), float(face["likelihood"])) for face in faces]
-    found = [(box, score) for box, score in found if box.width > 0 and box.height > 0]
-    return sorted(found, key=lambda f: (-f[0].width * f[0].height, f[0].y, f[0].x))
+    found = [FoundFace(_cut(face, pixels.shape), float(face["likelihood"])) for face in faces]
+    return sort_faces([face for face in found if face.box.width > 0 and face.box.height > 0])
 
 
 def _cut(face: dict[str, Any], shape: tuple[int, ...]) -> Box:

@@ -1,12 +1,127 @@
-"""What every face detector is: a function from pixels to boxes."""
+"""What every face detector is, and the look-up by name.
+
+A detector is one module here that has a function `open_…`: a context manager that gives a
+`FaceDetector`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
 
 import numpy as np
 
+from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
+from kyara.vision.detector_bundle import find_default_detector
 
-Detect = Callable[[np.ndarray], list[tuple[Box, float]]]
-"""`uint8 (H, W, 3)` → bare boxes with their scores, in a steady order."""
+DETECTORS = {
+    "network": "kyara.vision.detectors.network:open_network",
+    "cascade": "kyara.vision.detectors.lbp_cascade:open_cascade",
+    "animeface-2009": "kyara.vision.detectors.animeface:open_animeface",
+}
+"""Name → module and function."""
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """A face that a detector found.
+
+    Attributes:
+        box: in source pixels, inside the picture.
+        score: how sure the detector is: of the cascade, how many windows agree; else 0 to 1.
+        eyes: x and y of both eyes in source pixels, the one further left in an upright face first; None
+            where the detector does not tell.
+    """
+
+    box: Box
+    score: float
+    eyes: tuple[float, float, float, float] | None = None
+
+
+class FaceDetector(Protocol):
+    """Finds faces in pictures.
+
+    Attributes:
+        name: its key in `DETECTORS`.
+        box_scale: side of its boxes relative to the tight face (cheek to cheek, fringe to chin).
+    """
+
+    name: str
+    box_scale: float
+
+    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+        """Find the faces in a picture.
+
+        Args:
+            pixels: `uint8 (H, W, 3)` RGB, of any size.
+            level: 0 (fewest faces) to the detector's highest; None is its default.
+
+        Returns:
+            The largest box first, equal ones from top to bottom, left to right.
+
+        Raises:
+            BadInputError: no such level, or not pixels.
+            KyaraError: the detector does not work.
+        """
+        ...
+
+
+def tell_nothing(text: str) -> None:
+    """Take what a detector says before something that takes a while, and pass it on to nobody."""
+
+
+def choose_detector(name: str | None = None) -> str:
+    """Return the name of the detector to use: the one asked for, or else the default.
+
+    Raises:
+        BadInputError: no such detector.
+    """
+    if name is None:
+        return find_default_detector()
+    if name not in DETECTORS:
+        raise BadInputError(f"There is no detector {name}; there are {', '.join(DETECTORS)}.")
+    return name
+
+
+@contextmanager
+def open_detector(
+    name: str | None = None,
+    *,
+    threshold: float | None = None,
+    tell: Callable[[str], None] = tell_nothing,
+) -> Iterator[FaceDetector]:
+    """Open the detector of a name; it is closed at the end.
+
+    Args:
+        name: see `choose_detector`.
+        threshold: least score of a face, in place of a level; not of the cascade.
+        tell: called before something that takes a while.
+
+    Raises:
+        BadInputError: no such detector.
+        KyaraError: it is not installed, or does not work.
+    """
+    module, _, function = DETECTORS[choose_detector(name)].partition(":")
+    opener: Callable[..., AbstractContextManager[FaceDetector]]
+    opener = getattr(import_module(module), function)
+    with opener(threshold=threshold, tell=tell) as detector:
+        yield detector
+
+
+def check_pixels(pixels: np.ndarray) -> None:
+    """Refuse what is not `uint8 (H, W, 3)` with at least one pixel.
+
+    Raises:
+        BadInputError: it is not.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise BadInputError(f"Pixels must be uint8 (H, W, 3); received {pixels.dtype} {pixels.shape}.")
+
+
+def sort_faces(faces: list[FoundFace]) -> list[FoundFace]:
+    """Return the largest first, equal ones from top to bottom, left to right."""
+    return sorted(faces, key=lambda face: (-face.box.width * face.box.height, face.box.y, face.box.x))

@@ -10,7 +10,8 @@ Source: the cascade is nagadomi's, https://github.com/nagadomi/lbpcascade_animef
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from kyara.errors import BadInputError, KyaraError
 from kyara.storage.paths import ROOT
 from kyara.vision.boxes import Box
+from kyara.vision.detectors.base import FoundFace, check_pixels, tell_nothing
 from kyara.vision.detectors.proposals import (
     Candidate,
     DetectorSettings,
@@ -33,8 +35,31 @@ from kyara.vision.detectors.proposals import (
 
 CASCADE_PATH = ROOT / "static" / "vendor" / "lbpcascade_animeface.xml"
 
+BOX_SCALE = 1.5
+"""Its boxes take in hair: they are so many times as wide as the tight face."""
+
 _cascade_lock = threading.Lock()
 """One cascade object serves all threads and is not made for two at a time."""
+
+
+class CascadeDetector:
+    """See `base.FaceDetector`; a score is how many windows agree."""
+
+    name = "cascade"
+    box_scale = BOX_SCALE
+
+    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+        """See `base.FaceDetector.find`."""
+        voted = propose_voted_faces(pixels, level=level)
+        return [FoundFace(box, float(votes)) for box, votes in voted]
+
+
+@contextmanager
+def open_cascade(
+    *, threshold: float | None = None, tell: Callable[[str], None] = tell_nothing
+) -> Iterator[CascadeDetector]:
+    """See `base.open_detector`; the threshold is not looked at."""
+    yield CascadeDetector()
 
 
 def propose_faces(pixels: np.ndarray, *, level: int | None = None) -> list[Box]:
@@ -65,8 +90,7 @@ def propose_voted_faces(pixels: np.ndarray, *, level: int | None = None) -> list
     index = settings.default_level if level is None else level
     if not 0 <= index < len(settings.levels):
         raise BadInputError(f"The level must be 0 to {len(settings.levels) - 1}; received {level}.")
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise BadInputError(f"Pixels must be uint8 (H, W, 3); received {pixels.dtype} {pixels.shape}.")
+    check_pixels(pixels)
     import cv2
 
     chosen = settings.levels[index]

@@ -11,7 +11,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from kyara.errors import BundleError
+from kyara.recognition.bundle_parts import Preprocessing
 from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
+from kyara.web.public.detector import detector_urls
 
 blueprint = Blueprint("pages", __name__)
 
@@ -47,7 +49,11 @@ def show_page() -> Response:
     if chosen is not None:
         return remember_language(chosen)
     page = render_template(
-        "index.html", urls=script_urls(), messages=script_messages(), crop_px=choose_crop_px()
+        "index.html",
+        urls=script_urls(),
+        messages=script_messages(),
+        crop_px=choose_crop_px(),
+        crop_margin=find_crop_margin(),
     )
     response = make_response(page)
     response.headers["Cache-Control"] = "no-cache"
@@ -81,7 +87,8 @@ def script_urls() -> dict[str, str]:
         "settings": "detector.json",
         "example": "vendor/example.png",
     }
-    return {name: url_for("static", filename=path) for name, path in files.items()}
+    urls = {name: url_for("static", filename=path) for name, path in files.items()}
+    return urls | detector_urls()
 
 
 def choose_crop_px() -> int:
@@ -95,6 +102,14 @@ def choose_crop_px() -> int:
         return LARGEST_CROP_PX
     seen_px = preprocessing.input_px / (1 - 2 * max(view.inset for view in preprocessing.views))
     return min(LARGEST_CROP_PX, max(SMALLEST_CROP_PX, round(1.5 * seen_px)))
+
+
+def find_crop_margin() -> float:
+    """Return how many times as wide as a tight face the crop is that the model wants to see."""
+    try:
+        return current_app.extensions["kyara_model"].classifier.bundle.preprocessing.margin
+    except BundleError:
+        return Preprocessing.margin
 
 
 def script_messages() -> dict[str, str]:
@@ -124,6 +139,8 @@ def script_messages() -> dict[str, str]:
         "no_faces_frame": _("No face in this frame. Try another frame, or draw a box around a face."),
         "too_many": _("Only the first {limit} faces can be identified at once."),
         "strictness": _("Level {number} of {total}"),
+        "more_faces_one": _("1 more possible face"),
+        "more_faces_other": _("{count} more possible faces"),
         # asking
         "asking_one": _("One face. Asking who it is…"),
         "asking_other": _("{count} faces. Asking who they are…"),

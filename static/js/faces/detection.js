@@ -160,16 +160,16 @@ function isSameFace(a, b, limits) {
  * The boxes that people see: merged, enough votes, middle inside of the picture, cut to the
  * picture, not tiny. The largest comes first; equal ones from top to bottom, left to right.
  * @param {Candidate[]} candidates @param {number} width @param {number} height of the source picture
- * @param {Settings} settings @param {Level} level @returns {Box[]}
+ * @param {Settings} settings @param {Level} level @returns {import("./tiles.js").FoundFace[]} scored by votes
  */
-export function chooseBoxes(candidates, width, height, settings, level) {
+export function chooseFaces(candidates, width, height, settings, level) {
   return mergeCandidates(candidates, settings.merge)
     .filter(({ votes, x, y }) => votes >= level.votes && x >= 0 && y >= 0 && x < width && y < height)
     .sort((a, b) => b.votes - a.votes || a.rank - b.rank || a.y - b.y || a.x - b.x)
-    .map((candidate) => cutToPicture(candidate, width, height))
-    .filter((box) => Math.min(box.width, box.height) >= settings.min_box_px)
+    .map((candidate) => ({ box: cutToPicture(candidate, width, height), score: candidate.votes }))
+    .filter(({ box }) => Math.min(box.width, box.height) >= settings.min_box_px)
     .slice(0, settings.max_boxes)
-    .sort((a, b) => b.width * b.height - a.width * a.height || a.y - b.y || a.x - b.x);
+    .sort((a, b) => b.box.width * b.box.height - a.box.width * a.box.height || a.box.y - b.box.y || a.box.x - b.box.x);
 }
 
 /** @param {Candidate} candidate @param {number} width @param {number} height @returns {Box} */

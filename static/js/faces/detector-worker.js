@@ -1,10 +1,13 @@
 /**
- * The web worker that finds faces: loads OpenCV.js and the cascade once, then answers one picture
- * after another. All heavy work is here, so that the page stays responsive.
+ * The web worker that finds faces: loads OpenCV.js, the cascade and the face network once, then answers one
+ * picture after another. All heavy work is here, so that the page stays responsive.
  *
- * In:  {type: "load", opencv, wasm, cascade, settings} (addresses) · {type: "detect", id, bitmap, level}
- * Out: {type: "progress", fraction} · {type: "loaded", levels, defaultLevel}
- *      {type: "boxes", id, boxes, heapBytes} · {type: "failed", id, message}; `id` is null while loading
+ * In:  {type: "load", opencv, wasm, cascade, settings, network, networkSettings} (addresses)
+ *      {type: "detect", id, bitmap, level}
+ * Out: {type: "progress", fraction} · {type: "loaded", network, thresholds, defaultLevel}
+ *      {type: "faces", id, faces, heapBytes} · {type: "failed", id, message}; `id` is null while loading
+ *
+ * The network finds the faces of every level at once; where it cannot be loaded, the cascade finds those of one.
  */
 
 /** @typedef {import("./detection.js").Settings} Settings */
@@ -12,10 +15,29 @@
 /** @typedef {import("./detection.js").View} View */
 /** @typedef {import("./detection.js").Candidate} Candidate */
 /** @typedef {import("./geometry.js").Box} Box */
-/** @typedef {{opencv: string, wasm: string, cascade: string, settings: string}} Addresses */
-/** @typedef {{geometry: typeof import("./detection.js"), settings: Settings, cascade: CvCascadeClassifier}} Finder */
+/** @typedef {import("./tiles.js").TileView} TileView */
+/** @typedef {import("./tiles.js").FaceCandidate} FaceCandidate */
+/** @typedef {import("./tiles.js").FoundFace} FoundFace */
+/** @typedef {{opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string}} Addresses */
+/**
+ * @typedef {object} NetworkSettings what the detector's bundle says
+ * @property {number[]} thresholds from fewer faces to more
+ * @property {number} default_level
+ * @property {{longest_sides_px: number[], live_longest_sides_px: number[], longest_ratio: number,
+ *   tile_overlap: number, most_enlarged: number, fill: number, min_box_px: number, max_boxes: number,
+ *   merge: {overlap: number, inside: number}}} settings
+ */
+/** @typedef {{net: CvNet, tiles: typeof import("./tiles.js"), network: NetworkSettings}} Network */
+/**
+ * @typedef {object} Finder
+ * @property {typeof import("./detection.js")} geometry
+ * @property {Settings} settings
+ * @property {CvCascadeClassifier} cascade
+ * @property {Network | null} network
+ */
 
 const CASCADE_PATH = "/cascade.xml";
+const NETWORK_PATH = "/face-network.tflite";
 /** Size of opencv.wasm, for the progress of a compressed answer, whose length says nothing. */
 const TYPICAL_WASM_BYTES = 8_000_000;
 /** Share of the progress that downloading takes; the rest is starting. */
@@ -32,11 +54,10 @@ workerScope.addEventListener("message", async ({ data }) => {
   try {
     if (data.type === "load") {
       finder = await loadFinder(data);
-      const { levels, default_level: defaultLevel } = finder.settings;
-      post({ type: "loaded", levels: levels.length, defaultLevel });
+      post({ type: "loaded", ...describeLevels(finder) });
     } else {
-      const boxes = findFaces(data.bitmap, data.level);
-      post({ type: "boxes", id: data.id, boxes, heapBytes: cv.HEAPU8.length });
+      const faces = findFaces(data.bitmap, data.level);
+      post({ type: "faces", id: data.id, faces, heapBytes: cv.HEAPU8.length });
     }
   } catch (error) {
     post({ type: "failed", id: data.id ?? null, message: describe(error) });
@@ -54,19 +75,48 @@ function describe(error) {
   return `OpenCV stopped with ${String(error)}.`;
 }
 
+/** @param {Finder} finder */
+function describeLevels({ network, settings }) {
+  const votes = settings.levels.map((level) => level.votes);
+  return {
+    network: network !== null,
+    thresholds: network?.network.thresholds ?? votes,
+    defaultLevel: network?.network.default_level ?? settings.default_level,
+  };
+}
+
 /** Everything is on its way at once. @param {Addresses} addresses @returns {Promise<Finder>} */
-async function loadFinder({ opencv, wasm, cascade, settings }) {
-  const [geometry, parsed, xml] = await Promise.all([
+async function loadFinder({ opencv, wasm, cascade, settings, network, networkSettings }) {
+  const [geometry, parsed, xml, weights, known, tiles] = await Promise.all([
     import("./detection.js"),
     request(settings).then((response) => /** @type {Promise<Settings>} */ (response.json())),
     request(cascade).then((response) => response.arrayBuffer()),
+    requestNetwork(network).then((response) => response?.arrayBuffer() ?? null),
+    requestNetwork(networkSettings).then((response) => /** @type {Promise<NetworkSettings> | null} */ (response?.json() ?? null)),
+    import("./tiles.js"),
     startOpenCv(opencv, wasm),
   ]);
   cv.FS_createDataFile("/", CASCADE_PATH.slice(1), new Uint8Array(xml), true, false, false);
   const classifier = new cv.CascadeClassifier();
   if (!classifier.load(CASCADE_PATH)) throw new Error(`${cascade} is not a cascade that OpenCV reads.`);
   post({ type: "progress", fraction: 1 });
-  return { geometry, settings: parsed, cascade: classifier };
+  const net = weights && known && readNetwork(weights);
+  return { geometry, settings: parsed, cascade: classifier, network: net ? { net, tiles, network: known } : null };
+}
+
+/** Without the network the cascade does. @param {string} url empty if none serves @returns {Promise<Response | null>} */
+async function requestNetwork(url) {
+  return url ? request(url).catch(() => null) : null;
+}
+
+/** The network, or null where OpenCV cannot read it: the cascade does without. @param {ArrayBuffer} weights */
+function readNetwork(weights) {
+  try {
+    cv.FS_createDataFile("/", NETWORK_PATH.slice(1), new Uint8Array(weights), true, false, false);
+    return cv.readNetFromTFLite(NETWORK_PATH);
+  } catch {
+    return null;
+  }
 }
 
 /** @param {string} url @returns {Promise<Response>} */
@@ -134,58 +184,108 @@ function runScript(url, wasm) {
   }
 }
 
-/** @param {ImageBitmap} bitmap @param {number | "live" | undefined} index of the level @returns {Box[]} */
-function findFaces(bitmap, index) {
+/** @param {ImageBitmap} bitmap @param {number | "live" | undefined} level @returns {FoundFace[]} */
+function findFaces(bitmap, level) {
   try {
     if (!finder) throw new Error("The face finder is not loaded yet.");
     if (!(bitmap instanceof ImageBitmap) || !bitmap.width) throw new TypeError("This is not a picture.");
-    const { settings, geometry } = finder;
-    const level = index === "live" ? settings.live : settings.levels[index ?? settings.default_level];
-    if (!level) throw new RangeError(`There is no level ${index}; there are ${settings.levels.length}.`);
-    const { width, height } = bitmap;
-    const grey = readGrey(bitmap);
-    try {
-      const views = geometry.planViews(width, height, settings, level);
-      const found = views.flatMap((view, rank) => searchView(grey, view, rank, level));
-      return geometry.chooseBoxes(found, width, height, settings, level);
-    } finally {
-      grey.delete();
-    }
+    const { network } = finder;
+    if (!network) return withPicture(bitmap, cv.COLOR_RGBA2GRAY, (grey) => searchWithCascade(grey, bitmap, level));
+    return withPicture(bitmap, cv.COLOR_RGBA2RGB, (picture) =>
+      searchWithNetwork(picture, bitmap, level === "live", network),
+    );
   } finally {
     if (bitmap instanceof ImageBitmap) bitmap.close();
   }
 }
 
-/** Brightness of a picture on white, at its own size. @param {ImageBitmap} bitmap @returns {CvMat} */
-function readGrey(bitmap) {
+/**
+ * @param {CvMat} grey @param {ImageBitmap} bitmap @param {number | "live" | undefined} index of the level
+ * @returns {FoundFace[]}
+ */
+function searchWithCascade(grey, { width, height }, index) {
+  if (!finder) return [];
+  const { settings, geometry } = finder;
+  const level = index === "live" ? settings.live : settings.levels[index ?? settings.default_level];
+  if (!level) throw new RangeError(`There is no level ${index}; there are ${settings.levels.length}.`);
+  const views = geometry.planViews(width, height, settings, level);
+  const found = views.flatMap((view, rank) => searchView(grey, view, rank, level));
+  return geometry.chooseFaces(found, width, height, settings, level);
+}
+
+/**
+ * @param {CvMat} picture @param {ImageBitmap} bitmap @param {boolean} live @param {Network} network
+ * @returns {FoundFace[]}
+ */
+function searchWithNetwork(picture, { width, height }, live, { net, tiles, network }) {
+  const { settings, thresholds } = network;
+  const floor = Math.min(...thresholds);
+  const sides = live ? settings.live_longest_sides_px : settings.longest_sides_px;
+  const found = tiles
+    .cutTiles(width, height, settings.longest_ratio, settings.tile_overlap)
+    .flatMap((tile) => sides.map((side) => tiles.planTileView(tile, side, settings.most_enlarged)))
+    .flatMap((view) => lookAt(picture, view, net, floor, settings.fill, tiles));
+  return tiles.chooseFaces(tiles.chooseCandidates(found, settings.merge), width, height, settings);
+}
+
+/**
+ * @param {CvMat} picture @param {TileView} view @param {CvNet} net @param {number} floor @param {number} fill
+ * @param {typeof import("./tiles.js")} tiles @returns {FaceCandidate[]}
+ */
+function lookAt(picture, view, net, floor, fill, tiles) {
+  return withObjects((own) => {
+    const { tile, width, height, paddedWidth, paddedHeight } = view;
+    const part = own(picture.roi(new cv.Rect(tile.x, tile.y, tile.width, tile.height)));
+    const scaled = own(new cv.Mat());
+    const interpolation = view.scale < 1 ? cv.INTER_AREA : cv.INTER_LINEAR;
+    cv.resize(part, scaled, new cv.Size(width, height), 0, 0, interpolation);
+    const filled = own(new cv.Mat());
+    const ground = new cv.Scalar(fill, fill, fill, 0);
+    const [below, right] = [paddedHeight - height, paddedWidth - width];
+    cv.copyMakeBorder(scaled, filled, 0, below, 0, right, cv.BORDER_CONSTANT, ground);
+    const size = new cv.Size(paddedWidth, paddedHeight);
+    const blob = own(cv.blobFromImage(filled, 1 / 255, size, new cv.Scalar(0, 0, 0, 0), false, false, cv.CV_32F));
+    net.setInput(blob);
+    const cells = own(net.forward());
+    const [rows, columns] = [paddedHeight / (2 * tiles.CELL_PX), paddedWidth / (2 * tiles.CELL_PX)];
+    return tiles.readCells(cells.data32F, rows, columns, view, floor);
+  });
+}
+
+/**
+ * Read a picture on white, at its own size, and free it again.
+ * @template Result
+ * @param {ImageBitmap} bitmap @param {number} code what OpenCV makes of RGBA
+ * @param {(picture: CvMat) => Result} work @returns {Result}
+ */
+function withPicture(bitmap, code, work) {
   const { width, height } = bitmap;
   const rows = Math.min(STRIP_ROWS, height);
   const canvas = new OffscreenCanvas(width, rows);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("The browser gives the worker no canvas.");
-  const grey = new cv.Mat(height, width, cv.CV_8UC1);
+  const picture = new cv.Mat(height, width, code === cv.COLOR_RGBA2GRAY ? cv.CV_8UC1 : cv.CV_8UC3);
   try {
     for (let top = 0; top < height; top += rows) {
       const count = Math.min(rows, height - top);
       context.fillStyle = "#fff";
       context.fillRect(0, 0, width, count);
       context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
-      copyStrip(context.getImageData(0, 0, width, count), grey, top);
+      copyStrip(context.getImageData(0, 0, width, count), picture, top, code);
     }
-    return grey;
-  } catch (error) {
-    grey.delete();
-    throw error;
+    return work(picture);
+  } finally {
+    picture.delete();
   }
 }
 
-/** @param {ImageData} strip @param {CvMat} grey @param {number} top row of `grey` to begin at */
-function copyStrip({ data, width, height }, grey, top) {
+/** @param {ImageData} strip @param {CvMat} picture @param {number} top row to begin at @param {number} code */
+function copyStrip({ data, width, height }, picture, top, code) {
   withObjects((own) => {
     const colour = own(new cv.Mat(height, width, cv.CV_8UC4));
     colour.data.set(data);
-    const rows = own(grey.roi(new cv.Rect(0, top, width, height)));
-    cv.cvtColor(colour, rows, cv.COLOR_RGBA2GRAY);
+    const rows = own(picture.roi(new cv.Rect(0, top, width, height)));
+    cv.cvtColor(colour, rows, code);
   });
 }
 

@@ -2,16 +2,29 @@
  * The page's side of face finding: starts the worker, hands it pictures, gives back boxes.
  */
 
-/** @typedef {import("./geometry.js").Box} Box */
-/** @typedef {{worker: string, opencv: string, wasm: string, cascade: string, settings: string}} Addresses */
+/** @typedef {import("./tiles.js").FoundFace} FoundFace */
+/**
+ * @typedef {object} Addresses
+ * @property {string} worker
+ * @property {string} opencv
+ * @property {string} wasm
+ * @property {string} cascade
+ * @property {string} settings of the cascade
+ * @property {string} network the weights
+ * @property {string} networkSettings
+ */
+/** @typedef {"network" | "cascade"} DetectorName */
 /**
  * @typedef {object} Job
  * @property {number} id
  * @property {ImageBitmap} bitmap
  * @property {number | "live" | undefined} level
- * @property {(boxes: Box[]) => void} resolve
+ * @property {(faces: FoundFace[]) => void} resolve
  * @property {(error: unknown) => void} reject
  */
+
+/** As `kyara/vision/detectors/lbp_cascade.py` has it. */
+const CASCADE_BOX_SCALE = 1.5;
 
 const superseded = () => new DOMException("A newer search took its place.", "AbortError");
 
@@ -30,8 +43,11 @@ export class Detector {
   /** Id of the question that the worker is busy with; 0 when it is idle. */
   #busyWith = 0;
   #lastId = 0;
-  #levels = 0;
+  /** @type {number[]} least score of each level; empty until loaded */
+  #thresholds = [];
   #defaultLevel = 0;
+  /** @type {DetectorName} */
+  #name = "network";
 
   /** @param {Addresses} urls */
   constructor(urls) {
@@ -40,7 +56,26 @@ export class Detector {
 
   /** How many levels from fewer to more faces there are; 0 until loaded. */
   get levels() {
-    return this.#levels;
+    return this.#thresholds.length;
+  }
+
+  /** What finds the faces: the cascade where the network could not be loaded. */
+  get name() {
+    return this.#name;
+  }
+
+  /**
+   * Whether a face is shown at a level. The network's faces of all levels come with one search; the cascade's
+   * are those of the level that was asked for.
+   * @param {FoundFace} face @param {number} level
+   */
+  isShown(face, level) {
+    return this.#name === "cascade" || face.score >= (this.#thresholds[level] ?? 1);
+  }
+
+  /** Side of its boxes relative to the tight face, cheek to cheek and fringe to chin. */
+  get boxScale() {
+    return this.#name === "cascade" ? CASCADE_BOX_SCALE : 1;
   }
 
   /** The level that is taken when none is asked for. */
@@ -58,7 +93,7 @@ export class Detector {
     this.#onProgress = onProgress;
     this.#loading ??= new Promise((resolve, reject) => {
       this.#load = { resolve, reject };
-      const { worker: workerUrl, opencv, wasm, cascade, settings } = this.urls;
+      const { worker: workerUrl, ...files } = this.urls;
       const worker = new Worker(workerUrl);
       worker.addEventListener("message", ({ data }) => this.#receive(data));
       worker.addEventListener("error", (event) => {
@@ -67,35 +102,30 @@ export class Detector {
       });
       this.#worker = worker;
       const absolute = (/** @type {string} */ url) => new URL(url, document.baseURI).href;
-      worker.postMessage({
-        type: "load",
-        opencv: absolute(opencv),
-        wasm: absolute(wasm),
-        cascade: absolute(cascade),
-        settings: absolute(settings),
-      });
+      const addresses = Object.fromEntries(Object.entries(files).map(([name, url]) => [name, url && absolute(url)]));
+      worker.postMessage({ ...addresses, type: "load" });
     });
     return this.#loading;
   }
 
   /**
-   * Find the faces in a picture, the largest first.
+   * Find the faces in a picture, those of every level, the largest first; see `isShown`.
    *
    * A call while another one is under way takes its place: the older promise rejects with an
    * `AbortError`, the newer picture goes to the worker as soon as that is free.
    * @param {ImageBitmap} bitmap is handed over and cannot be used afterwards
    * @param {number | "live"} [level] 0 (fewest faces) to `levels - 1`, or "live" for a picture that plays;
    *   without it, the default level
-   * @returns {Promise<Box[]>} in pixels of the bitmap
+   * @returns {Promise<FoundFace[]>} in pixels of the bitmap
    */
   async detect(bitmap, level) {
     if (!(bitmap instanceof ImageBitmap) || bitmap.width === 0) {
       throw new TypeError("detect() takes an open ImageBitmap.");
     }
-    if (!this.#levels) throw new Error("The face finder is not loaded: await load() first.");
+    if (!this.levels) throw new Error("The face finder is not loaded: await load() first.");
     const counted = level !== undefined && level !== "live";
-    if (counted && !(Number.isInteger(level) && level >= 0 && level < this.#levels)) {
-      throw new RangeError(`The level must be 0 to ${this.#levels - 1}; received ${level}.`);
+    if (counted && !(Number.isInteger(level) && level >= 0 && level < this.levels)) {
+      throw new RangeError(`The level must be 0 to ${this.levels - 1}; received ${level}.`);
     }
     this.#dropCurrent(superseded());
     this.#lastId += 1;
@@ -123,7 +153,8 @@ export class Detector {
     if (message.type === "progress") {
       this.#onProgress(message.fraction);
     } else if (message.type === "loaded") {
-      this.#levels = message.levels;
+      this.#thresholds = message.thresholds;
+      this.#name = message.network ? "network" : "cascade";
       this.#defaultLevel = message.defaultLevel;
       this.#load?.resolve();
       this.#load = null;
@@ -134,8 +165,8 @@ export class Detector {
     }
   }
 
-  /** @param {{type: string, id: number, boxes: Box[], message: string}} answer */
-  #answer({ type, id, boxes, message }) {
+  /** @param {{type: string, id: number, faces: FoundFace[], message: string}} answer */
+  #answer({ type, id, faces, message }) {
     this.#busyWith = 0;
     const job = this.#current;
     if (job?.id !== id) {
@@ -143,7 +174,7 @@ export class Detector {
       return;
     }
     this.#current = null;
-    if (type === "boxes") job.resolve(boxes);
+    if (type === "faces") job.resolve(faces);
     else job.reject(new Error(message));
   }
 
@@ -163,7 +194,7 @@ export class Detector {
     this.#load?.reject(error);
     this.#load = null;
     this.#loading = null;
-    this.#levels = 0;
+    this.#thresholds = [];
     this.#dropCurrent(error);
     this.#busyWith = 0;
   }

@@ -83,6 +83,18 @@ export function middleBox(size) {
   );
 }
 
+/**
+ * A box as many times as wide and high about the same middle, cut to the space.
+ * @param {Box} box @param {number} times @param {Size} size @returns {Box}
+ */
+export function growBox(box, times, size) {
+  const left = clamp(Math.round(box.x + box.width / 2 - (box.width * times) / 2), 0, size.width - 1);
+  const top = clamp(Math.round(box.y + box.height / 2 - (box.height * times) / 2), 0, size.height - 1);
+  const right = clamp(Math.round(box.x + box.width / 2 + (box.width * times) / 2), left + 1, size.width);
+  const bottom = clamp(Math.round(box.y + box.height / 2 + (box.height * times) / 2), top + 1, size.height);
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
 /** How far one press of an arrow key goes, in picture pixels. @param {Size} size */
 export function keyStep(size) {
   return Math.max(1, Math.round(Math.max(size.width, size.height) / 200));

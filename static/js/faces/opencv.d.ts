@@ -6,6 +6,7 @@ interface CvObject {
 
 interface CvMat extends CvObject {
   data: Uint8Array;
+  data32F: Float32Array;
   roi(rectangle: CvRect): CvMat;
 }
 
@@ -35,6 +36,11 @@ interface CvCascadeClassifier extends CvObject {
   ): void;
 }
 
+interface CvNet extends CvObject {
+  setInput(blob: CvMat): void;
+  forward(): CvMat;
+}
+
 interface OpenCv {
   then?: unknown;
   calledRun?: boolean;
@@ -49,9 +55,12 @@ interface OpenCv {
   IntVector: new () => CvVector<number>;
   CascadeClassifier: new () => CvCascadeClassifier;
   CV_8UC1: number;
+  CV_8UC3: number;
   CV_8UC4: number;
+  CV_32F: number;
   CV_64F: number;
   COLOR_RGBA2GRAY: number;
+  COLOR_RGBA2RGB: number;
   INTER_AREA: number;
   INTER_LINEAR: number;
   INTER_LINEAR_EXACT: number;
@@ -62,6 +71,10 @@ interface OpenCv {
   copyMakeBorder(
     from: CvMat, to: CvMat, top: number, bottom: number, left: number, right: number, border: number, value: object,
   ): void;
+  readNetFromTFLite(path: string): CvNet;
+  blobFromImage(
+    from: CvMat, scale: number, size: object, mean: object, swapRedBlue: boolean, crop: boolean, depth: number,
+  ): CvMat;
   equalizeHist(from: CvMat, to: CvMat): void;
   warpAffine(from: CvMat, to: CvMat, matrix: CvMat, size: object, flags: number, border: number, value: object): void;
   FS_createDataFile(

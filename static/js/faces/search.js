@@ -3,12 +3,14 @@
  */
 
 import { isAbort } from "../page/api.js";
+import { fitCropsTo } from "../picture/crops.js";
 import { Detector } from "./detector.js";
 import { say } from "../page/messages.js";
 
 /** @typedef {import("../page/state.js").PageState} PageState */
 /** @typedef {import("../page/status.js").StatusLine} StatusLine */
 /** @typedef {import("../answers/identification.js").Identification} Identification */
+/** @typedef {import("./tiles.js").FoundFace} FoundFace */
 
 /** Emits `change` when it starts, ends, or knows how many levels there are. */
 export class FaceSearch extends EventTarget {
@@ -17,6 +19,8 @@ export class FaceSearch extends EventTarget {
   /** @type {number | null} how many faces the reader wants: null is the detector's own default */
   level = null;
   running = false;
+  /** @type {{bitmap: ImageBitmap, faces: FoundFace[]} | null} what the last search found, weak boxes too */
+  #found = null;
 
   /**
    * @param {import("../page/messages.js").Settings["urls"]} urls
@@ -42,6 +46,7 @@ export class FaceSearch extends EventTarget {
       this.#progress = fraction;
       if (this.running) this.#showProgress();
     });
+    fitCropsTo(this.detector.boxScale);
     document.documentElement.dataset.finder = ""; // a picture is searched at once from here on
     this.dispatchEvent(new Event("change"));
   }
@@ -58,16 +63,42 @@ export class FaceSearch extends EventTarget {
       if (run !== this.#run) return;
       this.status.show({ kind: "busy", text: say("finding") });
       const copy = await createImageBitmap(picture.bitmap);
-      const boxes = await this.detector.detect(copy, this.levels?.chosen);
+      const { bitmap } = picture;
+      const faces = await this.detector.detect(copy, this.levels?.chosen);
       if (run !== this.#run) return;
+      this.#found = { bitmap, faces };
       this.#setRunning(false);
-      this.state.takeDetected(boxes);
-      this.#goOn();
+      this.#show();
     } catch (error) {
       if (run !== this.#run || isAbort(error)) return;
       this.#setRunning(false);
       this.#explain();
     }
+  }
+
+  /** How many faces there may be beside those that are shown. */
+  get hidden() {
+    const { picture } = this.state;
+    if (!picture || this.#found?.bitmap !== picture.bitmap || !this.levels) return 0;
+    const { chosen } = this.levels;
+    return this.#found.faces.filter((face) => !this.detector.isShown(face, chosen)).length;
+  }
+
+  /** Show more or fewer faces: at once where the last search found those of every level. @param {number} level */
+  choose(level) {
+    this.level = level;
+    const { picture } = this.state;
+    if (this.running || this.detector.name === "cascade" || this.#found?.bitmap !== picture?.bitmap) return void this.run();
+    this.cancel();
+    this.#show();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #show() {
+    const chosen = this.levels?.chosen ?? 0;
+    const shown = this.#found?.faces.filter((face) => this.detector.isShown(face, chosen)) ?? [];
+    this.state.takeDetected(shown.map(({ box }) => box));
+    this.#goOn();
   }
 
   /** Give up the search and the question that are under way. @returns {number} */

@@ -221,12 +221,14 @@ export class Live extends EventTarget {
       resizeHeight: Math.max(1, Math.round(bitmap.height / scale)),
       resizeQuality: "medium",
     });
-    const boxes = await this.search.detector.detect(small, "live");
+    const { detector } = this.search;
+    const found = await detector.detect(small, "live");
     if (session.looking.signal.aborted || this.#cutAt >= begun) return;
-    this.#tracks.takeLook(boxes.map((box) => scaleBox(box, scale)), performance.now());
+    const shown = found.filter((face) => detector.isShown(face, detector.defaultLevel));
+    this.#tracks.takeLook(shown.map(({ box }) => scaleBox(box, scale)), performance.now());
     this.#size = { width: bitmap.width, height: bitmap.height };
-    const found = this.#render().filter(({ missed }) => missed === 0);
-    for (const name of this.view.addCast(found, bitmap)) announce(say("live_appeared", { name }));
+    const present = this.#render().filter(({ missed }) => missed === 0);
+    for (const name of this.view.addCast(present, bitmap)) announce(say("live_appeared", { name }));
     void this.#ask(bitmap, session);
   }
 

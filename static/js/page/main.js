@@ -170,8 +170,7 @@ async function toggleLive() {
 
 /** @param {number} level */
 function searchAtLevel(level) {
-  search.level = level;
-  void search.run();
+  search.choose(level);
 }
 
 function askAgain() {

@@ -7,9 +7,10 @@
  * @typedef {object} Settings
  * @property {string} language as the API spells it
  * @property {string} locale as the browser spells it
- * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, example: string}} urls
+ * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string, example: string}} urls
  * @property {Record<string, string>} messages
  * @property {number} crop_px the longest side of a crop that is asked about, as the model needs it
+ * @property {number} crop_margin how many times as wide as the tight face its crop is
  */
 
 /** @type {Settings} */

@@ -27,6 +27,7 @@ export class Tools {
     this.redo = byId("redo-button", HTMLButtonElement);
     this.identify = byId("identify-button", HTMLButtonElement);
     this.level = byId("level-slider", HTMLInputElement);
+    this.more = byId("more-faces", HTMLButtonElement);
     this.frameRow = byId("frame-row", HTMLElement);
     this.frame = byId("frame-slider", HTMLInputElement);
     this.live = byId("live-button", HTMLButtonElement);
@@ -39,6 +40,7 @@ export class Tools {
       if (this.identify.ariaDisabled !== "true") actions.identify();
     });
     this.level.addEventListener("change", () => actions.level(this.level.valueAsNumber));
+    this.more.addEventListener("click", () => actions.level(Number(this.level.max)));
     this.frame.addEventListener("input", () => actions.frame(this.frame.valueAsNumber, false));
     this.frame.addEventListener("change", () => actions.frame(this.frame.valueAsNumber, true));
     this.live.addEventListener("click", actions.live);
@@ -60,6 +62,9 @@ export class Tools {
     this.identify.textContent = identifyWords(waiting, asking);
     this.empty.hidden = state.faces.length > 0 || search.running;
     this.#renderLevel(search.levels);
+    const hidden = search.running ? 0 : search.hidden;
+    this.more.hidden = hidden === 0;
+    this.more.textContent = say("more_faces", { count: hidden });
   }
 
   /** Set the slider to a newly opened picture. @param {import("../picture/picture.js").Picture} picture */

@@ -2,7 +2,7 @@
  * Boxes → crops, cut from the picture's own pixels.
  */
 
-import { cropSize } from "../faces/geometry.js";
+import { cropSize, growBox } from "../faces/geometry.js";
 import { settings } from "../page/messages.js";
 
 /** @typedef {import("../faces/geometry.js").Box} Box */
@@ -16,14 +16,31 @@ const ENCODINGS = [
   { type: "image/jpeg", quality: 0.9, share: 0.5 },
 ];
 
+/** How many times as wide as a face's box the crop is that the model sees. */
+let cropTimes = 1;
+
+/** Boxes are as tight as their detector makes them; the model wants more around. @param {number} boxScale */
+export function fitCropsTo(boxScale) {
+  cropTimes = settings.crop_margin / boxScale;
+}
+
+/**
+ * What the model sees of a face.
+ * @param {Box} box @param {import("../faces/geometry.js").Size} picture @returns {Box}
+ */
+export function seenBox(box, picture) {
+  return growBox(box, cropTimes, picture);
+}
+
 /** For crops of a playing picture, of which there are many: small and quickly made. */
 const QUICK = { type: "image/jpeg", quality: 0.92, longest: 256 };
 
 /**
- * Draw what is in the box onto a new canvas; what is transparent becomes white, as on the server.
- * @param {ImageBitmap} bitmap @param {Box} box @param {number} [longest] side of the result
+ * Draw a face's crop onto a new canvas; what is transparent becomes white, as on the server.
+ * @param {ImageBitmap} bitmap @param {Box} face @param {number} [longest] side of the result
  */
-export function cutCrop(bitmap, box, longest) {
+export function cutCrop(bitmap, face, longest) {
+  const box = seenBox(face, bitmap);
   const canvas = document.createElement("canvas");
   const { width, height } = cropSize(box, longest);
   canvas.width = width;

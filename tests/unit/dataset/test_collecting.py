@@ -18,10 +18,10 @@ from scenes import draw_scene
 from videos import EXAMPLE, read_example, slide_example, write_sound, write_video
 
 from kyara.dataset.collect import Inbox, Settings, collect_source, list_sources
-from kyara.dataset.collect.finding import use_cascade
 from kyara.dataset.review.labelling import LabelJournal, name_face
 from kyara.errors import BadInputError, BusyError
 from kyara.vision.boxes import Box, scale_box, widen_box
+from kyara.vision.detectors.lbp_cascade import CascadeDetector
 from kyara.vision.phash import NEIGHBOURS, Memory, Seen
 
 FIRST_LEVEL = ("--level", "0")
@@ -137,7 +137,7 @@ def test_collect_goes_on_from_between_any_two_steps(moving, collected, tmp_path,
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            collect_source(moving, held, settings, use_cascade(0), stop)
+            collect_source(moving, held, settings, CascadeDetector(), stop)
     whole = (collected / "manifest.jsonl").read_bytes().splitlines(keepends=True)
     done = (inbox / "manifest.jsonl").read_bytes()
     next_line = whole[done.count(b"\n")]
@@ -291,4 +291,4 @@ def test_memory_forgets_after_some_frames_and_survives_as_json():
 
 
 def test_read_example_is_what_these_tests_count_on():
-    assert len(use_cascade(0)(read_example(560))) >= 2
+    assert len(CascadeDetector().find(read_example(560), level=0)) >= 2

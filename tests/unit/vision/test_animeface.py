@@ -15,17 +15,18 @@ from kyara.errors import KyaraError
 from kyara.vision.boxes import Box
 from kyara.vision.detectors import animeface
 from kyara.vision.detectors.animeface import check_known_faces, open_animeface
+from kyara.vision.detectors.base import FoundFace
 
 
 def test_animeface_finds_the_three_faces_of_the_example():
     pixels = read_example(560)
-    with open_animeface(0.7) as detect:
-        found = detect(pixels)
-        assert detect(np.full((90, 160, 3), 255, np.uint8)) == []
-        assert detect(pixels) == found
+    with open_animeface() as detector:
+        found = detector.find(pixels)
+        assert detector.find(np.full((90, 160, 3), 255, np.uint8)) == []
+        assert detector.find(pixels) == found
     assert len(found) == 3
-    assert all(score >= 0.7 for _, score in found)
-    areas = [box.width * box.height for box, _ in found]
+    assert all(face.score >= 0.7 for face in found)
+    areas = [face.box.width * face.box.height for face in found]
     assert areas == sorted(areas, reverse=True)
 
 
@@ -35,16 +36,28 @@ def test_collect_takes_animeface_with_its_margin(tmp_path):
     entries = [json.loads(line) for line in (inbox / "manifest.jsonl").read_text().splitlines()]
     assert [entry["detector"] for entry in entries] == ["animeface-2009"] * 3
     assert all(0.7 <= entry["score"] <= 1 for entry in entries)
-    with open_animeface(0.7) as detect:
-        bare = max(box.width for box, _ in detect(read_example(560)))
+    with open_animeface(threshold=0.7) as detector:
+        bare = max(face.box.width for face in detector.find(read_example(560)))
     scale = 1390 / 560
     assert max(entry["box"]["width"] for entry in entries) == pytest.approx(bare * 1.6 * scale, rel=0.1)
 
 
+class Fixed:
+    """A detector that always finds the same."""
+
+    name, box_scale = "fixed", 1.0
+
+    def __init__(self, faces: list[FoundFace]) -> None:
+        self.faces = faces
+
+    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+        return self.faces
+
+
 def test_a_detector_that_finds_nothing_fails_the_self_test():
     with pytest.raises(KyaraError, match=r"fails its self-test.*Pillow 12"):
-        check_known_faces(lambda pixels: [])
-    check_known_faces(lambda pixels: [(Box(0, 0, 9, 9), 1.0)])
+        check_known_faces(Fixed([]))
+    check_known_faces(Fixed([FoundFace(Box(0, 0, 9, 9), 1.0)]))
 
 
 def test_a_worker_that_cannot_start_is_one_clear_sentence(monkeypatch):
@@ -53,7 +66,7 @@ def test_a_worker_that_cannot_start_is_one_clear_sentence(monkeypatch):
 
     monkeypatch.setattr(animeface, "prepare_environment", lambda tell: Path(sys.executable))
     with pytest.raises(KyaraError, match=r"animeface-2009 (failed: it )?has ended unexpectedly"):
-        with open_animeface(0.7):
+        with open_animeface():
             pass
 
 

@@ -1,0 +1,96 @@
+"""Read what the detector learns from: boxed pictures, boxed portraits, pictures without a face.
+
+FOLDER/boxes.json    file → [[x, y, width, height], …] of every face, tight, in pixels; [] is a negative
+FOLDER/splits.json   file → train, val or test; without it every file is train
+FOLDER/eyes.json     optional: file → one [left x, left y, right x, right y] a box, or null
+FOLDER/index.csv     instead: path, split, face_x, face_y, face_width, face_height of one portrait a row
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kyara.errors import BadInputError
+from kyara.training.recipes.detector.scenes import Scene, SceneFace, make_scene
+from kyara.vision.images import read_image
+
+
+@dataclass(frozen=True)
+class BoxedPicture:
+    """A picture on disk and its faces, in its pixels; `split` is train, val or test."""
+
+    path: Path
+    faces: tuple[SceneFace, ...]
+    split: str
+    portrait: bool = False
+
+    def load(self) -> Scene:
+        """Decode the picture."""
+        return make_scene(np.ascontiguousarray(read_image(self.path)), self.faces)
+
+
+def read_boxed_pictures(folder: Path) -> list[BoxedPicture]:
+    """List the pictures of a folder.
+
+    Raises:
+        BadInputError: there is neither `boxes.json` nor `index.csv`, or one that cannot be read.
+    """
+    if (folder / "boxes.json").is_file():
+        return list(_read_json(folder))
+    if (folder / "index.csv").is_file():
+        return list(_read_portraits(folder))
+    raise BadInputError(f"{folder} has neither boxes.json nor index.csv.")
+
+
+def _read_json(folder: Path) -> Iterator[BoxedPicture]:
+    boxes = _load(folder / "boxes.json")
+    splits = _load(folder / "splits.json") if (folder / "splits.json").is_file() else {}
+    eyes = _load(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
+    for name, rows in sorted(boxes.items()):
+        known = eyes.get(name) or [None] * len(rows)
+        faces = tuple(
+            SceneFace(tuple(map(float, row)), tuple(pair) if pair else None)  # type: ignore[arg-type]
+            for row, pair in zip(rows, known, strict=True)
+        )
+        yield BoxedPicture(folder / name, faces, splits.get(name, "train"))
+
+
+def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:
+    eyes = _load(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
+    with open(folder / "index.csv", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if row.get("face_width") == "":  # nobody found a face in it
+                continue
+            try:
+                box = tuple(float(row[f"face_{key}"]) for key in ("x", "y", "width", "height"))
+            except (KeyError, ValueError) as error:
+                raise BadInputError(
+                    f"{folder / 'index.csv'} has no face box for {row.get('path')}."
+                ) from error
+            pair = (eyes.get(row["path"]) or [None])[0]
+            face = SceneFace(box, tuple(pair) if pair else None)  # type: ignore[arg-type]
+            yield BoxedPicture(folder / row["path"], (face,), row["split"], portrait=True)
+
+
+def _load(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInputError(f"{path} is not JSON: {error}.") from error
+
+
+def load_scenes(
+    pictures: list[BoxedPicture], progress: Callable[[int], object] = lambda count: None
+) -> list[Scene]:
+    """Read pictures into memory."""
+    scenes = []
+    for picture in pictures:
+        scenes.append(picture.load())
+        progress(1)
+    return scenes

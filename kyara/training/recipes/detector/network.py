@@ -1,0 +1,79 @@
+"""The face detector's network: one anchor-free map of scores, boxes and eyes.
+
+Depthwise-separable residual blocks down to stride 16; each cell of the last map answers for the four
+cells of stride 8 in it, so nothing is ever scaled up. OpenCV, OpenCV.js and LiteRT read the same file,
+at any input whose sides are multiples of 32 px.
+
+Source: CenterNet (Zhou et al. 2019, https://arxiv.org/abs/1904.07850), with boxes learned by distance
+and overlap (DIoU, Zheng et al. 2020, https://arxiv.org/abs/1911.08287).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kyara.vision.detectors.tiles import CHANNELS
+
+_FINE, _MIDDLE, _DEEP = 24, 48, 112
+_DEEP_KERNELS = (5, 7, 5, 7, 5, 7)
+
+
+def build_detector() -> Any:
+    """Build the network with random weights.
+
+    Returns:
+        A Keras model, `float32 (N, H, W, 3)` RGB in [0, 1] → `float32 (N, H/16, W/16, 4 * CHANNELS)`;
+        the channels are those of the four cells from left to right, top to bottom.
+    """
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((None, None, 3), name="picture")
+    # most of a small network's time goes into its first maps: the first one has stride 4 already
+    x = _activate(layers.Conv2D(_FINE, 5, 4, "same", use_bias=False)(inputs))
+    x = _refine(x, 3)
+    x = _reduce(x, _MIDDLE, 3)
+    for _ in range(2):
+        x = _refine(x, 3)
+    detail = _activate(layers.Conv2D(_MIDDLE, 2, 2, "same", use_bias=False)(x))
+    x = _reduce(x, _DEEP, 5)
+    for kernel in _DEEP_KERNELS:
+        x = _refine(x, kernel)
+    x = layers.Concatenate()([x, detail])
+    x = _activate(layers.Conv2D(_DEEP, 1, use_bias=False)(x))
+    x = _activate(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))
+    start: Any = _start_bias
+    outputs = layers.Conv2D(4 * CHANNELS, 1, bias_initializer=start, name="cells")(x)
+    return keras.Model(inputs, outputs, name="detector")
+
+
+def _start_bias(shape: Any, dtype: Any = None) -> Any:
+    """Start with scores near 0.01, since nearly every cell is empty, and boxes of three cells."""
+    bias = np.zeros((4, CHANNELS), np.float32)
+    bias[:, 0] = -4.6
+    bias[:, 3:5] = 1.1
+    return bias.reshape(shape)
+
+
+def _activate(x: Any) -> Any:
+    from keras import layers
+
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(x))
+
+
+def _reduce(x: Any, channels: int, kernel: int) -> Any:
+    from keras import layers
+
+    x = _activate(layers.DepthwiseConv2D(kernel, 2, "same", use_bias=False)(x))
+    return _activate(layers.Conv2D(channels, 1, use_bias=False)(x))
+
+
+def _refine(x: Any, kernel: int) -> Any:
+    from keras import layers
+
+    y = _activate(layers.DepthwiseConv2D(kernel, padding="same", use_bias=False)(x))
+    y = layers.Conv2D(x.shape[-1], 1, use_bias=False)(y)
+    y = layers.BatchNormalization(momentum=0.97)(y)
+    return layers.ReLU()(layers.Add()([x, y]))

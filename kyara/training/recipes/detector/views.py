@@ -1,0 +1,315 @@
+"""Square training views: `draw_view` makes one, with every hardship that people's pictures have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kyara.training.recipes.detector.scenes import Placement, Scene, draw_scene, move_faces
+from kyara.training.recipes.detector.targets import ViewFace
+
+FACE_SIDES_PX = (9.5, 240.0)
+"""A face that a view is made around has a side between these, evenly in its logarithm."""
+GREY_SHARE, SCREENTONE_SHARE = 0.15, 0.04
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What views are made of.
+
+    Attributes:
+        pictures: whole pictures with every face boxed.
+        portraits: windows around one boxed face each.
+        negatives: pictures without a face.
+        shares: of the views made from pictures, from one portrait, from many portraits, from negatives.
+    """
+
+    pictures: Sequence[Scene]
+    portraits: Sequence[Scene]
+    negatives: Sequence[Scene]
+    shares: tuple[float, float, float, float] = (0.5, 0.12, 0.2, 0.18)
+
+
+def draw_view(
+    sources: Sources, side_px: int, rng: np.random.Generator
+) -> tuple[np.ndarray, list[ViewFace]]:
+    """Draw one random view.
+
+    Returns:
+        `uint8 (side_px, side_px, 3)` RGB and its faces.
+    """
+    kind = rng.choice(4, p=sources.shares)
+    if kind == 0:
+        canvas, faces = _view_of_picture(sources.pictures, side_px, rng)
+    elif kind == 1:
+        canvas, faces = _view_of_portrait(sources, side_px, rng)
+    elif kind == 2:
+        canvas, faces = _view_of_many(sources, side_px, rng)
+    else:
+        canvas, faces = _view_of_negative(sources.negatives, side_px, rng), []
+    _lay_over(canvas, faces, rng)
+    return degrade_view(canvas, rng), faces
+
+
+def _pick(scenes: Sequence[Scene], rng: np.random.Generator) -> Scene:
+    return scenes[int(rng.integers(len(scenes)))]
+
+
+def _draw_turn(rng: np.random.Generator) -> float:
+    """Mostly upright, often tilted, now and then lying."""
+    kind = rng.random()
+    if kind < 0.45:
+        return 0.0
+    if kind < 0.8:
+        return float(rng.normal(0, 12))
+    if kind < 0.93:
+        return float(rng.uniform(-50, 50))
+    return float(rng.choice([90, -90, 180]) + rng.normal(0, 8))
+
+
+def _ground(side_px: int, sources: Sources, rng: np.random.Generator) -> np.ndarray:
+    kind = rng.random()
+    if kind < 0.5 and sources.negatives:
+        canvas = _view_of_negative(sources.negatives, side_px, rng)
+        if rng.random() < 0.3:
+            canvas = cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.5, 5)))
+        return canvas
+    first, second = rng.uniform(0, 255, (2, 3))
+    if kind < 0.75:
+        second = first
+    ramp = np.linspace(0, 1, side_px)[:, None, None]
+    canvas = np.broadcast_to(first + (second - first) * ramp, (side_px, side_px, 3))
+    return np.ascontiguousarray(canvas if rng.random() < 0.5 else canvas.swapaxes(0, 1)).astype(np.uint8)
+
+
+def _view_of_picture(
+    scenes: Sequence[Scene], side_px: int, rng: np.random.Generator
+) -> tuple[np.ndarray, list[ViewFace]]:
+    scene = _pick(scenes, rng)
+    canvas = np.empty((side_px, side_px, 3), np.uint8)
+    canvas[:] = rng.choice([0, 114, 127, 255]) if rng.random() < 0.7 else rng.integers(0, 256, 3)
+    longest = max(scene.width, scene.height)
+    if rng.random() < 0.3 or not scene.faces:
+        # the whole picture, as serving sees it
+        scale = side_px / longest * float(np.exp(rng.uniform(np.log(0.45), np.log(1.15))))
+        x, y = scene.width / 2, scene.height / 2
+        slack = side_px * 0.12
+        to = side_px / 2 + rng.uniform(-slack, slack, 2)
+    else:
+        face = scene.faces[int(rng.integers(len(scene.faces)))]
+        size = math.sqrt(face.box[2] * face.box[3])
+        low, high = FACE_SIDES_PX
+        target = float(np.exp(rng.uniform(np.log(low), np.log(min(high, size * 2.0 + 1)))))
+        scale = max(target, low) / size
+        x, y = face.box[0] + face.box[2] / 2, face.box[1] + face.box[3] / 2
+        margin = min(target * 0.4, side_px * 0.45)
+        to = rng.uniform(margin, side_px - margin, 2)
+    placement = Placement(
+        scale, _draw_turn(rng), bool(rng.random() < 0.5), float(x), float(y), float(to[0]), float(to[1])
+    )
+    draw_scene(canvas, scene, placement)
+    return canvas, move_faces(scene, placement)
+
+
+def _view_of_negative(scenes: Sequence[Scene], side_px: int, rng: np.random.Generator) -> np.ndarray:
+    scene = _pick(scenes, rng)
+    canvas = np.empty((side_px, side_px, 3), np.uint8)
+    least = side_px / max(scene.width, scene.height)
+    scale = least * float(np.exp(rng.uniform(np.log(0.7), np.log(5.0))))
+    placement = Placement(
+        scale,
+        _draw_turn(rng),
+        bool(rng.random() < 0.5),
+        float(rng.uniform(0, scene.width)),
+        float(rng.uniform(0, scene.height)),
+        side_px / 2,
+        side_px / 2,
+    )
+    draw_scene(canvas, scene, placement, reflect=True)
+    return canvas
+
+
+def _window_of(scene: Scene, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Choose how much of a portrait is shown: from its face alone to all of it."""
+    x, y, width, height = scene.faces[0].box
+    share = float(rng.uniform(0.06, 1.08))
+    if share >= 1:
+        return 0.0, 0.0, float(scene.width), float(scene.height)
+    near = x * share, y * share, (scene.width - x - width) * share, (scene.height - y - height) * share
+    return x - near[0], y - near[1], width + near[0] + near[2], height + near[1] + near[3]
+
+
+def _place(scene: Scene, size: float, to: tuple[float, float], turn: float, mirror: bool) -> Placement:
+    x, y, width, height = scene.faces[0].box
+    scale = size / math.sqrt(width * height)
+    return Placement(scale, turn, mirror, x + width / 2, y + height / 2, *to)
+
+
+def _view_of_portrait(
+    sources: Sources, side_px: int, rng: np.random.Generator
+) -> tuple[np.ndarray, list[ViewFace]]:
+    scene = _pick(sources.portraits, rng)
+    canvas = _ground(side_px, sources, rng)
+    size = float(np.exp(rng.uniform(np.log(40), np.log(side_px * 0.95))))
+    margin = min(size * 0.4, side_px * 0.45)
+    to = tuple(rng.uniform(margin, side_px - margin, 2).tolist())
+    placement = _place(scene, size, to, _draw_turn(rng), bool(rng.random() < 0.5))
+    window = (0.0, 0.0, float(scene.width), float(scene.height))
+    draw_scene(canvas, scene, placement, window=window, round_mask=bool(rng.random() < 0.1))
+    return canvas, move_faces(scene, placement)
+
+
+def _view_of_many(
+    sources: Sources, side_px: int, rng: np.random.Generator
+) -> tuple[np.ndarray, list[ViewFace]]:
+    """A grid or a heap of portraits: icons, sheets of cards, groups."""
+    canvas = _ground(side_px, sources, rng)
+    columns = int(rng.integers(2, 9))
+    cell = side_px / columns
+    orderly = rng.random() < 0.5
+    filled = float(rng.uniform(0.15, 1.0))
+    turned = rng.random() < 0.3
+    mask = bool(rng.random() < 0.2)
+    faces: list[ViewFace] = []
+    for row in range(columns):
+        for column in range(columns):
+            if rng.random() > filled:
+                continue
+            scene = _pick(sources.portraits, rng)
+            x, y, width, height = _window_of(scene, rng)
+            face_size = math.sqrt(scene.faces[0].box[2] * scene.faces[0].box[3])
+            fill = 1.0 if orderly else float(rng.uniform(0.5, 1.0))
+            size = face_size * cell * fill / max(width, height)
+            middle = np.array([(column + 0.5) * cell, (row + 0.5) * cell])
+            if not orderly:
+                middle += rng.normal(0, cell * 0.2, 2)
+            turn = _draw_turn(rng) if turned else 0.0
+            placement = _place(scene, size, (0.0, 0.0), turn, bool(rng.random() < 0.5))
+            centre = placement.matrix() @ np.array([x + width / 2, y + height / 2, 1.0])
+            to = middle - centre
+            placement = _place(scene, size, (float(to[0]), float(to[1])), turn, placement.mirror)
+            placed = move_faces(scene, placement)
+            if any(_covers(placed[0].box, other.box) for other in faces):
+                continue
+            draw_scene(canvas, scene, placement, window=(x, y, width, height), round_mask=mask)
+            faces.extend(placed)
+    return canvas, faces
+
+
+def _covers(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    across = abs(first[0] + first[2] / 2 - second[0] - second[2] / 2) * 2
+    down = abs(first[1] + first[3] / 2 - second[1] - second[3] / 2) * 2
+    reach = 1.15
+    return across < (first[2] + second[2]) * reach and down < (first[3] + second[3]) * reach
+
+
+def _lay_over(canvas: np.ndarray, faces: list[ViewFace], rng: np.random.Generator) -> None:
+    """Bars, frames and subtitles, as players and memes have them."""
+    side = canvas.shape[0]
+    kind = rng.random()
+    if kind < 0.06:
+        words = "".join(chr(int(rng.integers(33, 123))) for _ in range(int(rng.integers(4, 30))))
+        scale = float(rng.uniform(0.3, 1.2))
+        at = (int(rng.uniform(-10, side * 0.4)), int(rng.uniform(side * 0.5, side)))
+        thick = max(1, round(scale * 2))
+        face = int(rng.integers(0, 8))
+        cv2.putText(canvas, words, at, face, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
+        colour = tuple(int(v) for v in rng.integers(150, 256, 3))
+        cv2.putText(canvas, words, at, face, scale, colour, thick, cv2.LINE_AA)
+    elif kind < 0.1:
+        wide = int(rng.uniform(0.02, 0.12) * side)
+        value = int(rng.choice([0, 0, 255, 30]))
+        if rng.random() < 0.6:
+            canvas[:wide], canvas[-wide:] = value, value
+        else:
+            canvas[:, :wide], canvas[:, -wide:] = value, value
+    elif kind < 0.14:
+        for _ in range(int(rng.integers(1, 6))):
+            _draw_shape(canvas, rng)
+
+
+def _draw_shape(canvas: np.ndarray, rng: np.random.Generator) -> None:
+    """A disc, a ribbon or a line: things that have been taken for faces."""
+    side = canvas.shape[0]
+    colour = tuple(int(v) for v in rng.integers(0, 256, 3))
+    at = tuple(int(v) for v in rng.integers(0, side, 2))
+    size = int(rng.uniform(0.01, 0.06) * side) + 1
+    kind = rng.random()
+    if kind < 0.4:
+        axes = (size, max(1, int(size * rng.uniform(0.4, 1))))
+        cv2.ellipse(canvas, at, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
+    elif kind < 0.7:
+        points = np.array(at) + rng.normal(0, size * 2, (int(rng.integers(3, 7)), 2))
+        cv2.fillPoly(canvas, [points.astype(np.int32)], colour, cv2.LINE_AA)
+    else:
+        to = tuple(int(v) for v in rng.integers(0, side, 2))
+        cv2.line(canvas, at, to, colour, max(1, size // 3), cv2.LINE_AA)
+
+
+def degrade_view(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Change light and colour, then lose what screenshots, scans and uploads lose.
+
+    Args:
+        pixels: `uint8 (S, S, 3)`.
+        rng: source of randomness.
+
+    Returns:
+        `uint8 (S, S, 3)`.
+    """
+    table = np.arange(256, dtype=np.float32)
+    gain, shift = rng.uniform(0.7, 1.3, 3 if rng.random() < 0.4 else 1), rng.uniform(-25, 25, 3)
+    if rng.random() < 0.08:  # a night scene
+        gain = gain * rng.uniform(0.35, 0.7)
+    gamma = float(np.exp(rng.uniform(-0.3, 0.3)))
+    curves = 255 * (table[:, None] / 255) ** gamma * gain + shift * (rng.random() < 0.5)
+    pixels = cv2.LUT(pixels, np.clip(curves * np.ones(3), 0, 255).astype(np.uint8)[:, None, :])
+    kind = rng.random()
+    if kind < GREY_SHARE + SCREENTONE_SHARE:
+        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        if kind < SCREENTONE_SHARE:
+            grey = _screentone(grey, rng)
+        pixels = cv2.merge([grey, grey, grey])
+    elif kind < 0.35:
+        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+        share = float(rng.uniform(0.3, 1.5))
+        pixels = np.clip(grey + (pixels - grey) * share, 0, 255).astype(np.uint8)
+    elif kind < 0.42:
+        pixels = np.ascontiguousarray(pixels[..., rng.permutation(3)])
+    return _lose_detail(pixels, rng)
+
+
+def _lose_detail(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    kind = rng.random()
+    side = pixels.shape[0]
+    if kind < 0.12:
+        low = int(side * rng.uniform(0.4, 0.9))
+        small = cv2.resize(pixels, (low, low), interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
+    elif kind < 0.2:
+        pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.3)))
+    elif kind < 0.26:
+        noise = rng.normal(0, rng.uniform(2, 14), pixels.shape).astype(np.float32)
+        pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        quality = int(rng.integers(18, 90))
+        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        pixels = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
+    return pixels
+
+
+def _screentone(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Print grey as dots of a turned raster."""
+    side = grey.shape[0]
+    step, angle = float(rng.uniform(2.5, 5)), float(rng.uniform(0.5, 1.1))
+    rows, columns = np.mgrid[:side, :side]
+    u = (columns * math.cos(angle) + rows * math.sin(angle)) * 2 * math.pi / step
+    v = (rows * math.cos(angle) - columns * math.sin(angle)) * 2 * math.pi / step
+    dots = (2 + np.cos(u) + np.cos(v)) * 64
+    toned = np.where(grey > dots, 255, 0)
+    light, dark = 225, 40
+    toned = np.where(grey > light, 255, np.where(grey < dark, 0, toned))
+    return toned.astype(np.uint8)

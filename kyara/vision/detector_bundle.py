@@ -1,0 +1,145 @@
+"""A detector on disk: the network, how a picture is shown to it, its levels, and where it comes from.
+
+model/detector-…/detector.json      format version, looks, thresholds, provenance, SHA-256 of the network
+model/detector-…/detector.tflite    picture → cells; OpenCV.js, OpenCV and LiteRT read it
+model/detector-…/metrics.json       what evaluation measured
+model/detector-…/MODEL_CARD.md
+model/detector.json                 {"serving": name, "default": "network" or "cascade"}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from kyara.errors import BundleError
+from kyara.storage.atomic import replace_file
+from kyara.storage.paths import ROOT
+
+FORMAT = 1
+MODEL_FOLDER = ROOT / "model"
+BUNDLE_FILE, NETWORK_FILE, SERVING_FILE = "detector.json", "detector.tflite", "detector.json"
+LARGEST_SIDE_PX = 1280
+LARGEST_NUMBER = 1000
+NUMBERS = ("longest_ratio", "tile_overlap", "most_enlarged", "fill", "min_box_px", "max_boxes")
+SETTINGS = ("longest_sides_px", "live_longest_sides_px", *NUMBERS, "merge")
+
+
+@dataclass(frozen=True)
+class DetectorBundle:
+    """A loaded detector.
+
+    Attributes:
+        name: of its folder.
+        version: the first 12 digits of the network's SHA-256.
+        network: the LiteRT file.
+        settings: how a picture is shown to it: `longest_sides_px`, `live_longest_sides_px`,
+        `longest_ratio`,
+            `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`.
+        thresholds: least score of each level, from fewer faces to more.
+        default_level: index into `thresholds`.
+        provenance: what it was made from.
+    """
+
+    name: str
+    version: str
+    network: bytes
+    settings: dict[str, Any]
+    thresholds: tuple[float, ...]
+    default_level: int
+    provenance: dict[str, Any]
+
+
+def find_default_detector(models: Path | None = None) -> str:
+    """Return the name of the detector to use if nobody asks for one: `network` or `cascade`."""
+    try:
+        data = json.loads(((models or MODEL_FOLDER) / SERVING_FILE).read_text(encoding="utf-8"))
+        return "network" if data["default"] == "network" else "cascade"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "cascade"
+
+
+def find_detector_bundle(models: Path | None = None) -> Path:
+    """Return the folder of the detector that serves.
+
+    Args:
+        models: where detectors are; `model/` by default.
+
+    Raises:
+        BundleError: none serves.
+    """
+    models = models or MODEL_FOLDER
+    try:
+        name = json.loads((models / SERVING_FILE).read_text(encoding="utf-8"))["serving"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"No face network serves: {models / SERVING_FILE} cannot be read.") from error
+    if not isinstance(name, str) or Path(name).name != name:
+        raise BundleError(f"{models / SERVING_FILE} names no detector: {name!r}.")
+    return models / name
+
+
+def load_detector_bundle(folder: Path) -> DetectorBundle:
+    """Read and verify a detector.
+
+    Raises:
+        BundleError: it is missing or damaged; the sentence says what.
+    """
+    path = folder / BUNDLE_FILE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        network = (folder / NETWORK_FILE).read_bytes()
+    except (OSError, ValueError) as error:
+        raise BundleError(f"The detector {folder} cannot be read: {error}.") from error
+    try:
+        return _check(folder.name, data, network)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{path} is not whole: {error!r}.") from error
+
+
+def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
+    if data["format"] != FORMAT:
+        raise BundleError(
+            f"The detector {name} has format {data['format']!r}; this Kyara reads {FORMAT}."
+        )
+    digest = hashlib.sha256(network).hexdigest()
+    if digest != data["sha256"]:
+        raise BundleError(f"{name}/{NETWORK_FILE} is damaged: its SHA-256 is not that of {BUNDLE_FILE}.")
+    thresholds = tuple(float(value) for value in data["thresholds"])
+    level = data["default_level"]
+    falling = all(first > second for first, second in pairwise(thresholds))
+    if not thresholds or not falling or not 0 < thresholds[-1] <= thresholds[0] < 1:
+        raise ValueError(f"thresholds {thresholds}")
+    if not isinstance(level, int) or not 0 <= level < len(thresholds):
+        raise ValueError(f"default_level {level!r}")
+    settings = {key: data["settings"][key] for key in SETTINGS}
+    for key in ("longest_sides_px", "live_longest_sides_px"):
+        sides = settings[key]
+        if not sides or any(not isinstance(s, int) or not 32 <= s <= LARGEST_SIDE_PX for s in sides):
+            raise ValueError(f"{key} {sides!r}")
+    merge = {f"merge {key}": settings["merge"][key] for key in ("overlap", "inside")}
+    for key, value in {**{key: settings[key] for key in NUMBERS}, **merge}.items():
+        if not isinstance(value, int | float) or not 0 < value < LARGEST_NUMBER:
+            raise ValueError(f"{key} {value!r}")
+    if not settings["tile_overlap"] < 1 <= settings["longest_ratio"]:
+        raise ValueError(f"tiles of {settings['longest_ratio']} with {settings['tile_overlap']}")
+    return DetectorBundle(name, digest[:12], network, settings, thresholds, level, data["provenance"])
+
+
+def write_detector_bundle(folder: Path, network: bytes, data: dict[str, Any]) -> DetectorBundle:
+    """Write a detector: the network first, then what names it.
+
+    Args:
+        folder: need not exist.
+        network: the LiteRT file.
+        data: `settings`, `thresholds`, `default_level` and `provenance`.
+    """
+    whole = {"format": FORMAT, "sha256": hashlib.sha256(network).hexdigest(), **data}
+    bundle = _check(folder.name, whole, network)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / NETWORK_FILE, network)
+    replace_file(folder / BUNDLE_FILE, (json.dumps(whole, indent=2) + "\n").encode())
+    return bundle

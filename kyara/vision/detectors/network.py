@@ -1,0 +1,144 @@
+"""The face network: pixels → tight boxes with a score and two eyes.
+
+Kyara's own (recipe `detector`), a bundle of a few hundred kB beside the recognition models. LiteRT
+runs here what OpenCV.js runs in `static/js/detector-worker.js`; both look at the same views
+(`tiles.py`) and find the same boxes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from kyara.errors import BadInputError
+from kyara.vision.boxes import Box
+from kyara.vision.detector_bundle import (
+    DetectorBundle,
+    find_detector_bundle,
+    load_detector_bundle,
+)
+from kyara.vision.detectors.base import FoundFace, check_pixels, sort_faces, tell_nothing
+from kyara.vision.detectors.tiles import (
+    FaceCandidate,
+    TileView,
+    choose_candidates,
+    cut_tiles,
+    plan_tile_view,
+    read_cells,
+)
+
+
+class NetworkDetector:
+    """See `base.FaceDetector`. Threads may share it; their calls to the network take turns."""
+
+    name = "network"
+    box_scale = 1.0
+
+    def __init__(self, bundle: DetectorBundle, threshold: float | None = None) -> None:
+        """Load the network of a bundle.
+
+        Args:
+            bundle: as `load_detector_bundle` gives it.
+            threshold: least score of a face whatever the level; None leaves it to the level.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.bundle, self._threshold = bundle, threshold
+        self._interpreter = Interpreter(model_content=bundle.network, num_threads=1)
+        self._shape: tuple[int, ...] = ()
+        self._lock = threading.Lock()
+
+    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+        """See `base.FaceDetector.find`."""
+        check_pixels(pixels)
+        thresholds = self.bundle.thresholds
+        index = self.bundle.default_level if level is None else level
+        if not 0 <= index < len(thresholds):
+            raise BadInputError(f"The level must be 0 to {len(thresholds) - 1}; received {level}.")
+        least = thresholds[index] if self._threshold is None else self._threshold
+        return self.find_above(pixels, least)
+
+    def find_above(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
+        """Return the faces with at least a score, 0 to 1, in the order of `find`."""
+        height, width = pixels.shape[:2]
+        found = []
+        for candidate in self.list_candidates(pixels, least):
+            box = cut_to_picture(candidate, width, height)
+            if min(box.width, box.height) >= self.bundle.settings["min_box_px"]:
+                found.append(FoundFace(box, candidate.score, candidate.eyes))
+        most = self.bundle.settings["max_boxes"]
+        return sort_faces(sorted(found, key=lambda face: -face.score)[:most])
+
+    def list_candidates(self, pixels: np.ndarray, least: float) -> list[FaceCandidate]:
+        """Return one candidate a face, the highest score first."""
+        settings = self.bundle.settings
+        height, width = pixels.shape[:2]
+        found = [
+            candidate
+            for tile in cut_tiles(width, height, settings["longest_ratio"], settings["tile_overlap"])
+            for side in settings["longest_sides_px"]
+            for candidate in self._look(
+                pixels, plan_tile_view(tile, side, settings["most_enlarged"]), least
+            )
+        ]
+        merge = settings["merge"]
+        return choose_candidates(found, merge["overlap"], merge["inside"])
+
+    def _look(self, pixels: np.ndarray, view: TileView, least: float) -> list[FaceCandidate]:
+        picture = draw_tile(pixels, view, self.bundle.settings["fill"])
+        with self._lock:
+            if picture.shape != self._shape:
+                self._interpreter.resize_tensor_input(0, picture.shape)
+                self._interpreter.allocate_tensors()
+                self._shape = picture.shape
+            self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], picture)
+            self._interpreter.invoke()
+            cells = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])[0]
+        return read_cells(cells, view, least)
+
+
+def draw_tile(pixels: np.ndarray, view: TileView, fill: int) -> np.ndarray:
+    """Cut, scale and fill up: `uint8 (H, W, 3)` → `float32 (1, height, width, 3)` in [0, 1]."""
+    import cv2
+
+    tile = view.tile
+    part = pixels[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+    way = cv2.INTER_AREA if view.scale < 1 else cv2.INTER_LINEAR
+    scaled = cv2.resize(np.ascontiguousarray(part), (view.width, view.height), interpolation=way)
+    picture = np.full((1, view.padded_height, view.padded_width, 3), fill / 255, np.float32)
+    picture[0, : view.height, : view.width] = scaled / np.float32(255)
+    return picture
+
+
+def cut_to_picture(candidate: FaceCandidate, width: int, height: int) -> Box:
+    """Round a candidate to whole pixels inside the picture."""
+
+    def place(value: float, most: int) -> int:
+        return min(max(0, int(np.floor(value + 0.5))), most)
+
+    left, right = (place(candidate.x + side * candidate.width / 2, width) for side in (-1, 1))
+    top, bottom = (place(candidate.y + side * candidate.height / 2, height) for side in (-1, 1))
+    return Box(left, top, right - left, bottom - top)
+
+
+@cache
+def load_network(folder: Path | None = None, threshold: float | None = None) -> NetworkDetector:
+    """Load a detector's bundle once; None: the one that serves.
+
+    Raises:
+        BundleError: it is missing or damaged.
+    """
+    return NetworkDetector(load_detector_bundle(folder or find_detector_bundle()), threshold)
+
+
+@contextmanager
+def open_network(
+    *, threshold: float | None = None, tell: Callable[[str], None] = tell_nothing
+) -> Iterator[NetworkDetector]:
+    """See `base.open_detector`."""
+    yield load_network(None, threshold)

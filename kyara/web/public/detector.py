@@ -1,0 +1,71 @@
+"""The face network that serves, for the page's worker; under addresses that change with it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, jsonify, url_for
+
+from kyara.errors import BundleError
+from kyara.vision.detector_bundle import (
+    DetectorBundle,
+    find_default_detector,
+    find_detector_bundle,
+    load_detector_bundle,
+)
+from kyara.web.ops.assets import MAX_AGE_S
+
+blueprint = Blueprint("detector", __name__)
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path) -> DetectorBundle:
+    return load_detector_bundle(folder)
+
+
+def detector_urls() -> dict[str, str]:
+    """Return the addresses of the network and its settings; empty if the cascade is to be used."""
+    try:
+        bundle = _load(find_detector_bundle()) if find_default_detector() == "network" else None
+    except BundleError:
+        bundle = None
+    if bundle is None:
+        return {"network": "", "networkSettings": ""}
+    return {
+        "network": url_for("detector.send_network", version=bundle.version),
+        "networkSettings": url_for("detector.send_settings", version=bundle.version),
+    }
+
+
+@blueprint.get("/detector/<version>/network.tflite")
+def send_network(version: str) -> Response:
+    """Send the network's file."""
+    return _keep(Response(_find(version).network, mimetype="application/octet-stream"))
+
+
+@blueprint.get("/detector/<version>/settings.json")
+def send_settings(version: str) -> Response:
+    """Send how a picture is shown to the network, and its thresholds."""
+    bundle = _find(version)
+    described = {
+        "thresholds": bundle.thresholds,
+        "default_level": bundle.default_level,
+        "settings": bundle.settings,
+    }
+    return _keep(jsonify(described))
+
+
+def _find(version: str) -> DetectorBundle:
+    try:
+        bundle = _load(find_detector_bundle())
+    except BundleError:
+        abort(404)
+    if bundle.version != version:
+        abort(404)
+    return bundle
+
+
+def _keep(response: Response) -> Response:
+    response.headers["Cache-Control"] = f"public, max-age={MAX_AGE_S}, immutable"
+    return response

@@ -1,0 +1,180 @@
+/**
+ * The geometry of the face network's looks at a picture, apart from OpenCV and the DOM.
+ *
+ * A picture is cut into *tiles* where it is much longer than wide or wider than long; each tile is looked at
+ * in several sizes, filled up to the network's multiple of pixels. What the network says becomes *candidates*
+ * in source pixels, and one is left a face. `kyara/vision/detectors/tiles.py` is the same, step by step.
+ */
+
+/** @typedef {{x: number, y: number, width: number, height: number}} Tile a part of the picture, in its pixels */
+/**
+ * @typedef {object} TileView a tile scaled to `width` × `height` and filled up, right and below
+ * @property {Tile} tile
+ * @property {number} scale
+ * @property {number} width
+ * @property {number} height
+ * @property {number} paddedWidth
+ * @property {number} paddedHeight
+ */
+/**
+ * @typedef {object} FaceCandidate a box that may hold a face, in source pixels
+ * @property {number} x of its middle
+ * @property {number} y of its middle
+ * @property {number} width
+ * @property {number} height
+ * @property {number} score 0 to 1
+ * @property {number[]} eyes x and y of both
+ */
+
+/** @typedef {{box: import("./geometry.js").Box, score: number, eyes?: number[]}} FoundFace */
+
+export const CELL_PX = 8;
+const SIDE_MULTIPLE_PX = 32;
+const CHANNELS = 9;
+const LARGEST_LOG_SIDE = 6;
+
+/** @param {number} value */
+const round = (value) => Math.floor(value + 0.5);
+
+/**
+ * Cut a picture into tiles, top to bottom or left to right.
+ * @param {number} width @param {number} height of the picture
+ * @param {number} longestRatio a tile's longer side is at most so many times its shorter one
+ * @param {number} overlap of neighbouring tiles, as a share of the shorter side
+ * @returns {Tile[]}
+ */
+export function cutTiles(width, height, longestRatio, overlap) {
+  const shorter = Math.min(width, height);
+  const longer = Math.max(width, height);
+  const length = Math.floor(shorter * longestRatio);
+  if (longer <= length) return [{ x: 0, y: 0, width, height }];
+  const step = length - Math.floor(shorter * overlap);
+  const count = Math.ceil((longer - length) / step) + 1;
+  const starts = Array.from({ length: count }, (_, index) => Math.min(index * step, longer - length));
+  if (height >= width) return starts.map((y) => ({ x: 0, y, width, height: length }));
+  return starts.map((x) => ({ x, y: 0, width: length, height }));
+}
+
+/**
+ * One look at a tile; a small one is enlarged `mostEnlarged` times at most.
+ * @param {Tile} tile @param {number} longestSide in pixels @param {number} mostEnlarged @returns {TileView}
+ */
+export function planTileView(tile, longestSide, mostEnlarged) {
+  const scale = Math.min(longestSide / Math.max(tile.width, tile.height), mostEnlarged);
+  const width = Math.max(1, round(tile.width * scale));
+  const height = Math.max(1, round(tile.height * scale));
+  const fill = (/** @type {number} */ side) => Math.ceil(side / SIDE_MULTIPLE_PX) * SIDE_MULTIPLE_PX;
+  return { tile, scale, width, height, paddedWidth: fill(width), paddedHeight: fill(height) };
+}
+
+/**
+ * Find the peaks of the network's map.
+ * @param {Float32Array} map channel after channel, `4 * CHANNELS` of `rows` × `columns`
+ * @param {number} rows @param {number} columns @param {TileView} view @param {number} floor least score
+ * @returns {FaceCandidate[]}
+ */
+export function readCells(map, rows, columns, view, floor) {
+  const plane = rows * columns;
+  /** A cell of stride 8. @param {number} channel @param {number} row @param {number} column */
+  const read = (channel, row, column) => {
+    const quarter = (row % 2) * 2 + (column % 2);
+    return map[(quarter * CHANNELS + channel) * plane + (row >> 1) * columns + (column >> 1)] ?? -Infinity;
+  };
+  const least = Math.log(floor / (1 - floor));
+  /** @param {number} row @param {number} column @param {number} logit */
+  const isPeak = (row, column, logit) => {
+    for (let y = Math.max(0, row - 1); y <= Math.min(rows * 2 - 1, row + 1); y += 1) {
+      for (let x = Math.max(0, column - 1); x <= Math.min(columns * 2 - 1, column + 1); x += 1) {
+        if (read(0, y, x) > logit) return false;
+      }
+    }
+    return true;
+  };
+  /** @type {FaceCandidate[]} */
+  const found = [];
+  for (let row = 0; row < rows * 2; row += 1) {
+    for (let column = 0; column < columns * 2; column += 1) {
+      const logit = read(0, row, column);
+      if (logit >= least && isPeak(row, column, logit)) {
+        const candidate = readCandidate((channel) => read(channel, row, column), row, column, view);
+        if (candidate) found.push({ ...candidate, score: 1 / (1 + Math.exp(-logit)) });
+      }
+    }
+  }
+  return found;
+}
+
+/**
+ * @param {(channel: number) => number} read @param {number} row @param {number} column @param {TileView} view
+ * @returns {Omit<FaceCandidate, "score"> | null} nothing where the middle lies outside the picture
+ */
+function readCandidate(read, row, column, view) {
+  const x = (column + 0.5 + read(1)) * CELL_PX;
+  const y = (row + 0.5 + read(2)) * CELL_PX;
+  if (!(x >= 0 && y >= 0 && x < view.width && y < view.height)) return null;
+  const width = Math.exp(Math.min(read(3), LARGEST_LOG_SIDE)) * CELL_PX;
+  const height = Math.exp(Math.min(read(4), LARGEST_LOG_SIDE)) * CELL_PX;
+  const across = view.tile.width / view.width;
+  const down = view.tile.height / view.height;
+  const { x: left, y: top } = view.tile;
+  return {
+    x: x * across + left,
+    y: y * down + top,
+    width: width * across,
+    height: height * down,
+    eyes: [5, 7].flatMap((channel) => [
+      (x + read(channel) * width) * across + left,
+      (y + read(channel + 1) * height) * down + top,
+    ]),
+  };
+}
+
+/**
+ * One candidate a face: the highest score leads, every other that overlaps it goes.
+ * @param {FaceCandidate[]} candidates of all views
+ * @param {{overlap: number, inside: number}} limits largest intersection over union of two faces, and over
+ *   the smaller area
+ * @returns {FaceCandidate[]} the highest score first
+ */
+export function chooseCandidates(candidates, limits) {
+  const sorted = [...candidates].sort((a, b) => b.score - a.score || a.y - b.y || a.x - b.x || a.width - b.width);
+  /** @type {FaceCandidate[]} */
+  const leaders = [];
+  for (const candidate of sorted) {
+    if (!leaders.some((leader) => isSame(leader, candidate, limits))) leaders.push(candidate);
+  }
+  return leaders;
+}
+
+/** @param {FaceCandidate} a @param {FaceCandidate} b @param {{overlap: number, inside: number}} limits */
+function isSame(a, b, { overlap, inside }) {
+  const width = Math.min(a.x + a.width / 2, b.x + b.width / 2) - Math.max(a.x - a.width / 2, b.x - b.width / 2);
+  const height = Math.min(a.y + a.height / 2, b.y + b.height / 2) - Math.max(a.y - a.height / 2, b.y - b.height / 2);
+  if (width <= 0 || height <= 0) return false;
+  const shared = width * height;
+  const first = a.width * a.height;
+  const second = b.width * b.height;
+  return shared > overlap * (first + second - shared) || shared > inside * Math.min(first, second);
+}
+
+/**
+ * The boxes that people see: whole pixels inside the picture, not tiny, the surest few.
+ * @param {FaceCandidate[]} candidates one a face @param {number} width @param {number} height of the picture
+ * @param {{min_box_px: number, max_boxes: number}} limits @returns {FoundFace[]} the largest first
+ */
+export function chooseFaces(candidates, width, height, limits) {
+  const place = (/** @type {number} */ value, /** @type {number} */ most) => Math.min(Math.max(0, round(value)), most);
+  return candidates
+    .map((candidate) => {
+      const left = place(candidate.x - candidate.width / 2, width);
+      const right = place(candidate.x + candidate.width / 2, width);
+      const top = place(candidate.y - candidate.height / 2, height);
+      const bottom = place(candidate.y + candidate.height / 2, height);
+      const box = { x: left, y: top, width: right - left, height: bottom - top };
+      return { box, score: candidate.score, eyes: candidate.eyes };
+    })
+    .filter(({ box }) => Math.min(box.width, box.height) >= limits.min_box_px)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, limits.max_boxes)
+    .sort((a, b) => b.box.width * b.box.height - a.box.width * a.box.height || a.box.y - b.box.y || a.box.x - b.box.x);
+}

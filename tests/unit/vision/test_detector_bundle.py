@@ -1,0 +1,114 @@
+"""A detector on disk: what loads is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kyara.errors import BundleError
+from kyara.vision.detector_bundle import (
+    BUNDLE_FILE,
+    NETWORK_FILE,
+    SERVING_FILE,
+    find_default_detector,
+    find_detector_bundle,
+    load_detector_bundle,
+    write_detector_bundle,
+)
+
+NETWORK = b"not a network, but its bytes"
+SETTINGS: dict[str, Any] = {
+    "longest_sides_px": [256, 640],
+    "live_longest_sides_px": [320],
+    "longest_ratio": 1.9,
+    "tile_overlap": 0.5,
+    "most_enlarged": 2.0,
+    "fill": 114,
+    "min_box_px": 12,
+    "max_boxes": 32,
+    "merge": {"overlap": 0.4, "inside": 0.6},
+}
+DATA: dict[str, Any] = {
+    "settings": SETTINGS,
+    "thresholds": [0.6, 0.4, 0.2],
+    "default_level": 1,
+    "provenance": {"data": ["drawn"]},
+}
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    written = write_detector_bundle(tmp_path / "detector-a", NETWORK, DATA)
+    read = load_detector_bundle(tmp_path / "detector-a")
+    assert read == written
+    assert read.version == hashlib.sha256(NETWORK).hexdigest()[:12]
+    assert (read.name, read.thresholds, read.default_level) == ("detector-a", (0.6, 0.4, 0.2), 1)
+
+
+def damage(folder: Path, change: dict[str, Any]) -> None:
+    path = folder / BUNDLE_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"sha256": "0" * 64},
+        {"thresholds": []},
+        {"thresholds": [0.2, 0.4]},
+        {"thresholds": [0.4, "x"]},
+        {"thresholds": [1.5, 0.4]},
+        {"thresholds": [0.4, float("nan")]},
+        {"default_level": 3},
+        {"default_level": 0.5},
+        {"settings": {}},
+        {"settings": SETTINGS | {"longest_sides_px": []}},
+        {"settings": SETTINGS | {"longest_sides_px": [100_000]}},
+        {"settings": SETTINGS | {"tile_overlap": 1}},
+        {"settings": SETTINGS | {"longest_ratio": "wide"}},
+        {"settings": SETTINGS | {"max_boxes": float("inf")}},
+        {"settings": SETTINGS | {"merge": {"overlap": "x", "inside": 0.6}}},
+    ],
+)
+def test_what_is_not_whole_is_refused(tmp_path, change):
+    write_detector_bundle(tmp_path, NETWORK, DATA)
+    damage(tmp_path, change)
+    with pytest.raises(BundleError):
+        load_detector_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("name", [BUNDLE_FILE, NETWORK_FILE])
+def test_a_missing_file_is_one_sentence(tmp_path, name):
+    write_detector_bundle(tmp_path, NETWORK, DATA)
+    (tmp_path / name).unlink()
+    with pytest.raises(BundleError, match=r"cannot be read"):
+        load_detector_bundle(tmp_path)
+
+
+def test_a_damaged_network_is_refused(tmp_path):
+    write_detector_bundle(tmp_path, NETWORK, DATA)
+    (tmp_path / NETWORK_FILE).write_bytes(NETWORK[:-1])
+    with pytest.raises(BundleError, match=r"damaged"):
+        load_detector_bundle(tmp_path)
+
+
+def test_the_serving_file_names_the_detector(tmp_path):
+    assert find_default_detector(tmp_path) == "cascade"
+    with pytest.raises(BundleError, match=r"No face network serves"):
+        find_detector_bundle(tmp_path)
+    (tmp_path / SERVING_FILE).write_text('{"serving": "detector-a"}')
+    assert find_default_detector(tmp_path) == "cascade"
+    (tmp_path / SERVING_FILE).write_text('{"serving": "detector-a", "default": "network"}')
+    assert find_default_detector(tmp_path) == "network"
+    assert find_detector_bundle(tmp_path) == tmp_path / "detector-a"
+
+
+@pytest.mark.parametrize("content", ['{"serving": "../elsewhere"}', '{"serving": 3}', "[]", "half {"])
+def test_a_serving_file_that_names_no_folder_is_refused(tmp_path, content):
+    (tmp_path / SERVING_FILE).write_text(content)
+    with pytest.raises(BundleError):
+        find_detector_bundle(tmp_path)
