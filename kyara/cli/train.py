@@ -28,7 +28,7 @@ HEAD_FROM = {"finetune": 20, "head": 1, "cnn": 1, "gallery": 1}
 _OF_RECIPES = {
     "start_weights": ("finetune",),
     "features": ("head", "multilabel", "gallery"),
-    "export_only": ("finetune", "cnn"),
+    "export_only": ("finetune", "cnn", "detector"),
     "names": ("finetune", "head", "cnn", "gallery"),
     "leave_out": ("finetune", "head", "cnn", "gallery"),
     "gallery_split": ("finetune", "head", "cnn", "gallery"),
@@ -153,7 +153,7 @@ def train(
             raise click.UsageError(f"The recipe {recipe} has no --{option.replace('_', '-')}.")
     plan = make_plan(recipe, given)
     run = run or Path("runs") / name
-    if own["export_only"]:
+    if own["export_only"] and recipe != "detector":
         plan = read_plan(run, PLANS[recipe])
     order = TrainOrder(recipe, plan, data, run, models / name, bottlenecks, quantise, **own)
     if recipe == "detector":

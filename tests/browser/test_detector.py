@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from kyara.training.recipes.detector.export import LOOKS
+from kyara.vision.detector_bundle import load_detector_bundle, write_detector_bundle
 from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.detectors.proposals import (
     SETTINGS_PATH,
     Candidate,
@@ -23,8 +29,17 @@ from kyara.vision.detectors.proposals import (
     plan_views,
     turning_matrix,
 )
+from kyara.vision.detectors.tiles import cut_tiles, plan_tile_view
 from kyara.vision.images import read_image
-from scripts.measure_detector import LOAD, ROOT, URLS, detect_in_page, serve_static
+from scripts.measure_detector import (
+    LOAD,
+    NETWORK_URLS,
+    ROOT,
+    URLS,
+    detect_in_page,
+    serve_static,
+    write_network,
+)
 
 EXAMPLE = ROOT / "static" / "vendor" / "example.png"
 LEVELS = range(len(load_settings().levels))
@@ -82,6 +97,12 @@ GEOMETRY = """async ({ settings, level, sizes, candidates, windows }) => {
 }"""
 
 
+TILES = """async (sizes) => {
+  const { cutTiles, planTileView } = await import("/static/js/faces/tiles.js");
+  const tiles = sizes.map(([width, height]) => cutTiles(width, height, 1.9, 0.5));
+  const views = tiles.flat().flatMap((tile) => [256, 640].map((side) => planTileView(tile, side, 2)));
+  return { tiles, views: views.map((view) => Object.values(view)) };
+}"""
 ATTEMPT = """async (urls) => {
   const { Detector } = await import("/static/js/faces/detector.js");
   const { buildFunction } = await import("/static/js/faces/embind-without-eval.js");
@@ -209,6 +230,94 @@ def test_javascript_and_python_geometry_give_the_same_numbers(detector_page):
     boxes = choose_boxes(candidates, 640, 480, settings, level)
     assert len(boxes) > 5
     assert found["boxes"] == [box.to_json() for box in boxes]
+
+
+MAKE_NETWORK = """
+import sys
+from pathlib import Path
+import keras
+from kyara.training.convert import convert_keras
+from kyara.training.recipes.detector.network import build_detector
+keras.utils.set_random_seed(4)
+model = build_detector()
+for layer in model.layers:  # a network at the start says nearly the same everywhere
+    if layer.name == "cells":
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel * 6, bias])
+inputs = keras.Input((256, 256, 3))
+Path(sys.argv[1]).write_bytes(convert_keras(keras.Model(inputs, model(inputs)), quantise=False))
+"""
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a network with random weights: it finds something everywhere, always the same."""
+    folder = tmp_path_factory.mktemp("network")
+    file = folder / "network.tflite"
+    subprocess.run([sys.executable, "-c", MAKE_NETWORK, file], check=True, cwd=ROOT)
+    data: dict[str, Any] = {"settings": LOOKS, "default_level": 1, "provenance": {}}
+    draft = write_detector_bundle(folder, file.read_bytes(), data | {"thresholds": [0.9, 0.5]})
+    found = NetworkDetector(draft).list_candidates(read_image(EXAMPLE), 0.0005)
+    scores = sorted((candidate.score for candidate in found), reverse=True)
+    assert len(scores) > 12
+    middles = [(scores[n] + scores[n + 1]) / 2 for n in (2, 5, 9)]
+    write_detector_bundle(folder, file.read_bytes(), data | {"thresholds": middles})
+    return folder
+
+
+@pytest.fixture
+def network_page(browser: Browser, pictures: Path, detector_url: str, network: Path) -> Iterator[Page]:
+    write_network(load_detector_bundle(network), pictures)
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(f"console {message.type}: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
+    page.goto(detector_url)
+    page.evaluate(LOAD, NETWORK_URLS)
+    yield page
+    page.close()
+    assert not problems, "\n".join(problems)
+
+
+def test_the_network_finds_the_same_boxes_in_chromium_and_in_python(network_page, pictures, network):
+    assert network_page.evaluate("globalThis.detector.name") == "network"
+    detector = NetworkDetector(load_detector_bundle(network))
+    for name in NAMES:
+        pixels = read_image(pictures / f"{name}.png")
+        for level in range(3):
+            expected = {face.box for face in detector.find(pixels, level=level)}
+            assert set(detect_in_page(network_page, f"{name}.png", level)) == expected, (name, level)
+    assert len(detector.find(read_image(EXAMPLE), level=2)) == 10
+
+
+def test_one_search_holds_the_faces_of_every_level(network_page):
+    counts = network_page.evaluate("""async () => {
+      const blob = await (await fetch("/pictures/example.png")).blob();
+      const { detector } = globalThis;
+      const found = await detector.detect(await createImageBitmap(blob), 0);
+      return [0, 1, 2].map((level) => found.filter((face) => detector.isShown(face, level)).length);
+    }""")
+    assert counts == [3, 6, 10]
+
+
+def test_tiles_are_the_same_in_javascript_and_in_python(detector_page):
+    sizes = [(1280, 720), (1, 1), (800, 6000), (6000, 800), (37, 4000), (50, 40)]
+    tiles = [cut_tiles(width, height, 1.9, 0.5) for width, height in sizes]
+    views = [plan_tile_view(tile, side, 2.0) for group in tiles for tile in group for side in (256, 640)]
+    found = detector_page.evaluate(TILES, sizes)
+    assert found["tiles"] == [[asdict(tile) for tile in group] for group in tiles]
+    assert found["views"] == [list(asdict(view).values()) for view in views]
+
+
+def test_the_cascade_does_without_a_network_that_cannot_be_loaded(browser, detector_url, pictures):
+    page = browser.new_page()
+    page.goto(detector_url)
+    page.evaluate(
+        LOAD, URLS | {"network": "/pictures/not-here", "networkSettings": "/pictures/not-here"}
+    )
+    assert page.evaluate("globalThis.detector.name") == "cascade"
+    assert detect_in_page(page, "example.png") == propose_faces(read_image(pictures / "example.png"))
+    page.close()
 
 
 def test_load_tells_how_far_it_is(detector_page):
