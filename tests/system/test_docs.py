@@ -27,7 +27,6 @@ OTHER_FOLDERS = (
 )
 """Folders of an installation, which the repository does not have."""
 NOT_YET = {
-    "kyara/cli/detector_options.py",
     "kyara/training/backbones.py",
     "translations/ko/LC_MESSAGES/messages.po",
 }
