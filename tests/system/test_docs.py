@@ -27,7 +27,7 @@ OTHER_FOLDERS = (
 )
 """Folders of an installation, which the repository does not have."""
 NOT_YET = {
-    "kyara/cli/detector_options.py",
+    "model/detector.json",
     "kyara/training/backbones.py",
     "translations/ko/LC_MESSAGES/messages.po",
 }
