@@ -108,9 +108,7 @@ def write_status(runs: Path, status: JobStatus) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     stored = {**asdict(replace(status, updated_at=now())), "falls": list(status.falls)}
     del stored["running"]
-    replace_file(
-        folder / STATUS_FILE, (json.dumps(stored, ensure_ascii=False, indent=1) + "\n").encode()
-    )
+    replace_file(folder / STATUS_FILE, json.dumps(stored, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_status(runs: Path, job: str) -> JobStatus | None:

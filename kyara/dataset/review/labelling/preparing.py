@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kyara.dataset.folder import INBOX_FOLDER
 from kyara.registry import TAUGHT_VARIABLE
-from kyara.storage.atomic import explain_os_error, hold_lock, is_held
+from kyara.storage.atomic import explain_os_error, hold_lock, is_held, replace_file
 from kyara.storage.paths import ROOT
 
 _LOCK_FILE = ".preparing.lock"
@@ -64,11 +64,9 @@ def hold_preparing(dataset: Path) -> Iterator[None]:
 
 def note_progress(dataset: Path, done: int, total: int, error: str = "") -> None:
     """Write down how far it is; that is for people to see, so a full disk does not stop the work."""
-    path = dataset / INBOX_FOLDER / _STATE_FILE
-    partial = path.with_suffix(".partial")
+    state = json.dumps(asdict(Preparing(False, done, total, error)))
     with suppress(OSError):
-        partial.write_text(json.dumps(asdict(Preparing(False, done, total, error))), encoding="utf-8")
-        os.replace(partial, path)
+        replace_file(dataset / INBOX_FOLDER / _STATE_FILE, state)
 
 
 def read_progress(dataset: Path) -> Preparing:
