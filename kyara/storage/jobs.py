@@ -11,9 +11,11 @@ The site starts, lists and shows jobs by these files alone, so a site that is ki
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -176,7 +178,7 @@ def hold_job(runs: Path, job: str) -> Iterator[None]:
 
 
 def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]) -> None:
-    """Start `python -m kyara retrain` in a session of its own: it goes on if the site ends.
+    """Start `python -m kyara retrain`; see `start_command`.
 
     Args:
         runs: folder of the jobs.
@@ -194,20 +196,28 @@ def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]
         raise BusyError(BUSY)
     if read_status(runs, job) is None:
         write_status(runs, JobStatus(job, recipe, started_at=now()))
-    with (folder / LOG_FILE).open("ab") as log:
+    start_command(["retrain", *arguments, "--name", job, "--runs", str(runs)], folder / LOG_FILE)
+
+
+def start_command(
+    arguments: Sequence[str], log: Path = Path(os.devnull), settings: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command of Kyara in a session of its own: it goes on if the site ends.
+
+    Args:
+        arguments: the command and what it takes.
+        log: file that its output is added to.
+        settings: environment variables; others can read the command line, but not these.
+    """
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kyara", "retrain", *arguments, "--name", job, "--runs", str(runs)],
+            [sys.executable, "-m", "kyara", *arguments],
             cwd=ROOT,
+            env={**os.environ, **(settings or {})},
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
-    _reap(process)
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Take the end of a process that nobody waits for, so that no zombie is left."""
-    import threading
-
-    threading.Thread(target=process.wait, name="retraining", daemon=True).start()
+    threading.Thread(target=process.wait, daemon=True).start()  # reaps it: nobody else may wait for it
+    return process
