@@ -25,9 +25,7 @@ from sqlalchemy.exc import ArgumentError
 
 from kyara.errors import BadInputError, NotFoundError
 from kyara.recognition.characters import Character
-from kyara.recognition.enrolment_store.file import TaughtFile
-from kyara.recognition.enrolment_store.place import Look, Place
-from kyara.recognition.enrolment_store.server import TaughtServer
+from kyara.recognition.enrolment_store.place import Look, Place, TaughtFile, TaughtServer
 from kyara.recognition.enrolment_store.tables import characters, crops, features
 from kyara.vision.images import decode_image, encode_png
 
