@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 
 from kyara.storage.atomic import replace_file
+from kyara.storage.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kyara.storage.atomic import replace_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -100,7 +102,6 @@ def check(
     from kyara.dataset.check.report import describe_findings, write_report
     from kyara.dataset.manifest import list_faces
     from kyara.errors import BadInputError
-    from kyara.recognition.bundle import write_whole
     from kyara.registry.serving import ServingClassifier
 
     faces = list_faces(folder)
@@ -117,7 +118,7 @@ def check(
     text = json.dumps({"model": name, **inspection.to_json()}, ensure_ascii=False, indent=1)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / "check.json", text + "\n")
+        replace_file(out / "check.json", text + "\n")
         write_report(inspection, name, out / "report.html")
     except OSError as error:
         raise BadInputError(f"Cannot write to {out}: {error.strerror or error}.") from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.detector_options import detector_option
+from kyara.storage.atomic import replace_file
 
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
@@ -102,7 +103,7 @@ def evaluate(
     from kyara.dataset.manifest import read_manifests
     from kyara.evaluation.protocols import Options, find_strangers
     from kyara.evaluation.report.page import write_report
-    from kyara.recognition.bundle import METRICS_FILE, write_whole
+    from kyara.recognition.bundle import METRICS_FILE
     from kyara.recognition.classifier import Classifier
 
     options = Options(**settings, gallery=not no_gallery)
@@ -118,7 +119,7 @@ def evaluate(
     metrics = evaluation.metrics
     out = out or REPORT_FOLDER / f"{bundle.resolve().name}-{metrics['protocol']}-{metrics['split']}"
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / METRICS_FILE, json.dumps(metrics, ensure_ascii=False, indent=1) + "\n")
+    replace_file(out / METRICS_FILE, json.dumps(metrics, ensure_ascii=False, indent=1) + "\n")
     write_report(evaluation, _describe_command(), out / REPORT_FILE)
     _save(metrics, bundle, save, save_under)
     if as_json:
@@ -191,7 +192,7 @@ def _read_same_as(classifier: Classifier, path: Path | None) -> dict[str, str]:
 
 def _save(metrics: Mapping[str, Any], bundle: Path, save: bool, save_under: str | None) -> None:
     """Write metrics into the bundle; further protocols of the same model stay beside them."""
-    from kyara.recognition.bundle import METRICS_FILE, write_whole
+    from kyara.recognition.bundle import METRICS_FILE
 
     path = bundle / METRICS_FILE
     stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -203,7 +204,7 @@ def _save(metrics: Mapping[str, Any], bundle: Path, save: bool, save_under: str 
         short = {name: value for name, value in metrics.items() if name != "details"}
         stored = {**stored, "further": {**further, save_under: short}}
     if save or save_under:
-        write_whole(path, json.dumps(stored, ensure_ascii=False, indent=1) + "\n")
+        replace_file(path, json.dumps(stored, ensure_ascii=False, indent=1) + "\n")
 
 
 def describe_metrics(metrics: Mapping[str, Any], indent: str = "") -> list[str]:

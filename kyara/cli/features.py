@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import numpy as np
 
 from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
-from kyara.storage.atomic import explain_os_error, sync_folder
+from kyara.storage.atomic import explain_os_error, open_replacement
 from kyara.storage.parallel.choosing import EngineName
 
 if TYPE_CHECKING:
@@ -128,16 +127,8 @@ def _write_header(file: IO[bytes], rows: int, dimension: int) -> None:
 
 @contextmanager
 def _replace(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that is in its place when it is whole."""
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with open_replacement(path, f".{path.name}.partial") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        sync_folder(path.parent)
     except OSError as error:
         raise explain_os_error(error, str(path), _KEPT) from error
-    finally:
-        partial.unlink(missing_ok=True)

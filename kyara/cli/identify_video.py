@@ -106,7 +106,7 @@ def _show_bar(source: Path, label: str) -> Iterator[Callable[[float], None]]:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text.encode())
+        replace_file(path, text)
     except OSError as error:
         raise explain_os_error(error, str(path), "Nothing else is lost.") from error
 

@@ -72,7 +72,7 @@ def take_in(dataset: Path, change: Change, face: IntakeFace) -> Path:
             if not folder.is_dir():
                 folder.mkdir(parents=True)
                 sync_folder(folder.parent)
-        replace_file(history, text.encode())
+        replace_file(history, text)
         replace_file(path, face.png)
     except OSError as error:
         raise explain_os_error(error, str(path), _KEPT) from error

@@ -27,7 +27,7 @@ def write_names(dataset: Path, characters: Sequence[Character]) -> None:
     names = {one.label: {"name": dict(one.name), "work": dict(one.work)} for one in characters}
     text = json.dumps(names, ensure_ascii=False, indent=1) + "\n"
     try:
-        replace_file(dataset / NAMES_FILE, text.encode())
+        replace_file(dataset / NAMES_FILE, text)
     except OSError as error:
         kept = "The names are safe in the journal; the file follows at the next start."
         raise explain_os_error(error, str(dataset / NAMES_FILE), kept) from error

@@ -73,7 +73,7 @@ def make_version(
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         document = {"id": version, "roots": [root.resolve().name for root in roots], "files": content}
-        replace_file(path, (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode())
+        replace_file(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
         path.chmod(0o444)
     return DatasetVersion(version, manifest, hashes)
 

@@ -43,7 +43,6 @@ __all__ = [
     "hash_file",
     "load_bundle",
     "save_bundle",
-    "write_whole",
 ]
 
 
@@ -190,13 +189,6 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # NumPy hands out its bytes
         raise BundleError(f"{path} is not a file of plain arrays.")
     return arrays
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file beside its place, then rename it: a kill leaves the old one or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def hash_file(path: Path) -> str:

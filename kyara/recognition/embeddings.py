@@ -26,6 +26,7 @@ import numpy as np
 from kyara.errors import BadInputError, BundleError, KyaraError
 from kyara.recognition.backbone import Backbone, load_backbone
 from kyara.recognition.bundle import Bundle, hash_file, load_bundle
+from kyara.storage.atomic import replace_file
 from kyara.storage.parallel import Record, Task, Work
 from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import open_detector
@@ -80,9 +81,7 @@ def _recall(backbone: Backbone, path: Path, folder: Path) -> np.ndarray:
     features = backbone.extract([pixels])[0].astype(np.float32)
     buffer = io.BytesIO()
     np.save(buffer, features)
-    partial = kept.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(buffer.getvalue())
-    os.replace(partial, kept)
+    replace_file(kept, buffer.getvalue())
     return features
 
 

@@ -14,13 +14,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from kyara.vision.tracking import scale_to_unit
+
 BLOCK_REFERENCES = 4096
 """References are kept in blocks of about so many: an addition copies one block, not the gallery."""
-
-
-def scale_to_unit(features: np.ndarray) -> np.ndarray:
-    """Scale each row of `float (N, features)` to unit length."""
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 @dataclass(frozen=True)

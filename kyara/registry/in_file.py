@@ -74,7 +74,7 @@ class FileSteps:
         stored = {"serving": history[-1]["name"], "history": history}
         text = json.dumps(stored, ensure_ascii=False, indent=1)
         try:
-            replace_file(self._path, f"{text}\n".encode())
+            replace_file(self._path, f"{text}\n")
         except OSError as error:
             kept = "What served goes on serving."
             raise explain_os_error(error, str(self._path), kept) from error

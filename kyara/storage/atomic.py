@@ -10,31 +10,51 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kyara.errors import BusyError, KyaraError, StorageFullError, UnavailableError
 
-_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes | str) -> None:
     """Make a file's content `data`; after a crash it is the old or the new one, never a part.
 
     Raises:
         OSError: it cannot be written; the old content stays.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with open_replacement(path) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def open_replacement(path: Path, partial: str = "", *, new: bool = False) -> Iterator[IO[bytes]]:
+    """Write a file piece by piece; it is in its place, whole and flushed, when the block has ended well.
+
+    Args:
+        path: of the file.
+        partial: its name until then; by default one that no other process uses.
+        new: neither name may be taken; else an old file is replaced.
+
+    Raises:
+        FileExistsError: a name is taken that is to be new.
+        OSError: it cannot be written; what was there stays.
+    """
+    part = path.with_name(partial or f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(data)
+        with part.open("xb" if new else "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError:
+        if new:
+            move_file(part, path)
+        else:
+            os.replace(part, path)
+            sync_folder(path.parent)
+    except BaseException:
         with suppress(OSError):
-            partial.unlink()
+            part.unlink()
         raise
-    sync_folder(path.parent)
 
 
 def move_file(source: Path, target: Path) -> None:
@@ -53,7 +73,8 @@ def move_file(source: Path, target: Path) -> None:
             raise
         _copy_over(source, target)
     sync_folder(target.parent)
-    sync_folder(source.parent)
+    if source.parent != target.parent:
+        sync_folder(source.parent)
 
 
 def _copy_over(source: Path, target: Path) -> None:
@@ -123,7 +144,7 @@ def explain_os_error(error: OSError, what: str, kept: str) -> KyaraError:
         kept: what is safe all the same.
     """
     reason = error.strerror or str(error)
-    if error.errno in _FULL_ERRNOS:
+    if error.errno in FULL_ERRNOS:
         return StorageFullError(f"The disk that holds {what} is full ({reason}). {kept}")
     return UnavailableError(f"{what} cannot be written ({reason}). {kept}")
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     FromClause,
+    NullPool,
     TypeDecorator,
     create_engine,
     event,
@@ -89,8 +90,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
+def open_database(url: str | URL, kind: DatabaseKind, *, pooled: bool = True) -> Engine:
     """Return an engine for a database URL; SQLite is set up to survive power loss.
+
+    Args:
+        url: of SQLAlchemy.
+        kind: what it is called in errors.
+        pooled: keep connections; else each use opens its own, of whatever file is there then.
 
     Raises:
         BadInputError: SQLAlchemy cannot make sense of the URL, or its driver is not installed.
@@ -100,10 +106,7 @@ def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
         engine = create_engine(
             address,
             hide_parameters=True,  # notes, labels and hashes stay out of logs
-            pool_pre_ping=address.get_backend_name() != "sqlite",
-            pool_size=8,
-            max_overflow=24,
-            pool_timeout=WAIT_FOR_DATABASE_S,
+            **(_choose_pool(address) if pooled else {"poolclass": NullPool}),
             **_choose_options(address),
         )
     except (ArgumentError, ImportError) as error:
@@ -122,6 +125,15 @@ def open_database(url: str | URL, kind: DatabaseKind) -> Engine:
 def is_shared(url: str) -> bool:
     """Tell whether several servers may use the database of a URL: it is no file of SQLite's."""
     return bool(url) and not url.startswith("sqlite")
+
+
+def _choose_pool(address: URL) -> dict[str, Any]:
+    return {
+        "pool_pre_ping": address.get_backend_name() != "sqlite",
+        "pool_size": 8,
+        "max_overflow": 24,
+        "pool_timeout": WAIT_FOR_DATABASE_S,
+    }
 
 
 def _choose_options(address: URL) -> dict[str, Any]:

@@ -11,9 +11,11 @@ The site starts, lists and shows jobs by these files alone, so a site that is ki
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -108,9 +110,7 @@ def write_status(runs: Path, status: JobStatus) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     stored = {**asdict(replace(status, updated_at=now())), "falls": list(status.falls)}
     del stored["running"]
-    replace_file(
-        folder / STATUS_FILE, (json.dumps(stored, ensure_ascii=False, indent=1) + "\n").encode()
-    )
+    replace_file(folder / STATUS_FILE, json.dumps(stored, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_status(runs: Path, job: str) -> JobStatus | None:
@@ -178,7 +178,7 @@ def hold_job(runs: Path, job: str) -> Iterator[None]:
 
 
 def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]) -> None:
-    """Start `python -m kyara retrain` in a session of its own: it goes on if the site ends.
+    """Start `python -m kyara retrain`; see `start_command`.
 
     Args:
         runs: folder of the jobs.
@@ -196,20 +196,28 @@ def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]
         raise BusyError(BUSY)
     if read_status(runs, job) is None:
         write_status(runs, JobStatus(job, recipe, started_at=now()))
-    with (folder / LOG_FILE).open("ab") as log:
+    start_command(["retrain", *arguments, "--name", job, "--runs", str(runs)], folder / LOG_FILE)
+
+
+def start_command(
+    arguments: Sequence[str], log: Path = Path(os.devnull), settings: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command of Kyara in a session of its own: it goes on if the site ends.
+
+    Args:
+        arguments: the command and what it takes.
+        log: file that its output is added to.
+        settings: environment variables; others can read the command line, but not these.
+    """
+    with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kyara", "retrain", *arguments, "--name", job, "--runs", str(runs)],
+            [sys.executable, "-m", "kyara", *arguments],
             cwd=ROOT,
+            env={**os.environ, **(settings or {})},
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
-    _reap(process)
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    """Reap the child process."""
-    import threading
-
-    threading.Thread(target=process.wait, name="retraining", daemon=True).start()
+    threading.Thread(target=process.wait, daemon=True).start()  # reaps it: nobody else may wait for it
+    return process

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kyara.errors import BadInputError
-from kyara.recognition.bundle import write_whole
+from kyara.storage.atomic import replace_file
 
 HISTORY_FILE = "history.json"
 
@@ -67,7 +67,7 @@ def keep_epochs(run: Path, history: History) -> Any:
         partial = run / "partial.keras"
         callback.model.save(partial)
         os.replace(partial, run / f"epoch-{epoch + 1}.keras")
-        write_whole(run / HISTORY_FILE, json.dumps(history, indent=1))
+        replace_file(run / HISTORY_FILE, json.dumps(history, indent=1))
         (run / f"epoch-{epoch}.keras").unlink(missing_ok=True)
 
     callback: Any = keras.callbacks.LambdaCallback(on_epoch_end=keep)

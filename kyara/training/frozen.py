@@ -15,8 +15,8 @@ from kyara.recognition.bundle import (
     MANIFEST_FILE,
     Preprocessing,
     load_bundle,
-    write_whole,
 )
+from kyara.storage.atomic import replace_file
 from kyara.training.convert import convert_hub, convert_keras
 from kyara.training.trained import BOTH_SIDES
 
@@ -76,7 +76,7 @@ def open_frozen(source: str, input_px: int, run: Path, *, quantise: bool = True)
     frozen = _make(source, input_px, quantise)
     run.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(frozen.backbone)
-    write_whole(described, json.dumps({**made_of, "preprocessing": asdict(frozen.preprocessing)}))
+    replace_file(described, json.dumps({**made_of, "preprocessing": asdict(frozen.preprocessing)}))
     return frozen
 
 

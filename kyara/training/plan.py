@@ -12,7 +12,7 @@ import numpy as np
 from kyara.dataset.manifest import Face, Manifest, count_labels
 from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BadInputError
-from kyara.recognition.bundle import write_whole
+from kyara.storage.atomic import replace_file
 
 PLAN_FILE = "plan.json"
 
@@ -156,7 +156,7 @@ def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_
     claim = {"plan": asdict(plan), "data": data.digest(), "labels": list(data.labels), **made_from}
     path = run / PLAN_FILE
     if not path.exists():
-        write_whole(path, json.dumps(claim, indent=1))
+        replace_file(path, json.dumps(claim, indent=1))
     elif json.loads(path.read_text(encoding="utf-8")) != claim:
         raise BadInputError(
             f"{run} was begun with another plan or dataset; give another --run folder or delete it."

@@ -7,6 +7,7 @@ any pixel is unpacked.
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import warnings
 from functools import lru_cache
@@ -181,3 +182,10 @@ def inline_picture(path: Path, box: Box | None = None) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=INLINE_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def hash_pixels(pixels: np.ndarray) -> str:
+    """Return the SHA-256 over shape and pixels (`uint8 (H, W, 3)`) in hexadecimal."""
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()

@@ -102,7 +102,7 @@ class Tracker:
         if not sightings:
             return
         now = sightings[0].time_s
-        units = _scale_to_unit(features)
+        units = scale_to_unit(features)
         live = [track for track in self.tracks if now - track.end_s <= BRIDGE_S]
         pairs = sorted(
             (-score, t, s)
@@ -141,5 +141,6 @@ def _compare(track: Track, box: Box, unit: np.ndarray) -> float:
     return 0.0
 
 
-def _scale_to_unit(features: np.ndarray) -> np.ndarray:
+def scale_to_unit(features: np.ndarray) -> np.ndarray:
+    """Scale each row of `float (N, features)` to unit length."""
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)

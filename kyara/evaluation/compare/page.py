@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kyara.recognition.bundle import write_whole
 from kyara.registry.gate import COMPARISON_FILE
+from kyara.storage.atomic import replace_file
 from kyara.storage.html import open_templates
 from kyara.storage.paths import ROOT
 
@@ -28,8 +28,8 @@ def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(comparison, ensure_ascii=False, indent=1) + "\n"
-    write_whole(folder / COMPARISON_FILE, text)
-    write_whole(folder / PAGE_FILE, render_comparison(comparison))
+    replace_file(folder / COMPARISON_FILE, text)
+    replace_file(folder / PAGE_FILE, render_comparison(comparison))
 
 
 def render_comparison(comparison: Mapping[str, Any]) -> str:

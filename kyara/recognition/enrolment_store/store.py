@@ -9,7 +9,6 @@ Every change is one transaction, written through to the disk: a kill leaves all 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -25,11 +24,9 @@ from sqlalchemy.exc import ArgumentError
 
 from kyara.errors import BadInputError, NotFoundError
 from kyara.recognition.characters import Character
-from kyara.recognition.enrolment_store.file import TaughtFile
-from kyara.recognition.enrolment_store.place import Look, Place
-from kyara.recognition.enrolment_store.server import TaughtServer
+from kyara.recognition.enrolment_store.place import Look, Place, TaughtFile, TaughtServer
 from kyara.recognition.enrolment_store.tables import characters, crops, features
-from kyara.vision.images import decode_image, encode_png
+from kyara.vision.images import decode_image, encode_png, hash_pixels
 
 _VECTOR = np.dtype("<f2")
 _ID = re.compile("[1-9][0-9]{0,8}")
@@ -132,7 +129,7 @@ class TaughtStore:
             StorageFullError: no room; nothing was changed. Otherwise as `read_changes`.
         """
         label, now = character.label, datetime.now(UTC).isoformat(timespec="seconds")
-        kept = [(_hash_pixels(picture), encode_png(picture)) for picture in pictures]
+        kept = [(hash_pixels(picture), encode_png(picture)) for picture in pictures]
         with self._place.change() as connection:
             _put_character(connection, character)
             for (sha256, png), vector in zip(kept, vectors.astype(_VECTOR), strict=True):
@@ -283,9 +280,3 @@ def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.
 
 def _count_crops(connection: Connection, label: str) -> int:
     return connection.scalar(select(func.count()).where(crops.c.label == label)) or 0
-
-
-def _hash_pixels(pixels: np.ndarray) -> str:
-    digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()

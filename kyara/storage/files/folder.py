@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from kyara.errors import StorageFullError, UnavailableError
-from kyara.storage.atomic import sync_folder
+from kyara.storage.atomic import FULL_ERRNOS, move_file, open_replacement
 from kyara.storage.files.place import Listed
 
 SET_ASIDE = "set_aside"
 """Sub-folder for what cannot be used."""
-_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def part_name(name: str) -> str:
@@ -42,25 +39,18 @@ class FolderFiles:
     def write(self, name: str, data: bytes) -> None:
         """Write a file: elsewhere first, flushed, then renamed."""
         target = self.folder / name
-        part = target.with_name(part_name(target.name))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-            with open(descriptor, "wb") as file:
+            with open_replacement(target, part_name(target.name), new=True) as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            _rename(part, target)
+        except FileExistsError:
+            raise
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            if error.errno in _FULL_ERRNOS:
+            if error.errno in FULL_ERRNOS:
                 raise StorageFullError(
                     f"There is no room for these {len(data):,} bytes ({os.strerror(error.errno)}). "
                     "They were not stored; please send them again later."
                 ) from error
-            if isinstance(error, FileExistsError):
-                raise
             raise UnavailableError(
                 f"Nothing can be stored now ({os.strerror(error.errno or 0)}). Please send it later."
             ) from error
@@ -101,7 +91,7 @@ class FolderFiles:
         finally:
             os.close(descriptor)
         if name != final_name:
-            _rename(self.folder / name, self.folder / final_name)
+            move_file(self.folder / name, self.folder / final_name)
 
     def set_aside(self, name: str) -> str:
         """Move a file into `set_aside/` under a name that is free there, and return that."""
@@ -110,16 +100,8 @@ class FolderFiles:
         free, number = name, 1
         while (aside / free).exists():
             free, number = f"{number}-{name}", number + 1
-        os.replace(self.folder / name, aside / free)
-        sync_folder(self.folder)
+        move_file(self.folder / name, aside / free)
         return f"{SET_ASIDE}/{free}"
-
-
-def _rename(part: Path, target: Path) -> None:
-    if target.exists():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    os.replace(part, target)
-    sync_folder(target.parent)
 
 
 class FolderLock:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kyara.storage.atomic import explain_os_error, hold_lock, read_json_object, replace_file
+from kyara.storage.atomic import (
+    explain_os_error,
+    hold_lock,
+    open_replacement,
+    read_json_object,
+    replace_file,
+)
 from kyara.storage.parallel.task import Record, Task
 
 RECORDS_FILE, DATA_FILE = "records.jsonl", "data.bin"
@@ -141,21 +146,17 @@ def _prepare(folder: Path, task: Task, shards: Iterable[Sequence[str]]) -> tuple
     """Write the list of shards; forget the results of another task or of other items."""
     head = json.dumps(task.to_json(), sort_keys=True).encode()
     digest, starts, items, place = hashlib.sha256(head), [], 0, 0
-    partial = folder / ".shards.partial"
-    with partial.open("wb") as file:
+    with open_replacement(folder / "shards.jsonl", ".shards.partial") as file:
         for shard in shards:
             line = json.dumps(list(shard)).encode() + b"\n"
             file.write(line)
             digest.update(line)
             starts.append(place)
             place, items = place + len(line), items + len(shard)
-        file.flush()
-        os.fsync(file.fileno())
-    wanted = {"format": _FORMAT, "key": digest.hexdigest()}
-    if read_json_object(folder / "work.json") != wanted:
-        shutil.rmtree(folder / "results", ignore_errors=True)
-        replace_file(folder / "work.json", json.dumps(wanted).encode() + b"\n")
-    os.replace(partial, folder / "shards.jsonl")
+        wanted = {"format": _FORMAT, "key": digest.hexdigest()}
+        if read_json_object(folder / "work.json") != wanted:
+            shutil.rmtree(folder / "results", ignore_errors=True)
+            replace_file(folder / "work.json", json.dumps(wanted) + "\n")
     (folder / "results").mkdir(exist_ok=True)
     _sweep(folder / "results")
     return starts, items

@@ -14,8 +14,9 @@ import numpy as np
 
 from kyara.dataset.manifest import Face, Manifest, load_faces
 from kyara.errors import BadInputError
-from kyara.recognition.bundle import Preprocessing, write_whole
+from kyara.recognition.bundle import Preprocessing
 from kyara.recognition.gallery import scale_to_unit
+from kyara.storage.atomic import replace_file
 from kyara.training.augment import STORED_SCALE, find_flat_ground
 from kyara.training.checkpoints import History, apply_average, keep_epochs, load_checkpoint
 from kyara.training.convert import convert_keras
@@ -98,7 +99,7 @@ def _recall_close_ups(run: Path, faces: list[Face], pixels: np.ndarray) -> dict[
     path = run / "close-ups.json"
     if not path.exists():
         boxes = find_close_ups(faces, pixels)
-        write_whole(path, json.dumps({row: box.to_json() for row, box in boxes.items()}))
+        replace_file(path, json.dumps({row: box.to_json() for row, box in boxes.items()}))
     return {int(row): Box(**box) for row, box in json.loads(path.read_text()).items()}
 
 

@@ -16,11 +16,12 @@ from kyara.errors import BadInputError, KyaraError
 from kyara.evaluation.compare import compare_bundles, write_comparison
 from kyara.evaluation.protocols import Options
 from kyara.evaluation.running import evaluate_bundle
-from kyara.recognition.bundle import METRICS_FILE, Bundle, load_bundle, write_whole
+from kyara.recognition.bundle import METRICS_FILE, Bundle, load_bundle
 from kyara.recognition.characters import Names, read_names
 from kyara.recognition.classifier import Classifier
 from kyara.registry import open_models
 from kyara.registry.gate import COMPARISON_FILE, Tolerances
+from kyara.storage.atomic import replace_file
 from kyara.storage.jobs import (
     RUN_FOLDER,
     JobStatus,
@@ -230,13 +231,13 @@ class _Job:
         comparison["data"]["dataset_version"] = version.id
         write_comparison(comparison, self.folder)
         text = (self.folder / COMPARISON_FILE).read_text(encoding="utf-8")
-        write_whole(self.target / COMPARISON_FILE, text)
+        replace_file(self.target / COMPARISON_FILE, text)
         known = set(candidate.labels)
         if any(face.split == "test" and face.label in known for face in manifest.faces):
             asked = manifest.having(lambda face: face.label in known)
             metrics = evaluate_bundle(candidate, asked, Options()).metrics
             text = json.dumps(metrics, ensure_ascii=False, indent=1) + "\n"
-            write_whole(self.target / METRICS_FILE, text)
+            replace_file(self.target / METRICS_FILE, text)
         return comparison
 
 

@@ -211,7 +211,7 @@ def test_a_change_that_fails_leaves_everything_as_it_was(open_store, place):
 
 
 def test_a_writer_that_waits_too_long_says_so(path, monkeypatch):
-    monkeypatch.setattr("kyara.recognition.enrolment_store.file.WAIT_FOR_WRITER_S", 0)
+    monkeypatch.setattr("kyara.storage.database.WAIT_FOR_DATABASE_S", 0)
     store = TaughtStore(path)
     teach(store, "miku", 1)
     with change(path), pytest.raises(BusyError, match="Another process"):
@@ -283,7 +283,7 @@ def test_several_processes_teach_at_once_and_no_lesson_is_missed(open_store, pla
 
 
 def test_a_server_is_asked_now_and_then_or_when_somebody_says_so(open_store, postgres_url, monkeypatch):
-    monkeypatch.setattr("kyara.recognition.enrolment_store.server.LOOK_EVERY_S", 3600)
+    monkeypatch.setattr("kyara.recognition.enrolment_store.place.LOOK_EVERY_S", 3600)
     reader, writer = open_store(postgres_url), open_store(postgres_url)
     assert reader.read_changes(0, "one") is None
     teach(writer, "miku", 1)

@@ -7,18 +7,16 @@ that is killed and started again sees how far it is.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from kyara.dataset.folder import INBOX_FOLDER
 from kyara.registry import TAUGHT_VARIABLE
-from kyara.storage.atomic import explain_os_error, hold_lock, is_held
-from kyara.storage.paths import ROOT
+from kyara.storage.atomic import explain_os_error, hold_lock, is_held, read_json_object, replace_file
+from kyara.storage.jobs import start_command
 
 _LOCK_FILE = ".preparing.lock"
 _STATE_FILE = ".preparing.json"
@@ -50,36 +48,29 @@ def hold_preparing(dataset: Path) -> Iterator[None]:
         KyaraError: the inbox cannot be written.
     """
     inbox = dataset / INBOX_FOLDER
-    try:
-        inbox.mkdir(parents=True, exist_ok=True)
-        lock = hold_lock(inbox / _LOCK_FILE, busy=f"The model is looking at {inbox} already.")
-        lock.__enter__()
-    except OSError as error:
-        raise explain_os_error(error, str(inbox), "Nothing was changed.") from error
-    try:
+    with ExitStack() as held:
+        try:
+            inbox.mkdir(parents=True, exist_ok=True)
+            busy = f"The model is looking at {inbox} already."
+            held.enter_context(hold_lock(inbox / _LOCK_FILE, busy=busy))
+        except OSError as error:
+            raise explain_os_error(error, str(inbox), "Nothing was changed.") from error
         yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def note_progress(dataset: Path, done: int, total: int, error: str = "") -> None:
     """Write down how far it is; that is for people to see, so a full disk does not stop the work."""
-    path = dataset / INBOX_FOLDER / _STATE_FILE
-    partial = path.with_suffix(".partial")
+    state = json.dumps(asdict(Preparing(False, done, total, error)))
     with suppress(OSError):
-        partial.write_text(json.dumps(asdict(Preparing(False, done, total, error))), encoding="utf-8")
-        os.replace(partial, path)
+        replace_file(dataset / INBOX_FOLDER / _STATE_FILE, state)
 
 
 def read_progress(dataset: Path) -> Preparing:
     """Return how far it is, whoever started it."""
     inbox = dataset / INBOX_FOLDER
-    try:
-        state = json.loads((inbox / _STATE_FILE).read_text(encoding="utf-8"))
-        last = Preparing(False, int(state["done"]), int(state["total"]), str(state["error"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        last = Preparing()
-    return Preparing(is_held(inbox / _LOCK_FILE), last.done, last.total, last.error)
+    state = {**read_json_object(inbox / _STATE_FILE), "running": is_held(inbox / _LOCK_FILE)}
+    names = (field.name for field in fields(Preparing))
+    return Preparing(**{name: state[name] for name in names if name in state})
 
 
 def start_preparing(dataset: Path, models: Path, taught: str | None = None) -> subprocess.Popen[bytes]:
@@ -92,14 +83,4 @@ def start_preparing(dataset: Path, models: Path, taught: str | None = None) -> s
     """
     note_progress(dataset, 0, 0)
     arguments = ["label", "--prepare", "--dataset", str(dataset), "--models", str(models)]
-    # Not on the command line, which others can read: a database's address has a password in it.
-    place = {TAUGHT_VARIABLE: taught} if taught else {}
-    return subprocess.Popen(
-        [sys.executable, "-m", "kyara", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **place},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    return start_command(arguments, settings={TAUGHT_VARIABLE: taught} if taught else {})

@@ -99,7 +99,7 @@ def write_suggestions(dataset: Path, suggestions: Suggestions) -> None:
     path = dataset / INBOX_FOLDER / SUGGESTIONS_FILE
     document = {"format": FORMAT, **asdict(suggestions)}
     try:
-        replace_file(path, (json.dumps(document, separators=(",", ":")) + "\n").encode())
+        replace_file(path, json.dumps(document, separators=(",", ":")) + "\n")
     except OSError as error:
         raise explain_os_error(error, str(path), "The earlier suggestions stay.") from error
 

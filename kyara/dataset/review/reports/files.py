@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -31,13 +30,6 @@ def check_pixels(pixels: np.ndarray) -> np.ndarray:
             f"A crop is uint8 (H, W, 3) with pixels; received {pixels.dtype} {pixels.shape}."
         )
     return pixels
-
-
-def hash_pixels(pixels: np.ndarray) -> str:
-    """Return the SHA-256 over shape and pixels (`uint8 (H, W, 3)`) in hexadecimal."""
-    digest = hashlib.sha256(repr(pixels.shape).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def encode_report(pixels: np.ndarray, details: dict[str, Any]) -> bytes:

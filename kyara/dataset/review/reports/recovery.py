@@ -21,6 +21,7 @@ from kyara.dataset.review.reports.rules import Correction, check_correction
 from kyara.dataset.review.reports.tables import ReportRow, ReportState
 from kyara.errors import BadInputError, KyaraError
 from kyara.storage.files import Files, Listed
+from kyara.vision.images import hash_pixels
 
 FRESH_S = 60
 """A file changed this recently may be another process's work in progress."""
@@ -115,7 +116,7 @@ def _adopt(place: Files, file: Listed, sessions: sessionmaker[Session]) -> bool:
     final_name = files.file_name(stem, report_id)
     if file.name != final_name and place.exists(final_name):
         return False
-    stored = rows.StoredFile(report_id, final_name, len(data), files.hash_pixels(pixels))
+    stored = rows.StoredFile(report_id, final_name, len(data), hash_pixels(pixels))
     correction, created_at = _read_details(details, stem, file.modified)
     if _stands_already(sessions, stored, correction, created_at):
         return False

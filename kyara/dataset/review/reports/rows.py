@@ -28,7 +28,7 @@ class StoredFile:
         report_id: 32 hexadecimal digits.
         name: inside the report folder.
         size_bytes: of the file.
-        pixels_sha256: as `files.hash_pixels`.
+        pixels_sha256: as `vision.images.hash_pixels`.
     """
 
     report_id: str

@@ -34,6 +34,7 @@ from kyara.errors import (
 from kyara.storage.database import explain_database_errors
 from kyara.storage.files import Files, FolderFiles
 from kyara.vision.boxes import Box
+from kyara.vision.images import hash_pixels
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
@@ -227,7 +228,7 @@ class ReportStore:
     def _add(
         self, crop: np.ndarray, correction: Correction, now: datetime, sender: str | None
     ) -> tuple[Report, bool]:
-        pixels_sha256 = files.hash_pixels(crop)
+        pixels_sha256 = hash_pixels(crop)
         stored: rows.StoredFile | None = None
         try:
             for _ in range(_ATTEMPTS):

@@ -24,12 +24,13 @@ OpenJournal = Callable[[], LabelJournal]
 DYING = """
 import json, os, signal, sys
 from pathlib import Path
-from kyara import dataset_folder, durable
+from kyara.dataset import folder
 from kyara.dataset.review.labelling import LabelJournal, journal, placing
+from kyara.storage import atomic
 
 dataset, place, call = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 module, name = {"move": (placing, "move_file"), "settle": (journal.LabelJournal, "_settle"),
-    "index": (dataset_folder, "replace_file"), "sync": (durable, "sync_folder")}[place]
+    "index": (folder, "replace_file"), "sync": (atomic, "sync_folder")}[place]
 real, calls = getattr(module, name), 0
 
 def die(*arguments):
