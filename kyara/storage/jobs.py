@@ -23,7 +23,7 @@ from typing import Any
 
 from kyara.errors import BadInputError, BusyError
 from kyara.storage.atomic import hold_lock, is_held, replace_file
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import COMMAND_FOLDER
 
 ORDER_FILE = "order.json"
 STATUS_FILE = "status.json"
@@ -199,7 +199,7 @@ def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]
     with (folder / LOG_FILE).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "kyara", "retrain", *arguments, "--name", job, "--runs", str(runs)],
-            cwd=ROOT,
+            cwd=COMMAND_FOLDER,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -18,7 +18,7 @@ from pathlib import Path
 from kyara.dataset.folder import INBOX_FOLDER
 from kyara.registry import TAUGHT_VARIABLE
 from kyara.storage.atomic import explain_os_error, hold_lock, is_held
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import COMMAND_FOLDER
 
 _LOCK_FILE = ".preparing.lock"
 _STATE_FILE = ".preparing.json"
@@ -96,7 +96,7 @@ def start_preparing(dataset: Path, models: Path, taught: str | None = None) -> s
     place = {TAUGHT_VARIABLE: taught} if taught else {}
     return subprocess.Popen(
         [sys.executable, "-m", "kyara", *arguments],
-        cwd=ROOT,
+        cwd=COMMAND_FOLDER,
         env={**os.environ, **place},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
