@@ -67,9 +67,9 @@ def find_taught(
         database_url: for everything, where `place` says nothing; None is that of `KYARA_DATABASE_URL`.
     """
     if place is None:
-        place = read_places()["TAUGHT_DATABASE"]
+        place = str(read_places()["TAUGHT_DATABASE"])
     if database_url is None:
-        database_url = read_places()["DATABASE_URL"]
+        database_url = str(read_places()["DATABASE_URL"])
     chosen = place or database_url
     return chosen if "://" in chosen else Path(chosen or find_owned(folder) / TAUGHT_FILE)
 
