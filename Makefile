@@ -18,7 +18,7 @@ help:  ## list the targets
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-scale.txt requirements-bulk.txt .venv/serve.stamp
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-detect.txt requirements-scale.txt requirements-bulk.txt .venv/serve.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
@@ -46,7 +46,7 @@ assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files tha
 	@$(BIN)/python scripts/compress_assets.py
 
 run: assets  ## set up and serve the site at http://HOST:PORT
-	exec $(BIN)/gunicorn
+	exec $(BIN)/python -m kyara serve
 
 lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import contracts
 	$(BIN)/ruff check .

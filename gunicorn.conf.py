@@ -1,4 +1,8 @@
-"""How gunicorn serves Kyara: one process (one model), a loop that reads and writes, and threads."""
+"""How gunicorn serves Kyara: one process (one model), a loop that reads and writes, and threads.
+
+`kyara serve`, and with it `make run`, starts gunicorn with this file. The master process stays small:
+the application and its settings, which `kyara serve` checks first, are loaded in the worker alone.
+"""
 
 import os
 import sys
@@ -8,13 +12,21 @@ for _name in _DEBUGGING:
     if os.environ.get(_name, "").lower() not in ("", "0", "false", "no", "off"):
         sys.exit(f"{_name} is set: that is for development. Unset it, or use `flask --debug run`.")
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '5000')}"
+
+def _read_number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        sys.exit(f"{name} is a whole number; received {text!r}.")
+    return int(text)
+
+
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{_read_number('PORT', 5000)}"
 workers = 1
 worker_class = "kyara.web.serving.worker.BufferingWorker"
-threads = int(os.environ.get("THREADS", "72"))
+threads = _read_number("THREADS", 72)
 timeout = 60
 graceful_timeout = 20
-wsgi_app = "app:create_app()"
+wsgi_app = "kyara.web.app:create_app()"
 control_socket_disable = True  # nothing here talks to it, and it would be written into the home folder
 if os.environ.get("KYARA_LOG_FORMAT") == "json":
     logconfig_dict = {

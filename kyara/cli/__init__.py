@@ -17,20 +17,26 @@ from kyara.cli.operator import operator
 from kyara.cli.promote import promote, rollback
 from kyara.cli.reports import reports
 from kyara.cli.retrain import retrain
+from kyara.cli.serve import serve
 from kyara.cli.teach import forget, teach
 from kyara.cli.train import train
 from kyara.errors import KyaraError
+from kyara.storage.extras import explain_missing
 
 
 class _Group(click.Group):
-    """Turns a KyaraError into one line on stderr and the exit status 1."""
+    """Turns a KyaraError, or a missing package of an extra, into one line and the exit status 1."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except KyaraError as error:
             click.echo(f"kyara: {error}", err=True)
-            ctx.exit(1)
+        except ModuleNotFoundError as error:
+            if not (missing := explain_missing(error)):
+                raise
+            click.echo(f"kyara: {missing}", err=True)
+        ctx.exit(1)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,6 +46,7 @@ def main() -> None:
 
 
 for command in (
+    serve,
     identify,
     explain,
     teach,

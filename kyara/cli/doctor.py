@@ -19,15 +19,10 @@ def doctor(context: click.Context, as_json: bool) -> None:
     It looks at what the site would use with the same environment. The exit status is 1 where something
     does not work; warnings alone are 0.
     """
-    from flask import Config
-
     from kyara.cli.checks import examine
-    from kyara.storage.paths import ROOT
-    from kyara.web.settings import DEFAULTS
+    from kyara.web.settings import DEFAULTS, Settings, make_config
 
-    config = Config(str(ROOT), dict(DEFAULTS))
-    config.from_prefixed_env("KYARA")
-    findings = examine(config)
+    findings = examine({**DEFAULTS, **make_config(Settings.read_sound())})
     sound = all(found.state != "problem" for found in findings.values())
     if as_json:
         checks = [{"name": name, **asdict(found)} for name, found in findings.items()]

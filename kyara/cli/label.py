@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kyara.cli.serve import list_gunicorn
 from kyara.errors import KyaraError
 from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import COMMAND_FOLDER, DATASET_FOLDER, own_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ _path = click.Path(path_type=Path)
     "--dataset",
     type=_path,
     envvar="KYARA_DATASET_FOLDER",
-    default=ROOT / "dataset",
+    default=DATASET_FOLDER,
     show_default="dataset/",
     help="The dataset folder; its inbox/ is labelled.",
 )
@@ -151,7 +152,10 @@ def open_site(dataset: Path, models: Path, taught: str | None, *, browser: bool)
     Raises:
         KyaraError: the site does not start.
     """
-    host, port = os.environ.get("HOST", "127.0.0.1"), os.environ.get("PORT", "5000")
+    from kyara.web.serving.server_settings import ServerSettings
+
+    server = ServerSettings.read()
+    host, port = server.host, str(server.port)
     seen = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # nosec B104 # compared
     site = f"http://{seen}:{port}"
     if _answers(site):
@@ -162,14 +166,12 @@ def open_site(dataset: Path, models: Path, taught: str | None, *, browser: bool)
         "HOST": host,
         "PORT": port,
         "KYARA_DATASET_FOLDER": str(dataset.resolve()),
-        "KYARA_MODEL_FOLDER": str(models.resolve()),
+        "KYARA_MODEL_FOLDER": str(own_models(models).resolve()),
     }
     settings |= (
         {TAUGHT_VARIABLE: taught if "://" in taught else str(Path(taught).resolve())} if taught else {}
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn"], cwd=ROOT, env={**os.environ, **settings}
-    )
+    process = subprocess.Popen(list_gunicorn(), cwd=COMMAND_FOLDER, env={**os.environ, **settings})
     try:
         end = time.monotonic() + START_S
         while not _answers(site):

@@ -14,6 +14,7 @@ from kyara.recognition.bundle import Bundle
 from kyara.registry import MODEL_FOLDER, open_models, roll_back
 from kyara.registry.gate import Tolerances, check_reason
 from kyara.registry.promotion import Judge, judge_stored, promote_candidate
+from kyara.storage.paths import own_models
 
 OUT_FOLDER = Path("runs") / "comparison"
 
@@ -81,7 +82,7 @@ def promote(
     chosen: Judge = judge
     if data:
         chosen = _make_judge(data, split, bottlenecks, out or OUT_FOLDER / name, tolerances)
-    with closing(open_models(models)) as opened:
+    with closing(open_models(own_models(models))) as opened:
         bundle = promote_candidate(name, opened, chosen, reason=words)
     click.echo(f"{bundle.name} (version {bundle.version}) serves.")
 
@@ -117,5 +118,5 @@ def _make_judge(
 @_models()
 def rollback(models: Path) -> None:
     """Make the bundle serve that served before the last promotion."""
-    bundle = roll_back(models)
+    bundle = roll_back(own_models(models))
     click.echo(f"{bundle.name} (version {bundle.version}) serves again.")

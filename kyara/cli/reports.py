@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 
 from kyara.errors import BundleError
 from kyara.registry import DATABASE_VARIABLE, MODEL_FOLDER, find_serving, find_taught
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import DATASET_FOLDER, REPORT_FOLDER
 
 STATES = ("pending", "accepted", "rejected", "withdrawn", "all")
 
@@ -35,8 +34,9 @@ class Places:
         from kyara.dataset.review.desk import ReviewDesk
         from kyara.dataset.review.reports import ReportStore
         from kyara.storage.files import open_files
+        from kyara.storage.settings import PlaceSettings
 
-        endpoint = os.environ.get("KYARA_FILES_ENDPOINT_URL", "")
+        endpoint = PlaceSettings.read().files_endpoint_url
         files = open_files(self.files, "user_report", self.reports, endpoint)
         store = ReportStore(self.reports, self.database or None, files_in=files)
         return ReviewDesk(store, self.dataset, self.find_names)
@@ -74,7 +74,7 @@ def _find_user() -> str:
     "--reports",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default=ROOT / "user_report",
+    default=REPORT_FOLDER,
     envvar="KYARA_REPORT_FOLDER",
     show_default="user_report/",
     help="Where reports are kept.",
@@ -95,7 +95,7 @@ def _find_user() -> str:
 @click.option(
     "--dataset",
     type=click.Path(path_type=Path, file_okay=False),
-    default=ROOT / "dataset",
+    default=DATASET_FOLDER,
     envvar="KYARA_DATASET_FOLDER",
     show_default="dataset/",
     help="Where accepted crops go.",
@@ -282,12 +282,12 @@ def delete(
 def vote(places: Places, switch: str, as_json: bool) -> None:
     """Let visitors vote (on), or not (off); `take` takes the vote now on everything that waits."""
     from kyara.dataset.review.vote import is_vote_on, switch_vote, take_votes
+    from kyara.web.settings import Settings
 
     desk, accepted = places.open_desk(), []
     if switch != "take":
         switch_vote(desk.store, switch == "on")
-    default = os.environ.get("KYARA_REPORT_VOTE", "").lower() in ("1", "true")
-    on = is_vote_on(desk.store, default)
+    on = is_vote_on(desk.store, Settings.read().report_vote)
     classifier = places.load_classifier()
     if on and classifier:
         accepted = [report.id for report in take_votes(desk, classifier)]

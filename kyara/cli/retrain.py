@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import click
 from kyara.cli.gate_options import gate_options, take_tolerances
 from kyara.cli.plan_options import PLANS, make_plan, plan_options
 from kyara.registry import MODEL_FOLDER
+from kyara.storage.paths import own_models
 
 if TYPE_CHECKING:
     from kyara.dataset.versions import DatasetVersion
@@ -104,6 +104,7 @@ def retrain(
 
     The candidate does not serve until it is promoted. A job that was killed goes on with --resume.
     """
+    from kyara.storage.settings import PlaceSettings
     from kyara.training.retrain import Order, make_order, run_order
 
     tolerances = take_tolerances(given)
@@ -115,14 +116,14 @@ def retrain(
         job = name or f"{recipe}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         preset = ADDED_LAYER if recipe == "head" else {}
         plan = make_plan(recipe, {**given, **_fill(given, preset)})
-        folder = dataset or Path(os.environ.get("KYARA_DATASET_FOLDER") or "dataset")
+        folder = dataset or PlaceSettings.read().dataset_folder
         order = Order(
             job=job,
             recipe=recipe,
             plan=asdict(plan),
             dataset=str(folder.resolve()),
             further=tuple(str(one.resolve()) for one in data),
-            models=str(models.resolve()),
+            models=str(own_models(models).resolve()),
             bottlenecks=str(bottlenecks.resolve()),
             names=str(names.resolve()) if names else "",
             head_from=head_from,

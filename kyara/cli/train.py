@@ -14,6 +14,7 @@ import click
 import kyara
 from kyara.cli.plan_options import PLANS, make_plan, plan_options
 from kyara.registry import MODEL_FOLDER
+from kyara.storage.paths import own_models
 
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
@@ -155,7 +156,7 @@ def train(
     run = run or Path("runs") / name
     if own["export_only"] and recipe != "detector":
         plan = read_plan(run, PLANS[recipe])
-    order = TrainOrder(recipe, plan, data, run, models / name, bottlenecks, quantise, **own)
+    order = TrainOrder(recipe, plan, data, run, own_models(models) / name, bottlenecks, quantise, **own)
     if recipe == "detector":
         _make_detector(order)
         return

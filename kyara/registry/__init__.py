@@ -11,7 +11,6 @@ The functions here are for one folder and the environment, as the command line h
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -21,7 +20,8 @@ from kyara.recognition.bundle import Bundle
 from kyara.registry.history import Registry
 from kyara.registry.in_file import REGISTRY_FILE
 from kyara.registry.models import Models, load_named_bundle
-from kyara.registry.places import MODEL_FOLDER, open_models
+from kyara.registry.places import open_models, read_places
+from kyara.storage.paths import MODEL_FOLDER, find_owned
 
 TAUGHT_FILE = "taught.db"
 TAUGHT_VARIABLE = "KYARA_TAUGHT_DATABASE"
@@ -62,16 +62,16 @@ def find_taught(
     """Return where taught characters are kept, a file or the URL of a database; it need not exist.
 
     Args:
-        folder: the model folder; a file in it is the default.
+        folder: the model folder; a file in it is the default, but never one inside the package.
         place: a file or a URL; None is that of `KYARA_TAUGHT_DATABASE`, empty is none.
         database_url: for everything, where `place` says nothing; None is that of `KYARA_DATABASE_URL`.
     """
     if place is None:
-        place = os.environ.get(TAUGHT_VARIABLE, "")
+        place = str(read_places()["TAUGHT_DATABASE"])
     if database_url is None:
-        database_url = os.environ.get(DATABASE_VARIABLE, "")
+        database_url = str(read_places()["DATABASE_URL"])
     chosen = place or database_url
-    return chosen if "://" in chosen else Path(chosen or folder / TAUGHT_FILE)
+    return chosen if "://" in chosen else Path(chosen or find_owned(folder) / TAUGHT_FILE)
 
 
 def promote_bundle(

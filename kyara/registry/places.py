@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ from kyara.registry.models import Models
 from kyara.registry.published import Shelf
 from kyara.storage.events import Events
 from kyara.storage.files import open_files
-from kyara.storage.paths import INSTANCE_FOLDER, ROOT
+from kyara.storage.paths import INSTANCE_FOLDER, MODEL_FOLDER
 
-MODEL_FOLDER = ROOT / "model"
 PUBLISHED = "model"
 """Below `FILES_URL`."""
 CACHE = "cache"
@@ -38,7 +36,7 @@ def open_models(
     Raises:
         BadInputError: a URL cannot be used.
     """
-    chosen = _read_environment() if settings is None else settings
+    chosen = read_places() if settings is None else settings
     steps = DatabaseSteps(url) if (url := chosen.get("DATABASE_URL")) else FileSteps(folder)
     published = None
     if url := chosen.get("FILES_URL"):
@@ -51,8 +49,8 @@ def open_models(
     )
 
 
-def _read_environment() -> dict[str, str]:
-    prefix = "KYARA_"
-    return {
-        key.removeprefix(prefix): value for key, value in os.environ.items() if key.startswith(prefix)
-    }
+def read_places() -> dict[str, Any]:
+    """Return the settings of the environment, as a configuration has them."""
+    from kyara.storage.settings import PlaceSettings  # not for those who bring their own settings
+
+    return {name.upper(): value for name, value in PlaceSettings.read()}

@@ -39,6 +39,7 @@ from kyara.errors import (
     UnavailableError,
     UnreachableError,
 )
+from kyara.storage.extras import name_install
 from kyara.storage.migrations import Room, upgrade_database
 
 WAIT_FOR_DATABASE_S = 8
@@ -112,7 +113,7 @@ def open_database(url: str | URL, kind: DatabaseKind, *, pooled: bool = True) ->
     except (ArgumentError, ImportError) as error:
         raise BadInputError(
             f"The database of {kind.holds} cannot be opened ({error}): set {kind.settings.split()[0]} "
-            "to a URL that SQLAlchemy knows, and install its driver (requirements-scale.txt)."
+            f"to a URL that SQLAlchemy knows, and install its driver (`{name_install('scale')}`)."
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from kyara.errors import BadInputError
+from kyara.storage.extras import name_install
 
 PROMOTED = "promoted"
 TAUGHT = "taught"
@@ -26,7 +27,9 @@ _log = logging.getLogger("kyara")
 
 def announce(event: str) -> None:
     """Tell the servers of the environment's `KYARA_REDIS_URL`, for a program that ends soon."""
-    events = Events(os.environ.get("KYARA_REDIS_URL", ""))
+    from kyara.storage.settings import PlaceSettings
+
+    events = Events(PlaceSettings.read().redis_url)
     events.publish(event)
     events.close()
 
@@ -54,7 +57,7 @@ class Events:
             except (ImportError, ValueError) as error:
                 raise BadInputError(
                     f"REDIS_URL cannot be used ({error}): it is like redis://host:6379/0, and needs "
-                    "requirements-scale.txt."
+                    f"`{name_install('scale')}`."
                 ) from error
 
     def publish(self, event: str) -> None:

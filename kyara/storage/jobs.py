@@ -25,7 +25,7 @@ from typing import Any
 
 from kyara.errors import BadInputError, BusyError
 from kyara.storage.atomic import hold_lock, is_held, replace_file
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import COMMAND_FOLDER
 
 ORDER_FILE = "order.json"
 STATUS_FILE = "status.json"
@@ -212,7 +212,7 @@ def start_command(
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "kyara", *arguments],
-            cwd=ROOT,
+            cwd=COMMAND_FOLDER,
             env={**os.environ, **(settings or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,

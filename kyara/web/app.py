@@ -3,7 +3,7 @@
     flask --debug run                     development
     gunicorn --threads 8 'app:create_app()'   what `make run` does
 
-Every setting NAME of `settings.DEFAULTS` is read from the environment as KYARA_NAME.
+Every setting is a field of `settings.Settings`, read from the environment as KYARA_NAME.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from kyara.web.public import api, detector, explanations, pages, reports
 from kyara.web.schemas import ProblemOut
 from kyara.web.serving.model_queue import ModelQueue, set_up_queue
 from kyara.web.serving.model_watch import ModelWatch
-from kyara.web.settings import DEFAULTS
+from kyara.web.settings import DEFAULTS, Settings, make_config
 
 DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
 
@@ -52,6 +52,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
 
     Returns:
         A ready WSGI application. Without a usable model it starts all the same and answers 503.
+
+    Raises:
+        BadInputError: a setting makes no sense.
     """
     app = APIFlask(
         "app",
@@ -63,7 +66,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         instance_path=str(INSTANCE_FOLDER),
     )
     app.config.from_mapping(DEFAULTS)
-    app.config.from_prefixed_env("KYARA")
+    app.config.from_prefixed_env("KYARA")  # what is the libraries' own, such as KYARA_MAX_CONTENT_LENGTH
+    app.config.update(make_config(Settings.read()))
     app.config.update(config or {})
     app.config["DESCRIPTION"] = DESCRIPTION
     app.config["HTTP_ERROR_SCHEMA"] = ProblemOut

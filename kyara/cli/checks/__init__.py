@@ -18,6 +18,7 @@ __all__ = ["CHECKS", "Finding", "examine"]
 Check = Callable[[Mapping[str, Any]], Finding]
 
 CHECKS: Mapping[str, Check] = {
+    "settings": machine.check_settings,
     "python": machine.check_python,
     "packages": machine.check_packages,
     "processor": machine.check_processor,

@@ -12,15 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from kyara.cli.checks.finding import Finding, fine, problem, warning
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import IS_INSTALLED, ROOT
+from kyara.web.serving.server_settings import ServerSettings
+from kyara.web.settings import Settings
 
 REQUIREMENTS = ROOT / "requirements-serve.txt"
 VENDOR = ROOT / "static" / "vendor"
 BROWSER_FILES = ("opencv-glue.js", "opencv.wasm", "lbpcascade_animeface.xml", "cropper.esm.min.js")
 THREADS_BESIDE_QUEUE = 28
 """Reports may hold 26 threads; two more answer pages."""
-DEFAULT_THREADS = 72
 _PIN = re.compile(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)")
+
+
+def check_settings(config: Mapping[str, Any]) -> Finding:
+    """Does every environment variable make sense?"""
+    wrong = {**ServerSettings.find_problems(), **Settings.find_problems()}
+    if wrong:
+        return problem(" ".join(wrong.values()), "Set it to something else, or leave it out.")
+    return fine("Every variable makes sense.")
 
 
 def check_python(config: Mapping[str, Any]) -> Finding:
@@ -43,7 +52,8 @@ def check_packages(config: Mapping[str, Any]) -> Finding:
             continue
         if installed != version:
             other.append(f"{name} {installed} instead of {version}")
-    install = "`.venv/bin/pip install -r requirements-serve.txt` installs what was tested together."
+    pip, pinned = ("pip", REQUIREMENTS) if IS_INSTALLED else (".venv/bin/pip", REQUIREMENTS.name)
+    install = f"`{pip} install -r {pinned}` installs what was tested together."
     if missing:
         return problem(f"Not installed: {', '.join(missing)}.", install)
     if other:
@@ -81,33 +91,36 @@ def check_browser_libraries(config: Mapping[str, Any]) -> Finding:
     if missing:
         return problem(
             f"Not in {VENDOR}: {', '.join(missing)}.",
-            "`python scripts/install_browser_libraries.py` installs them; `make run` does it by itself.",
+            "`python scripts/install_browser_libraries.py` installs them; `make run` and the build of a "
+            "wheel do it by themselves.",
         )
     return fine("The browser libraries are installed.")
 
 
 def check_threads(config: Mapping[str, Any]) -> Finding:
     """Are there enough threads for all who may wait, and some more?"""
-    text = os.environ.get("THREADS", str(DEFAULT_THREADS))
-    if not text.isdecimal() or int(text) < 1:
-        return problem(f"THREADS is {text!r}.", "Set THREADS to a number, or leave it out.")
+    if wrong := ServerSettings.find_problems().get("threads"):
+        return problem(wrong, "Set THREADS to a number, or leave it out.")
+    threads = ServerSettings.read_sound().threads
     needed = int(config["MAX_QUEUED"]) + THREADS_BESIDE_QUEUE
-    found = f"{text} threads; with KYARA_MAX_QUEUED={config['MAX_QUEUED']} up to {needed} may be busy."
-    if int(text) < needed:
+    queued = config["MAX_QUEUED"]
+    found = f"{threads} threads; with KYARA_MAX_QUEUED={queued} up to {needed} may be busy."
+    if threads < needed:
         return warning(found, f"Set THREADS to {needed} or more, or KYARA_MAX_QUEUED lower.")
     return fine(found)
 
 
 def check_port(config: Mapping[str, Any]) -> Finding:
     """May the site listen where it is to?"""
-    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "5000"
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        return problem(f"PORT is {port!r}.", "Set PORT to a number up to 65535.")
+    if wrong := ServerSettings.find_problems().get("port"):
+        return problem(wrong, "Set PORT to a number up to 65535, or leave it out.")
+    settings = ServerSettings.read_sound()
+    host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host.strip("[]"), int(port)))
+            listener.bind((host.strip("[]"), port))
         except OSError as error:
             return warning(
                 f"{host}:{port} cannot be listened at ({error.strerror}).",

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from kyara.errors import BadInputError, KyaraError, StorageAwayError, StorageFullError
+from kyara.storage.extras import name_install
 from kyara.storage.files.place import Listed
 
 DEADLINE_S = 5.0
@@ -67,8 +68,8 @@ class ObjectFiles:
             fsspec.get_filesystem_class(self._url.partition("://")[0])
         except (ImportError, ValueError) as error:
             raise BadInputError(
-                f"FILES_URL {url!r} cannot be used ({error}): install requirements-scale.txt, or the "
-                "driver of another object store."
+                f"FILES_URL {url!r} cannot be used ({error}): `{name_install('scale')}` brings S3, "
+                "other object stores need a driver of their own."
             ) from error
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 from kyara.errors import KyaraError
+from kyara.storage.extras import name_install
 from kyara.storage.parallel.shard import Order, do_shard
 from kyara.storage.parallel.task import Do, Task
 
@@ -100,7 +101,7 @@ def _import_ray() -> Any:
         import ray.exceptions
     except ImportError as error:
         raise KyaraError(
-            "--engine ray needs the package ray: pip install -r requirements-bulk.txt"
+            f"--engine ray needs the package ray: `{name_install('bulk')}` brings it."
         ) from error
     return ray
 

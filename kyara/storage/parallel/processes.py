@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from kyara.errors import KyaraError
+from kyara.storage.extras import explain_missing
 from kyara.storage.parallel.shard import Order, do_shard
 from kyara.storage.parallel.task import Task
 
@@ -125,6 +126,11 @@ def _serve(line: Connection, task: Task) -> None:
     except KyaraError as error:
         with suppress(OSError):
             line.send(error)
+    except ModuleNotFoundError as error:
+        if not (missing := explain_missing(error)):
+            raise
+        with suppress(OSError):
+            line.send(KyaraError(missing))
 
 
 def _end_with_parent() -> None:

@@ -23,12 +23,12 @@ from PIL import Image
 
 from kyara.errors import KyaraError
 from kyara.storage.atomic import hold_lock
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import ANIMEFACE_FOLDER, ROOT
 from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import FaceDetector, FoundFace, check_pixels, sort_faces, tell_nothing
 from kyara.vision.images import read_image
 
-ENVIRONMENT = ROOT / ".venv" / "animeface"
+ENVIRONMENT = ANIMEFACE_FOLDER
 REQUIREMENTS = ROOT / "requirements-animeface.txt"
 KNOWN_FACES = ROOT / "static" / "vendor" / "example.png"
 """A drawing with three faces."""

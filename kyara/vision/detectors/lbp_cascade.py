@@ -152,7 +152,8 @@ def load_cascade() -> Any:
     if not CASCADE_PATH.is_file():
         raise KyaraError(
             f"The face cascade is missing: no file {CASCADE_PATH}. "
-            "Run `make run`, or scripts/install_browser_libraries.py alone, to install it."
+            "A wheel of Kyara has it; in a checkout `make run` or scripts/install_browser_libraries.py "
+            "installs it."
         )
     cascade = cv2.CascadeClassifier()
     unreadable = f"OpenCV cannot read the face cascade {CASCADE_PATH}; install it again."

@@ -14,10 +14,10 @@ from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
 from kyara.storage.events import TAUGHT
-from kyara.web.operator.secrets import find_weakness
 from kyara.web.public.api import decode_crops
 from kyara.web.public.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
+from kyara.web.secrets import find_weakness
 from kyara.web.serving.model_queue import find_model
 
 PREFIX = "/api/gallery"

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from kyara.errors import BadInputError, KyaraError
 from kyara.web.operator.accounts import SECRET_FILE
-from kyara.web.operator.secrets import find_weakness
+from kyara.web.secrets import find_weakness
 
 PREFIX = "/operator"
 MIN_KEY_CHARACTERS = 32

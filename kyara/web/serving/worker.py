@@ -42,8 +42,6 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 """Where the application does not say."""
 MAX_CONNECTIONS = 1_000
 MAX_HEADER_BYTES = 32 * 1024
-DRAIN_S = float(os.environ.get("DRAIN_S", "1"))
-"""So long after SIGTERM connections are still taken, while `/readyz` tells balancers to send no more."""
 LINGER_S = 0.4
 """So long a stopping process waits for what may be on its way over a connection that says nothing."""
 _SWEEP_EVERY_S = 1.0
@@ -193,6 +191,9 @@ class BufferingWorker(Worker):
 
     def run(self) -> None:
         """Serve."""
+        from kyara.web.serving.server_settings import ServerSettings  # not in the master
+
+        self._drain_s = ServerSettings.read().drain_s
         self._heap = Heap()
         self._connections: dict[int, Any] = {}
         application: Any = self.wsgi
@@ -266,7 +267,7 @@ class BufferingWorker(Worker):
         """Answer what was accepted, then end; under gunicorn's graceful timeout."""
         began = time.monotonic()
         until = began + self.cfg.graceful_timeout - _FINISH_MARGIN_S
-        drain_until = began + DRAIN_S
+        drain_until = began + self._drain_s
         while time.monotonic() < drain_until:
             self._turn(LINGER_S / 4)
         for listener in self._listeners:

@@ -14,7 +14,7 @@ from operators import PASSWORD
 
 from app import DEFAULTS, create_app
 from kyara.web.operator.accounts import AccountStore
-from kyara.web.operator.secrets import find_weakness
+from kyara.web.secrets import find_weakness
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.storage.database import DatabaseKind, UtcDateTime
 from kyara.storage.migrations import Room
-from kyara.storage.paths import INSTANCE_FOLDER
+from kyara.storage.settings import PlaceSettings
 
-INSTANCE_VARIABLE = "KYARA_INSTANCE_FOLDER"
 DATABASE_FILE = "operators.db"
 SECRET_FILE = "secret_key"
 MAX_NAME_CHARACTERS = 40
@@ -21,7 +19,7 @@ MAX_NAME_CHARACTERS = 40
 
 def find_instance() -> Path:
     """Return the folder of what belongs to this installation; `KYARA_INSTANCE_FOLDER` names another."""
-    return Path(os.environ.get(INSTANCE_VARIABLE) or INSTANCE_FOLDER)
+    return PlaceSettings.read().instance_folder
 
 
 class Base(DeclarativeBase):

@@ -1,0 +1,18 @@
+"""The settings of the server under the application: HOST, PORT, THREADS, DRAIN_S."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from kyara.storage.settings import EnvironmentSettings
+
+
+class ServerSettings(EnvironmentSettings):
+    """Where the server listens and how it works: variables without a prefix, for gunicorn.conf.py."""
+
+    host: str = Field("127.0.0.1", description="Where it listens.")
+    port: int = Field(5000, ge=0, le=65535, description="Where it listens; 0 is a free one.")
+    threads: int = Field(72, ge=1, description="Threads that answer.")
+    drain_s: float = Field(
+        1, ge=0, allow_inf_nan=False, description="Seconds that it still takes connections on SIGTERM."
+    )
