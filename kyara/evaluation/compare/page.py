@@ -13,10 +13,11 @@ from typing import Any
 
 from kyara.recognition.bundle import write_whole
 from kyara.registry.gate import COMPARISON_FILE
-from kyara.storage.html import open_templates
+from kyara.storage.html import render_page
 from kyara.storage.paths import ROOT
 
 PAGE_FILE = "comparison.html"
+_TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 _STYLE = ROOT / "static" / "css" / "comparison.css"
 
 
@@ -35,6 +36,5 @@ def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
 
 def render_comparison(comparison: Mapping[str, Any]) -> str:
     """Return the comparison as HTML; see `write_comparison`."""
-    environment = open_templates(Path(__file__).parent / "templates", ROOT / "templates")
-    style = _STYLE.read_text(encoding="utf-8")
-    return environment.get_template("comparison.html").render(comparison=comparison, style=style)
+    values = {"comparison": comparison}
+    return render_page(_TEMPLATE, values, styles=[_STYLE], folders=[ROOT / "templates"])
