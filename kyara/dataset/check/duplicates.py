@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from kyara.dataset.check.pictures import Picture, Progress
 from kyara.vision.phash import HASH_BITS, HASH_SIDE, have_same_colours
@@ -105,20 +107,12 @@ def join_pairs(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     Returns:
         Groups of two and more, each sorted, by their first member.
     """
-    leader = list(range(count))
-
-    def find(item: int) -> int:
-        while leader[item] != item:
-            leader[item] = leader[leader[item]]
-            item = leader[item]
-        return item
-
-    for first, second in pairs:
-        low, high = sorted((find(int(first)), find(int(second))))
-        leader[high] = low
+    edges = np.array(list(pairs), np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(edges.shape[1], bool), edges), shape=(count, count))
+    _, group_of = connected_components(graph, directed=False)
     groups: dict[int, list[int]] = {}
-    for item in range(count):
-        groups.setdefault(find(item), []).append(item)
+    for item, group in enumerate(group_of.tolist()):
+        groups.setdefault(group, []).append(item)
     return [group for group in groups.values() if len(group) > 1]
 
 
