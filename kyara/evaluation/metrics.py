@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, binomtest
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from kyara.recognition.head import softmax
+
+metrics: Any = sklearn_metrics  # its types know neither zero_division=0 nor arrays as results
 
 CALIBRATION_BINS = 15
 SEPARATORS = ("top", "gap", "spread")
