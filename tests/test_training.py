@@ -114,6 +114,8 @@ def test_every_kind_of_start_weights_gives_the_same_features(tmp_path):
         load_start(inception, find_backbone(DEFAULT_BACKBONE), str(tmp_path / "no.keras"))
 
 
+# as above
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(("name", "input_px"), [("inception-v3", 75), (SMALL, 96)])
 def test_weights_of_keras_applications_see_pixels_in_their_own_range(
     name, input_px, tmp_path, monkeypatch
