@@ -70,7 +70,7 @@ def learn(serving: Bundle, manifest: Manifest, scratch: Path, name: str, cache: 
         serving,
         manifest,
         Names({one.label: one for one in load_bundle(find_serving()).characters}),
-        LayerPlan(peak_rate=ADDED_LAYER["peak_rate"]),
+        LayerPlan(learning_rate=ADDED_LAYER["learning_rate"]),
         scratch / f"run-{name}",
         scratch / name,
         head_from=HEAD_FROM,

@@ -24,17 +24,20 @@ from classification import Classifier
 
 # What the tiny model is made by: when one of these changes it is trained again.
 _LEARNING_SOURCES = (
+    "dataset/index.py",
     "dataset/manifest.py",
     "recognition/answers.py",
     "recognition/backbone.py",
     "recognition/bundle*.py",
     "recognition/gallery.py",
     "training/augment.py",
+    "training/backbones.py",
     "training/batches.py",
     "training/calibrate.py",
     "training/checkpoints.py",
     "training/convert.py",
     "training/export.py",
+    "training/losses.py",
     "training/networks.py",
     "training/plan.py",
     "training/recipes/finetune.py",
@@ -96,7 +99,7 @@ def _train_tiny(folder: Path) -> None:
             folder / "bottlenecks",
         ),
         *("--input-px", "75", "--dimension", "64", "--epochs", "3", "--batch", "16"),
-        *("--peak-rate", "1e-3", "--norm-momentum", "0.7", "--average", "0"),
+        *("--learning-rate", "1e-3", "--bn-momentum", "0.7", "--ema-momentum", "0"),
     )
     shutil.rmtree(folder / "run")  # a checkpoint has some hundred MiB
     run_kyara("evaluate", models / "tiny", data, "--save", "--out", folder / "evaluation")

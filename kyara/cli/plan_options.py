@@ -1,14 +1,17 @@
-"""The options of `train` that are the fields of the recipes' plans, with their defaults."""
+"""What `train` and `retrain` share: the options that are fields of the recipes' plans, and helpers."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any
 
 import click
 
-from kyara.training.plan import AnyPlan, CnnPlan, DetectorPlan, GalleryPlan, LayerPlan, Plan
+from kyara.training.backbones import BACKBONES, find_backbone
+from kyara.training.plan import RENAMED, AnyPlan, CnnPlan, DetectorPlan, GalleryPlan, LayerPlan, Plan
 
 PLANS: dict[str, type[AnyPlan]] = {
     "finetune": Plan,
@@ -20,45 +23,78 @@ PLANS: dict[str, type[AnyPlan]] = {
 }
 _SHARE = click.FloatRange(0, 1)
 _POSITIVE = click.FloatRange(0, min_open=True)
+_LEAST = ", ".join(f"{name} needs {entry.min_input_px}" for name, entry in BACKBONES.items())
+_POINTS = "; ".join(f"{name}: {entry.freezing_points[0]}" for name, entry in BACKBONES.items())
+_OLD_NAMES = {now: before for before, now in RENAMED.items()}
 _OPTIONS: dict[str, tuple[Any, str]] = {
-    "input_px": (click.IntRange(16, 512), "Side of the network's input; Inception-v3 needs 75."),
+    "backbone": (click.Choice(list(BACKBONES)), "The network below the features."),
+    "input_px": (click.IntRange(16, 512), f"Side of the network's input; {_LEAST}."),
     "dimension": (click.IntRange(2, 2048), "Of the features."),
     "epochs": (click.IntRange(1), "How many."),
     "faces_per_epoch": (click.IntRange(0), "0: as many as the training split has."),
     "batch": (click.IntRange(2), "Pictures a step."),
-    "peak_rate": (_POSITIVE, "Highest learning rate."),
+    "learning_rate": (_POSITIVE, "Highest learning rate."),
     "loss": (click.Choice(["cosface", "arcface", "proxy-anchor"]), "What is trained for."),
     "scale": (_POSITIVE, "The loss's inverse temperature."),
     "margin": (click.FloatRange(0, 1), "The loss's margin; 0 is the normalised softmax."),
-    "frozen_until": (str, "Last layer that stays as it was at the start, such as mixed0."),
-    "average": (click.FloatRange(0, 1, max_open=True), "Momentum of the weights' average; 0: none."),
-    "balance": (_SHARE, "0 draws faces as they come, 1 every character equally often."),
-    "within_work": (_SHARE, "Share of the batches that hold characters of one work only."),
-    "norm_momentum": (
+    "frozen_until": (str, f"Last layer that stays as it was at the start ({_POINTS})."),
+    "ema_momentum": (
+        click.FloatRange(0, 1, max_open=True),
+        "Of the average over the weights; 0: none.",
+    ),
+    "sampling_exponent": (_SHARE, "0 draws faces as they come, 1 every character equally often."),
+    "same_series_share": (_SHARE, "Share of the batches that hold characters of one work only."),
+    "bn_momentum": (
         click.FloatRange(0, 1, max_open=True),
         "Of batch normalisation's averages; lower it for runs of few steps.",
     ),
     "new_grounds": (bool, "Replace the flat ground behind drawings half of the time."),
     "close_ups": (bool, "Where pictures are wide, train on what the face detector cuts out too."),
     "precision": (click.Choice(["float32", "mixed_bfloat16"]), "Arithmetic of the training."),
-    "shrinkage": (click.FloatRange(0), "Weight of the squared weights in the loss (L2)."),
+    "weight_decay": (click.FloatRange(0), "Weight of the squared weights in the loss (L2)."),
     "decay": (click.FloatRange(0), "By how much of itself the learning rate falls a step."),
     "side_px": (click.IntRange(64, 640), "Side of a training view, a multiple of 32."),
     "views": (click.IntRange(1), "Training views, of all epochs together."),
     "views_per_epoch": (click.IntRange(1), "After so many the state is kept."),
-    "learning_rate": (_POSITIVE, "Highest learning rate."),
-    "weight_decay": (click.FloatRange(0), "Of AdamW."),
-    "ema_momentum": (click.FloatRange(0, 1, max_open=True), "Momentum of the weights' average."),
     "seed": (int, "Of every random choice."),
 }
+
+
+def path_option(*names: str, metavar: str, help: str, **more: Any) -> Any:
+    """Give a command an option that takes a path."""
+    return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
+
+
+bottlenecks_option = path_option(
+    "--bottlenecks",
+    metavar="FOLDER",
+    help="Cache of features.",
+    default=Path("runs/bottlenecks"),
+    show_default=True,
+)
+start_weights_option = click.option(
+    "--start-weights",
+    metavar="BUNDLE|RUN|FILE|imagenet|HANDLE",
+    help="finetune: the folder of a bundle or of another run to go on from, a .keras file, imagenet "
+    "(from keras.applications), or a SavedModel or TensorFlow Hub handle of the same backbone.  "
+    "[default: random weights; of retrain the bundle that serves]",
+)
+
+
+def show_bar(length: int, label: str) -> Any:
+    """Return a progress bar on stderr."""
+    return click.progressbar(length=length, label=label, file=sys.stderr)
 
 
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an option for every field of the plans; one that is not given is None."""
     for name, (kind, text) in reversed(_OPTIONS.items()):
         flag = name.replace("_", "-")
+        before = [f"--{_OLD_NAMES[name].replace('_', '-')}"] if name in _OLD_NAMES else []
         decorate = click.option(
+            name,
             f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}",
+            *before,
             type=kind,
             default=None,
             help=f"{text}  {_describe_defaults(name)}",
@@ -82,7 +118,7 @@ def make_plan(recipe: str, given: dict[str, Any]) -> AnyPlan:
     """Make a recipe's plan from the options that were given.
 
     Raises:
-        click.UsageError: an option that the recipe does not have.
+        click.UsageError: an option that the recipe does not have, or an input too small for a backbone.
     """
     plan = PLANS[recipe]
     known = {field.name for field in fields(plan)}
@@ -90,4 +126,7 @@ def make_plan(recipe: str, given: dict[str, Any]) -> AnyPlan:
     for name in values:
         if name not in known:
             raise click.UsageError(f"The recipe {recipe} has no --{name.replace('_', '-')}.")
-    return plan(**values)
+    made = plan(**values)
+    if isinstance(made, Plan) and made.input_px < (least := find_backbone(made.backbone).min_input_px):
+        raise click.UsageError(f"{made.backbone} needs --input-px {least}; received {made.input_px}.")
+    return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.gate_options import gate_options, take_tolerances
-from kyara.cli.plan_options import PLANS, make_plan, plan_options
+from kyara.cli.plan_options import (
+    PLANS,
+    bottlenecks_option,
+    make_plan,
+    path_option,
+    plan_options,
+    show_bar,
+    start_weights_option,
+)
 from kyara.registry import MODEL_FOLDER
 from kyara.storage.paths import own_models
 
@@ -24,17 +31,13 @@ if TYPE_CHECKING:
 
 HEAD_FROM = 20
 """New drawings from which a character without a column of the head gets one."""
-ADDED_LAYER = {"peak_rate": 0.01}
+ADDED_LAYER = {"learning_rate": 0.01}
 """What a retraining adds starts at zero and is held there, so it may go faster than a new layer."""
-
-
-def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
-    return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
 
 
 @click.command()
 @click.argument("data", nargs=-1, type=click.Path(path_type=Path))
-@_path(
+@path_option(
     "--dataset",
     metavar="FOLDER",
     help="The dataset folder: its faces/ is learned from.  [default: dataset/, or KYARA_DATASET_FOLDER]",
@@ -48,12 +51,8 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     help="head: the serving bundle learns on, in minutes on two cores, and forgets nobody. finetune and "
     "cnn: trained anew on the data alone, so DATA must hold everybody.",
 )
-@_path(
-    "--start-weights",
-    metavar="FILE|RUN|BUNDLE",
-    help="finetune: as for train.  [default: the bundle that serves]",
-)
-@_path("--names", metavar="JSON", help="Names of new characters, as for train.")
+@start_weights_option
+@path_option("--names", metavar="JSON", help="Names of new characters, as for train.")
 @click.option(
     "--head-from",
     type=click.IntRange(1),
@@ -63,21 +62,15 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     help="Characters with fewer training drawings get no column of the head.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the job NAME, else the newest unfinished one.")
-@_path(
+@path_option(
     "--runs",
     metavar="FOLDER",
     help="Where the jobs are.",
     default=Path("runs"),
     show_default=True,
 )
-@_path(
-    "--bottlenecks",
-    metavar="FOLDER",
-    help="Cache of features.",
-    default=Path("runs/bottlenecks"),
-    show_default=True,
-)
-@_path(
+@bottlenecks_option
+@path_option(
     "--models",
     metavar="FOLDER",
     help="Folder of the bundles and of registry.json.",
@@ -91,7 +84,7 @@ def retrain(
     dataset: Path | None,
     name: str | None,
     recipe: str,
-    start_weights: Path | None,
+    start_weights: str | None,
     names: Path | None,
     head_from: int,
     resume: bool,
@@ -127,16 +120,21 @@ def retrain(
             bottlenecks=str(bottlenecks.resolve()),
             names=str(names.resolve()) if names else "",
             head_from=head_from,
-            start_weights=str(start_weights.resolve()) if start_weights else "",
+            start_weights=_make_absolute(start_weights) if start_weights else "",
             tolerances=asdict(tolerances),
         )
         make_order(runs, order)
-    comparison = run_order(runs, job, train=_train_anew, bar=_bar)
+    comparison = run_order(runs, job, train=_train_anew, bar=show_bar)
     _tell(comparison, runs / job)
 
 
 def _fill(given: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in preset.items() if given.get(name) is None}
+
+
+def _make_absolute(start: str) -> str:
+    """Return a file or folder from the root on, and a name or handle as it is."""
+    return str(Path(start).resolve()) if Path(start).exists() else start
 
 
 def _find_unfinished(runs: Path, name: str | None) -> str:
@@ -160,24 +158,18 @@ def _train_anew(
     provenance: Mapping[str, Any],
 ) -> None:
     from kyara.cli.train import TrainOrder, make_characters
+    from kyara.training.plan import restore_plan
 
-    start = Path(order.start_weights) if order.start_weights else serving.backbone.parent
+    start = order.start_weights or str(serving.backbone.parent)
     train_order = TrainOrder(
         recipe=order.recipe,
-        plan=PLANS[order.recipe](**order.plan),
+        plan=restore_plan(PLANS[order.recipe], order.plan),
         data=version.manifest.roots,
         run=run,
         target=Path(order.models) / order.job,
         bottlenecks=Path(order.bottlenecks),
-        quantise=True,
         start_weights=start if order.recipe == "finetune" else None,
-        features=None,
-        export_only=False,
-        names=None,
-        leave_out=(),
-        gallery_split=(),
         head_from=order.head_from,
-        false_accept=None,
     )
     make_characters(train_order, version.manifest, names, provenance)
 
@@ -195,7 +187,3 @@ def _tell(comparison: Mapping[str, Any], folder: Path) -> None:
     job = sides[1]["name"]
     allowed = "may be promoted" if not comparison["falls"] else "would be refused by promote"
     click.echo(f"Candidate {job} {allowed}.")
-
-
-def _bar(length: int, label: str) -> Any:
-    return click.progressbar(length=length, label=label, file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import kyara
-from kyara.cli.plan_options import PLANS, make_plan, plan_options
+from kyara.cli.plan_options import (
+    PLANS,
+    bottlenecks_option,
+    make_plan,
+    path_option,
+    plan_options,
+    show_bar,
+    start_weights_option,
+)
 from kyara.registry import MODEL_FOLDER
 from kyara.storage.paths import own_models
 
@@ -48,19 +55,15 @@ class TrainOrder:
     run: Path
     target: Path
     bottlenecks: Path
-    quantise: bool
-    start_weights: Path | None
-    features: str | None
-    export_only: bool
-    names: Path | None
-    leave_out: tuple[str, ...]
-    gallery_split: tuple[str, ...]
-    head_from: int | None
-    false_accept: float | None
-
-
-def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
-    return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
+    quantise: bool = True
+    start_weights: str | None = None
+    features: str | None = None
+    export_only: bool = False
+    names: Path | None = None
+    leave_out: tuple[str, ...] = ()
+    gallery_split: tuple[str, ...] = ()
+    head_from: int | None = None
+    false_accept: float | None = None
 
 
 @click.command()
@@ -71,25 +74,20 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     type=click.Choice(list(PLANS)),
     default="finetune",
     show_default=True,
-    help="finetune: an Inception-v3 whose features put drawings of one character together. head: a "
+    help="finetune: a network whose features put drawings of one character together. head: a "
     "softmax layer on frozen features. cnn: a small network from scratch, as a baseline. multilabel: "
     "a picture has several labels, told by a table of 0 and 1. gallery: nothing is trained; a bundle's "
     "references and calibration are chosen anew. detector: a face detector, on pictures with boxes.",
 )
-@_path(
-    "--start-weights",
-    metavar="FILE|RUN|BUNDLE",
-    help="finetune: the npm package nsfwjs@4.3.0 (`npm pack nsfwjs@4.3.0`), a .keras file, the folder "
-    "of another run, or of a bundle to go on from.  [default: random weights]",
-)
+@start_weights_option
 @click.option(
     "--features",
-    metavar="BUNDLE|FILE|HANDLE",
-    help="head, multilabel: the frozen network: a bundle's folder, the package nsfwjs, a .keras file, a "
-    "SavedModel's folder or a TensorFlow Hub handle; gallery: a bundle's folder.  [default: the bundle "
-    "that serves]",
+    metavar="BUNDLE|FILE|BACKBONE|HANDLE",
+    help="head, multilabel: the frozen network: a bundle's folder, a .keras file, a --backbone's name "
+    "(from keras.applications), a SavedModel's folder or a TensorFlow Hub handle; gallery: a bundle's "
+    "folder.  [default: the bundle that serves]",
 )
-@_path("--names", metavar="JSON", help="Names, works and doubles (same_as) of labels.")
+@path_option("--names", metavar="JSON", help="Names, works and doubles (same_as) of labels.")
 @click.option("--leave-out", multiple=True, metavar="WORK", help="Not trained on, only taught.")
 @click.option("--gallery-split", multiple=True, help="Teach this split, too, such as novel.")
 @click.option(
@@ -110,17 +108,11 @@ def _path(*names: str, metavar: str, help: str, **more: Any) -> Any:
     show_default=True,
     help="int8 weights; without, the bundle is larger and slower, to measure what int8 loses.",
 )
-@_path(
+@path_option(
     "--run", metavar="FOLDER", help="Checkpoints; a killed run goes on from here.  [default: runs/NAME]"
 )
-@_path(
-    "--bottlenecks",
-    metavar="FOLDER",
-    help="Cache of features.",
-    default=Path("runs/bottlenecks"),
-    show_default=True,
-)
-@_path(
+@bottlenecks_option
+@path_option(
     "--models",
     metavar="FOLDER",
     help="Where the bundle goes.",
@@ -213,7 +205,7 @@ def make_characters(
         "leave_out": list(order.leave_out),
         "same_as": dict(names.same_as),
     }
-    with _bar(len(faces), "Exporting") as bar:
+    with show_bar(len(faces), "Exporting") as bar:
         return export_bundle(
             trained,
             manifest,
@@ -227,24 +219,23 @@ def make_characters(
 
 
 def _finetune(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
-    from kyara.recognition.bundle import BACKBONE_FILE
-    from kyara.training.checkpoints import find_checkpoint, read_history
+    from kyara.training.checkpoints import read_history
     from kyara.training.plan import Plan, claim_run
     from kyara.training.recipes.finetune import finish_embedding, load_embedding, train_embedding
+    from kyara.training.start_weights import find_start
 
-    plan, start = order.plan, order.start_weights
+    plan = order.plan
     assert isinstance(plan, Plan)
-    if start is not None and start.is_dir():
-        bundle = start / BACKBONE_FILE
-        start = bundle if bundle.exists() else find_checkpoint(start)
+    start = find_start(order.start_weights) if order.start_weights else None
     if order.export_only:
         claim_run(order.run, plan, manifest)
         model = load_embedding(order.run)
     else:
         model = train_embedding(manifest, plan, order.run, start_weights=start)
     labels = tuple(sorted({face.label for face in manifest.of_split("train")}))
-    digest = hashlib.sha256(start.read_bytes()).hexdigest() if start else None
-    made_from = {"start_weights": digest, "epochs_trained": len(read_history(order.run))}
+    if start and Path(start).is_file():
+        start = hashlib.sha256(Path(start).read_bytes()).hexdigest()
+    made_from = {"start_weights": start, "epochs_trained": len(read_history(order.run))}
     return finish_embedding(model, plan, labels, quantise=order.quantise), made_from
 
 
@@ -256,7 +247,7 @@ def _train_head(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[st
     assert isinstance(plan, LayerPlan)
     frozen = _open_frozen(order, plan)
     count = len(manifest.of_split("train")) + len(manifest.of_split("val"))
-    with _bar(count, "Features") as bar:
+    with show_bar(count, "Features") as bar:
         trained = train_head(
             manifest, plan, order.run, frozen, cache=order.bottlenecks, progress=bar.update
         )
@@ -305,11 +296,11 @@ def _make_detector(order: TrainOrder) -> None:
     if order.export_only:
         model = load_detector(order.run)
     else:
-        with _bar(counts["train"], "Reading") as bar:
+        with show_bar(counts["train"], "Reading") as bar:
             sources = gather_sources(pictures, bar.update)
         model = train_detector(sources, plan, order.run, tell=lambda text: click.echo(text, err=True))
     provenance = {**_describe(order), "pictures": counts, "faces": faces}
-    with _bar(counts["val"] + counts["test"], "Measuring") as bar:
+    with show_bar(counts["val"] + counts["test"], "Measuring") as bar:
         bundle = export_detector(model, order.target, pictures, provenance, bar.update)
     click.echo(f"Detector {bundle.name} (version {bundle.version}) is in {order.target}.")
 
@@ -328,7 +319,7 @@ def _make_labels(order: TrainOrder) -> Bundle:
     frozen = _open_frozen(order, plan)
     counts = {split: len(data.of_split(split).paths) for split in ("train", "val")}
     click.echo(f"{len(data.labels)} labels; pictures: {counts['train']} train, {counts['val']} val.")
-    with _bar(sum(counts.values()), "Features") as bar:
+    with show_bar(sum(counts.values()), "Features") as bar:
         trained, held_out = train_labels(
             data, plan, order.run, frozen, cache=order.bottlenecks, progress=bar.update
         )
@@ -363,7 +354,3 @@ def _describe(order: TrainOrder) -> dict[str, Any]:
         "quantised": order.quantise,
         "data": [folder.resolve().name for folder in order.data],
     }
-
-
-def _bar(length: int, label: str) -> Any:
-    return click.progressbar(length=length, label=label, file=sys.stderr)

@@ -11,8 +11,6 @@ too: it knows nothing of learning.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,14 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kyara.errors import BadInputError
+from kyara.dataset.index import INDEX_FILE, format_rows, read_rows
 from kyara.storage.atomic import explain_os_error, hold_lock, replace_file
 from kyara.vision.images import SUFFIXES
 
 FACES_FOLDER = "faces"
 INBOX_FOLDER = "inbox"
 MANIFEST_FILE = "manifest.jsonl"
-INDEX_FILE = "index.csv"
 SPLITS_FILE = "splits.csv"
 LOCK_FILE = ".lock"
 VERSIONS_FOLDER = "versions"
@@ -174,7 +171,7 @@ def _refresh(dataset: Path, change: Change) -> tuple[IndexedFace, ...]:
         splits = _read_splits(faces / SPLITS_FILE)
         splits |= {row.group: row.split for row in known.values()}
         rows = tuple(_make_rows(dataset, known, splits, change))
-        _write_if_new(faces / SPLITS_FILE, _format(("group", "split"), sorted(splits.items())))
+        _write_if_new(faces / SPLITS_FILE, format_rows(("group", "split"), sorted(splits.items())))
         data = _write_if_new(faces / INDEX_FILE, _format_index(rows))
     except OSError as error:
         kept = "The faces are safe; the index is made at the next change."
@@ -238,14 +235,14 @@ def _read_index(path: Path) -> tuple[IndexedFace, ...]:
             row.get("group") or row["path"],
             {name: value for name, value in row.items() if name not in _COLUMNS},
         )
-        for row in _read_rows(path, data)
+        for _, row in read_rows(path, data)
         if row.get("path") and row.get("split")
     )
 
 
 def _read_splits(path: Path) -> dict[str, str]:
-    rows = _read_rows(path, _read_bytes(path))
-    return {row["group"]: row["split"] for row in rows if row.get("group") and row.get("split")}
+    rows = read_rows(path, _read_bytes(path))
+    return {row["group"]: row["split"] for _, row in rows if row.get("group") and row.get("split")}
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -255,33 +252,15 @@ def _read_bytes(path: Path) -> bytes:
         return b""
 
 
-def _read_rows(path: Path, data: bytes) -> list[dict[str, str]]:
-    try:
-        text = io.StringIO(data.decode("utf-8-sig"), newline="")
-        return [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(text)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInputError(
-            f"{path} is not a CSV file in UTF-8 ({error}): repair or remove it."
-        ) from error
-
-
 def _format_index(rows: Sequence[IndexedFace]) -> str:
     more = list(dict.fromkeys(name for row in rows for name in row.more))
-    return _format(
+    return format_rows(
         (*_COLUMNS, *more),
         [
             (row.path, row.label, row.split, row.group, *(row.more.get(name, "") for name in more))
             for row in rows
         ],
     )
-
-
-def _format(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def _write_if_new(path: Path, text: str) -> bytes:

@@ -7,7 +7,6 @@ group from a hash, so adding pictures moves no other picture to another split.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from kyara.dataset.index import INDEX_FILE, format_rows, read_rows
 from kyara.errors import BadInputError, KyaraError
 from kyara.vision.images import SUFFIXES, read_image, resize_pixels
 
 SPLITS = ("train", "val", "test")
-INDEX_FILE = "index.csv"
 
 
 @dataclass(frozen=True)
@@ -152,21 +151,15 @@ def list_faces(root: Path) -> tuple[Face, ...]:
 
 
 def _read_index(root: Path, index: Path) -> Iterator[Face]:
-    try:
-        # a spreadsheet may put a byte order mark before the first column's name
-        with index.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            for row in reader:
-                yield _read_row(root, row, f"{index}, line {reader.line_num},")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInputError(f"{index} is not a CSV file in UTF-8: {error}.") from error
+    for line, row in read_rows(index):
+        yield _read_row(root, row, f"{index}, line {line},")
 
 
-def _read_row(root: Path, row: Mapping[str, str | None], where: str) -> Face:
+def _read_row(root: Path, row: Mapping[str, str], where: str) -> Face:
     missing = [name for name in ("path", "label", "split") if not row.get(name)]
     if missing:
         raise BadInputError(f"{where} lacks {' and '.join(map(repr, missing))}.")
-    path, label, split = row["path"] or "", row["label"] or "", row["split"] or ""
+    path, label, split = row["path"], row["label"], row["split"]
     inside = Path(path)
     if inside.is_absolute() or ".." in inside.parts:
         raise BadInputError(f"{where} names {path}, which lies outside the dataset folder.")
@@ -177,8 +170,8 @@ def _read_row(root: Path, row: Mapping[str, str | None], where: str) -> Face:
         split,
         row.get("group") or path,
         work,
-        row.get("kind") or "",
-        row.get("role") or "",
+        row.get("kind", ""),
+        row.get("role", ""),
     )
 
 
@@ -194,14 +187,17 @@ def write_index(root: Path, faces: Iterable[Face], index: Path | None = None) ->
         BadInputError: the file cannot be written.
     """
     index = index or root / INDEX_FILE
+    header = ("path", "label", "work", "split", "group", "kind", "role")
+    rows = (
+        (
+            face.path.relative_to(root).as_posix(),
+            face.label.removeprefix(f"{face.work}/") if face.work else face.label,
+            *(getattr(face, name) for name in header[2:]),
+        )
+        for face in faces
+    )
     try:
-        with index.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(("path", "label", "work", "split", "group", "kind", "role"))
-            for face in faces:
-                path = face.path.relative_to(root).as_posix()
-                label = face.label.removeprefix(f"{face.work}/") if face.work else face.label
-                rows.writerow((path, label, face.work, face.split, face.group, face.kind, face.role))
+        index.write_text(format_rows(header, rows), encoding="utf-8", newline="")
     except OSError as error:
         raise BadInputError(f"Cannot write {index}: {error.strerror or error}.") from error
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from kyara.dataset.folder import FACES_FOLDER, INDEX_FILE
+from kyara.dataset.folder import FACES_FOLDER
+from kyara.dataset.index import INDEX_FILE, read_rows
+from kyara.errors import BadInputError
 from kyara.recognition.characters import Character
 from kyara.storage.atomic import explain_os_error, replace_file
 
@@ -48,7 +49,7 @@ def read_new_characters(dataset: Path) -> list[Character]:
 def count_faces(dataset: Path) -> Counter[str]:
     """Count the labelled faces of each label; empty where there is no index."""
     try:
-        with (dataset / FACES_FOLDER / INDEX_FILE).open(newline="", encoding="utf-8-sig") as file:
-            return Counter(row["label"] for row in csv.DictReader(file) if row.get("label"))
-    except (OSError, UnicodeDecodeError, csv.Error):
+        rows = read_rows(dataset / FACES_FOLDER / INDEX_FILE)
+        return Counter(row["label"] for _, row in rows if row.get("label"))
+    except (OSError, BadInputError):
         return Counter()

@@ -45,7 +45,7 @@ def measure_answers(answered: Answered) -> dict[str, Any]:
         "top1": round_rate(measure_top_k(answered.scores, answered.targets, 1)),
         "top1_interval": [round_rate(end) for end in interval],
         "top5": round_rate(measure_top_k(answered.scores, answered.targets, 5)),
-        "macro_f1": round_rate(measure_macro_f1(answered.predicted, answered.targets, classes)),
+        "macro_f1": round_rate(measure_macro_f1(answered.predicted, answered.targets)),
         "ece": round_rate(ece),
         "known_accepted": round_rate(answered.accepted.mean()),
         "details": {

@@ -1,25 +1,31 @@
-"""Measures of recognition in plain NumPy: accuracy, F1, calibration, known against unknown.
+"""Measures of recognition: what scikit-learn and SciPy lack, and their own in the shapes used here.
 
 Curves over a threshold all come from `trace_thresholds`: for one character, for all of them together and
 for one label of several. What is accepted is always `value >= threshold`.
+
+Importing this module imports scikit-learn: nothing that serves may import it.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.stats import binom, binomtest
+from sklearn import metrics as sklearn_metrics
 
 from kyara.recognition.head import softmax
+
+metrics: Any = sklearn_metrics  # its types know neither zero_division=0 nor arrays as results
 
 CALIBRATION_BINS = 15
 SEPARATORS = ("top", "gap", "spread")
 """What may tell a right first answer from a wrong one; see `measure_separators`."""
 
 
-@dataclass(frozen=True)
-class ClassMeasures:
+class ClassMeasures(NamedTuple):
     """How well each class is found; 0 where a ratio has nothing to divide by.
 
     Attributes:
@@ -69,21 +75,6 @@ def measure_top_k(scores: np.ndarray, targets: np.ndarray, k: int) -> float:
     return float((best == targets[:, None]).any(axis=1).mean())
 
 
-def count_confusions(predicted: np.ndarray, targets: np.ndarray, classes: int) -> np.ndarray:
-    """Count who was taken for whom.
-
-    Args:
-        predicted: `int (N,)`.
-        targets: `int (N,)`.
-        classes: number of classes.
-
-    Returns:
-        `int64 (classes, classes)`: rows are targets, columns are predictions.
-    """
-    places = targets.astype(np.int64) * classes + predicted
-    return np.bincount(places, minlength=classes**2).reshape(classes, classes)
-
-
 def measure_classes(predicted: np.ndarray, targets: np.ndarray, classes: int) -> ClassMeasures:
     """Return precision, recall, F1 and support of every class.
 
@@ -92,9 +83,7 @@ def measure_classes(predicted: np.ndarray, targets: np.ndarray, classes: int) ->
         targets: `int (N,)`.
         classes: number of classes.
     """
-    hits = np.bincount(targets[predicted == targets], minlength=classes)
-    support = np.bincount(targets, minlength=classes)
-    return _measure_counts(hits, np.bincount(predicted, minlength=classes), support)
+    return _measure_each(predicted, targets, range(classes))
 
 
 def measure_labels(predicted: np.ndarray, truth: np.ndarray) -> ClassMeasures:
@@ -104,15 +93,13 @@ def measure_labels(predicted: np.ndarray, truth: np.ndarray) -> ClassMeasures:
         predicted: `bool (N, labels)`.
         truth: `bool (N, labels)`.
     """
-    return _measure_counts((predicted & truth).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0))
+    # scikit-learn takes a single column for the two classes 0 and 1
+    return _measure_each(predicted, truth, [1] if truth.shape[1] == 1 else None)
 
 
-def _measure_counts(hits: np.ndarray, predicted: np.ndarray, support: np.ndarray) -> ClassMeasures:
+def _measure_each(predicted: np.ndarray, truth: np.ndarray, labels: Any) -> ClassMeasures:
     return ClassMeasures(
-        hits / np.maximum(predicted, 1),
-        hits / np.maximum(support, 1),
-        2 * hits / np.maximum(predicted + support, 1),
-        support,
+        *metrics.precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
     )
 
 
@@ -123,13 +110,13 @@ def measure_micro_f1(predicted: np.ndarray, truth: np.ndarray) -> float:
         predicted: `bool (N, labels)`.
         truth: `bool (N, labels)`.
     """
-    return float(2 * (predicted & truth).sum() / max(predicted.sum() + truth.sum(), 1))
+    return float(metrics.f1_score(truth.ravel(), predicted.ravel(), zero_division=0))
 
 
-def measure_macro_f1(predicted: np.ndarray, targets: np.ndarray, classes: int) -> float:
+def measure_macro_f1(predicted: np.ndarray, targets: np.ndarray) -> float:
     """Return the mean F1 over the classes that occur in the targets."""
     present = np.unique(targets)
-    return float(measure_classes(predicted, targets, classes).f1[present].mean())
+    return float(metrics.f1_score(targets, predicted, labels=present, average="macro", zero_division=0))
 
 
 def measure_calibration(
@@ -158,8 +145,20 @@ def measure_calibration(
     return float(error), filled
 
 
+def measure_log_loss(scores: np.ndarray, targets: np.ndarray, temperature: float) -> float:
+    """Return the mean negative log-likelihood of the targets at a temperature.
+
+    Args:
+        scores: `float (N, classes)` logits.
+        targets: `int (N,)`.
+        temperature: above 0.
+    """
+    likelihood = softmax(scores, temperature)[np.arange(len(targets)), targets]
+    return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+
+
 def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
-    """Find the temperature that makes the targets most likely, by golden-section search.
+    """Find the temperature that makes the targets most likely.
 
     Args:
         scores: `float (N, classes)` logits of faces that training did not see.
@@ -170,20 +169,12 @@ def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
 
     Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
-
-    def measure_loss(log_temperature: float) -> float:
-        likelihood = softmax(scores, float(np.exp(log_temperature)))[np.arange(len(targets)), targets]
-        return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
-
-    golden = (np.sqrt(5) - 1) / 2
-    low, high = float(np.log(0.05)), float(np.log(20))
-    while high - low > 1e-4:
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        if measure_loss(left) < measure_loss(right):
-            high = right
-        else:
-            low = left
-    return float(np.exp((low + high) / 2))
+    found: Any = minimize_scalar(
+        lambda log_temperature: measure_log_loss(scores, targets, float(np.exp(log_temperature))),
+        bounds=(np.log(0.05), np.log(20)),
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))
 
 
 def measure_auroc(positives: np.ndarray, negatives: np.ndarray) -> float:
@@ -195,15 +186,8 @@ def measure_auroc(positives: np.ndarray, negatives: np.ndarray) -> float:
 
     Raises:
         ValueError: one of them is empty.
-
-    Source: Fawcett 2006, https://doi.org/10.1016/j.patrec.2005.10.010
     """
-    if not len(positives) or not len(negatives):
-        raise ValueError(f"AUROC needs both kinds; received {len(positives)} and {len(negatives)}.")
-    ordered = np.sort(negatives)
-    below = np.searchsorted(ordered, positives, "left")
-    up_to = np.searchsorted(ordered, positives, "right")
-    return float((below + up_to).mean() / 2 / len(negatives))
+    return float(metrics.roc_auc_score(*_join_kinds(positives, negatives)))
 
 
 def trace_roc(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -219,21 +203,16 @@ def trace_roc(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray,
 
     Raises:
         ValueError: one of them is empty.
-
-    Source: Fawcett 2006, https://doi.org/10.1016/j.patrec.2005.10.010
     """
-    if not len(positives) or not len(negatives):
-        raise ValueError(f"An ROC needs both kinds; received {len(positives)} and {len(negatives)}.")
-    thresholds = np.unique(np.concatenate([positives, negatives]).astype(np.float64))[::-1]
-    rates = [
-        1 - np.searchsorted(np.sort(values), thresholds, "left") / len(values)
-        for values in (negatives, positives)
-    ]
-    return (
-        np.concatenate([[0.0], rates[0]]),
-        np.concatenate([[0.0], rates[1]]),
-        np.concatenate([[np.inf], thresholds]),
-    )
+    return metrics.roc_curve(*_join_kinds(positives, negatives), drop_intermediate=False)
+
+
+def _join_kinds(positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the truth (1 or 0) and the values of both kinds, as scikit-learn takes them."""
+    counts = len(positives), len(negatives)
+    if not all(counts):
+        raise ValueError(f"An ROC needs both kinds; received {counts[0]} and {counts[1]}.")
+    return np.repeat([1, 0], counts), np.concatenate([positives, negatives]).astype(np.float64)
 
 
 def measure_fpr_at_tpr(positives: np.ndarray, negatives: np.ndarray, tpr: float = 0.95) -> float:
@@ -280,6 +259,7 @@ def trace_thresholds(values: np.ndarray, hits: np.ndarray, relevant: int) -> Thr
     """
     if not len(values):
         raise ValueError("A threshold needs values to separate; received none.")
+    # scikit-learn's curves know only the hits among the values, and cost 25 times as much
     thresholds, starts = np.unique(np.sort(values.astype(np.float64)), return_index=True)
     accepted = len(values) - starts
     right = np.sort(values[hits].astype(np.float64))
@@ -296,25 +276,20 @@ def measure_average_precision(values: np.ndarray, truth: np.ndarray) -> float:
         values: `float (N,)`, at least one.
         truth: `bool (N,)`.
     """
-    curve = trace_thresholds(values, truth, int(truth.sum()))
-    steps = curve.recall - np.append(curve.recall[1:], 0)
-    return float((steps * curve.precision).sum())
+    return float(metrics.average_precision_score(truth, values)) if truth.any() else 0.0
 
 
-def measure_interval(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
+def measure_interval(hits: int, count: int) -> tuple[float, float]:
     """Return the range in which a rate lies with 95% confidence, for this many faces.
 
     Args:
         hits: 0 to `count`.
         count: at least 1.
-        z: standard deviations; 1.96 for 95%.
 
     Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953
     """
-    rate, weight = hits / count, z * z / count
-    centre = (rate + weight / 2) / (1 + weight)
-    half = z * np.sqrt(rate * (1 - rate) / count + weight / (4 * count)) / (1 + weight)
-    return float(max(centre - half, 0)), float(min(centre + half, 1))
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def measure_sign_test(lost: int, won: int) -> float:
@@ -328,5 +303,4 @@ def measure_sign_test(lost: int, won: int) -> float:
 
     Source: McNemar 1947, https://doi.org/10.1007/BF02295996
     """
-    changes = lost + won
-    return sum(math.comb(changes, count) for count in range(lost, changes + 1)) / 2**changes
+    return float(binom.sf(lost - 1, lost + won, 0.5))

@@ -47,9 +47,9 @@ class FaceBatches(keras.utils.PyDataset):
         plan = self._plan
         rng = np.random.default_rng([plan.seed, self._epoch])
         count = plan.faces_per_epoch or len(self._faces)
-        order = draw_epoch(self._faces, plan.balance, rng, count)
+        order = draw_epoch(self._faces, plan.sampling_exponent, rng, count)
         works = [self._faces[pick].work for pick in order]
-        self._order = order[group_by_work(works, plan.batch, plan.within_work, rng)]
+        self._order = order[group_by_work(works, plan.batch, plan.same_series_share, rng)]
 
     def on_epoch_end(self) -> None:
         """Draw the next epoch."""

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.metrics import recall_score
 
 from kyara.evaluation.metrics import (
     fit_temperature,
     measure_labels,
+    measure_log_loss,
     measure_micro_f1,
-    measure_top_k,
     trace_thresholds,
 )
 from kyara.recognition.answers import measure_familiarity, merge_scores
 from kyara.recognition.bundle import Bundle, Calibration
-from kyara.recognition.head import score_features, softmax
+from kyara.recognition.head import score_features
 from kyara.recognition.identities import Roster
 
 SCALE_FACTORS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
@@ -125,17 +126,14 @@ def match_scale(evidence: Evidence) -> float:
 
 def measure_balanced_top1(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the mean of top-1 over faces and of top-1 over characters, 0 to 1."""
-    right = scores.argmax(axis=1) == targets
-    totals = np.bincount(targets, minlength=scores.shape[1])
-    hits = np.bincount(targets[right], minlength=scores.shape[1])
-    present = totals > 0
-    return (measure_top_k(scores, targets, 1) + float((hits[present] / totals[present]).mean())) / 2
+    predicted = scores.argmax(axis=1)
+    recall = recall_score(targets, predicted, labels=np.unique(targets), average="macro")
+    return float((predicted == targets).mean() + recall) / 2
 
 
 def _measure_loss(scores: np.ndarray, targets: np.ndarray) -> float:
     """Return the mean negative log-likelihood at the best temperature."""
-    likelihood = softmax(scores, fit_temperature(scores, targets))[np.arange(len(targets)), targets]
-    return float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+    return measure_log_loss(scores, targets, fit_temperature(scores, targets))
 
 
 def measure_strangers(evidence: Evidence, calibration: Calibration) -> np.ndarray:

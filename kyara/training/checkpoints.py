@@ -45,7 +45,7 @@ def load_checkpoint(run: Path) -> tuple[Any, History] | None:
     """Load the model after a run's last finished epoch, and its history; None before the first."""
     import keras
 
-    import kyara.training.networks  # noqa: F401  registers the layers and losses that the file names
+    from kyara.training import losses, networks  # noqa: F401  register what the file names
 
     history = read_history(run)
     return (keras.models.load_model(find_checkpoint(run)), history) if history else None

@@ -54,12 +54,8 @@ def convert_hub(handle: str, input_px: int, *, quantise: bool = True) -> tuple[b
         BadInputError: it cannot be loaded, or does not turn images into features.
     """
     import tensorflow as tf
-    import tensorflow_hub as hub
 
-    try:
-        module = hub.load(handle)
-    except Exception as error:  # the network, tar, protobuf and TensorFlow raise their own each
-        raise BadInputError(f"{handle} cannot be loaded as a SavedModel: {error}.") from error
+    module = load_hub(handle)
     extract, side = _find_signature(module, handle)
     side = side or input_px
     picture = tf.TensorSpec((1, side, side, 3), tf.float32)  # type: ignore[arg-type]
@@ -72,6 +68,20 @@ def convert_hub(handle: str, input_px: int, *, quantise: bool = True) -> tuple[b
             return _convert_folder(folder, quantise), side
     except (ValueError, TypeError, RuntimeError) as error:
         raise BadInputError(f"{handle} does not turn pictures into features: {error}.") from error
+
+
+def load_hub(handle: str) -> Any:
+    """Load a TensorFlow Hub module or a SavedModel.
+
+    Raises:
+        BadInputError: it cannot be loaded.
+    """
+    import tensorflow_hub as hub
+
+    try:
+        return hub.load(handle)
+    except Exception as error:  # the network, tar, protobuf and TensorFlow raise their own each
+        raise BadInputError(f"{handle} cannot be loaded as a SavedModel: {error}.") from error
 
 
 def _find_signature(module: Any, handle: str) -> tuple[Any, int | None]:

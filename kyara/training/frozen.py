@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,11 @@ from kyara.recognition.bundle import (
     load_bundle,
 )
 from kyara.storage.atomic import replace_file
+from kyara.training.backbones import BACKBONES, IMAGENET, BackboneEntry
 from kyara.training.convert import convert_hub, convert_keras
 from kyara.training.trained import BOTH_SIDES
 
 FROZEN_FILE = "frozen.json"
-DEPTHS = ("mixed4", "mixed7", "mixed9")
-"""Feature maps of Inception-v3 whose averages stand side by side: early ones tell texture and colour,
-late ones things. On film posters they tell more together than any of them alone."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,11 @@ def open_frozen(source: str, input_px: int, run: Path, *, quantise: bool = True)
     """Make the LiteRT network of a source, once a run.
 
     Args:
-        source: a bundle's folder (its network is taken as it is); the npm package nsfwjs (.tgz) or a
-            checkpoint (.keras), whose Inception-v3 gives the averages of `DEPTHS`; or anything that
-            `tensorflow_hub.load` takes: a handle, a SavedModel's folder, its .tar.gz. Those get pixels
-            in 0 to 1, as TensorFlow Hub's image models have it.
+        source: a bundle's folder (its network is taken as it is); a name of `BACKBONES`, with
+            `keras.applications`' weights, or a checkpoint (.keras), which give the averages of the
+            backbone's `depths`; or anything that `tensorflow_hub.load` takes: a handle, a
+            SavedModel's folder, its .tar.gz. Those get pixels in 0 to 1, as TensorFlow Hub's image
+            models have it.
         input_px: side of the input, where the source takes any.
         run: folder where the result is kept.
         quantise: int8 weights; a bundle's stay what they are.
@@ -85,8 +85,8 @@ def _make(source: str, input_px: int, quantise: bool) -> Frozen:
     if (path / MANIFEST_FILE).is_file():
         bundle = load_bundle(path)
         return Frozen(bundle.backbone.read_bytes(), bundle.preprocessing)
-    if path.suffix in (".tgz", ".keras"):
-        network = _build_depths(path, input_px)
+    if source in BACKBONES or path.suffix == ".keras":
+        network = _build_depths(source, input_px)
         return Frozen(
             convert_keras(network, quantise=quantise), Preprocessing(input_px, (0.0, 1.0), BOTH_SIDES)
         )
@@ -94,15 +94,32 @@ def _make(source: str, input_px: int, quantise: bool) -> Frozen:
     return Frozen(backbone, Preprocessing(side, (0.0, 1.0), BOTH_SIDES))
 
 
-def _build_depths(start: Path, input_px: int) -> Any:
+def _build_depths(source: str, input_px: int) -> Any:
+    """Put averages of early and late feature maps side by side.
+
+    On film posters they tell more together than any of them alone.
+    """
     import keras
 
-    from kyara.training.networks import build_inception
     from kyara.training.start_weights import load_start
 
-    inception = build_inception(input_px, norm_momentum=0.99)
-    load_start(inception, start)
+    entry = BACKBONES[source] if source in BACKBONES else _find_entry(source)
+    network = entry.build(input_px)
+    load_start(network, entry, IMAGENET if source in BACKBONES else source)
     averages = [
-        keras.layers.GlobalAveragePooling2D()(inception.get_layer(name).output) for name in DEPTHS
+        keras.layers.GlobalAveragePooling2D()(network.get_layer(name).output) for name in entry.depths
     ]
-    return keras.Model(inception.input, keras.layers.Concatenate()(averages))
+    return keras.Model(network.input, keras.layers.Concatenate()(averages))
+
+
+def _find_entry(path: str) -> BackboneEntry:
+    """Tell a checkpoint's backbone by the names of its layers."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = archive.read("config.json").decode()
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise BadInputError(f"{path} is not a model that Keras can load: {error}.") from error
+    for entry in BACKBONES.values():
+        if all(f'"{name}"' in config for name in entry.depths):
+            return entry
+    raise BadInputError(f"{path} has none of the backbones {', '.join(BACKBONES)}.")

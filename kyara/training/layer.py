@@ -84,7 +84,7 @@ def _build(dimension: int, targets: np.ndarray, plan: LayerPlan, task: Task, add
         targets.shape[1],
         activation=None if added else activation,
         kernel_initializer="zeros",
-        kernel_regularizer=keras.regularizers.L2(plan.shrinkage),
+        kernel_regularizer=keras.regularizers.L2(plan.weight_decay),
         name=_LAYER,
     )
     if added:
@@ -94,7 +94,7 @@ def _build(dimension: int, targets: np.ndarray, plan: LayerPlan, task: Task, add
     else:
         model = keras.Model(features, layer(features))
     steps = -(-len(targets) // plan.batch) * plan.epochs
-    rate: Any = keras.optimizers.schedules.CosineDecay(plan.peak_rate, max(steps, 1))
+    rate: Any = keras.optimizers.schedules.CosineDecay(plan.learning_rate, max(steps, 1))
     loss = "categorical_crossentropy" if single else "binary_crossentropy"
     metrics = ["categorical_accuracy"] if single else []
     model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,18 @@ from kyara.dataset.manifest import Face, Manifest, count_labels
 from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BadInputError
 from kyara.storage.atomic import replace_file
+from kyara.training.backbones import DEFAULT_BACKBONE
 
 PLAN_FILE = "plan.json"
+RENAMED = {
+    "peak_rate": "learning_rate",
+    "shrinkage": "weight_decay",
+    "average": "ema_momentum",
+    "norm_momentum": "bn_momentum",
+    "balance": "sampling_exponent",
+    "within_work": "same_series_share",
+}
+"""Name of a field in Kyara 0.1.0 → its name now: old files and options keep working."""
 
 
 @dataclass(frozen=True)
@@ -22,41 +33,43 @@ class Plan:
     """What a training run does; written into its folder and into the bundle's provenance.
 
     Attributes:
-        input_px: side of the network's square input, 75 at least (Inception-v3's minimum).
+        backbone: its name in `backbones.BACKBONES`.
+        input_px: side of the network's square input, at least the backbone's minimum.
         dimension: of the features.
         epochs: how many.
         faces_per_epoch: faces that an epoch shows; 0 for as many as the training split has.
         batch: faces a step.
-        peak_rate: highest learning rate of AdamW; it is reached after 2% of the run and then falls to
-            zero along a cosine.
-        loss: `cosface`, `arcface` or `proxy-anchor`; see `networks`.
+        learning_rate: the highest of AdamW; it is reached after 2% of the run and then falls to zero
+            along a cosine.
+        loss: `cosface`, `arcface` or `proxy-anchor`; see `losses`.
         scale: the loss's inverse temperature.
         margin: the loss's margin.
         frozen_until: name of the last layer that is kept as it was at the start; empty trains all.
-        average: momentum of the moving average over the weights, which is the result; 0 for none.
-        balance: 0 draws faces as they come, 1 draws every label equally often.
-        within_work: share of the batches that hold characters of one work only.
-        norm_momentum: of batch normalisation's moving averages; lower it for runs of few steps.
+        ema_momentum: of the moving average over the weights, which is the result; 0 for none.
+        sampling_exponent: 0 draws faces as they come, 1 draws every label equally often.
+        same_series_share: share of the batches that hold characters of one work only.
+        bn_momentum: of batch normalisation's moving averages; lower it for runs of few steps.
         new_grounds: replace the flat ground behind drawings half of the time.
         close_ups: where a character's pictures are wide, show what the detector would cut out too.
         precision: Keras' name of the arithmetic, `float32` or `mixed_bfloat16`.
         seed: of every random choice.
     """
 
+    backbone: str = DEFAULT_BACKBONE
     input_px: int = 128
     dimension: int = 512
     epochs: int = 20
     faces_per_epoch: int = 0
     batch: int = 64
-    peak_rate: float = 5e-4
+    learning_rate: float = 5e-4
     loss: str = "cosface"
     scale: float = 24.0
     margin: float = 0.15
     frozen_until: str = ""
-    average: float = 0.998
-    balance: float = 0.35
-    within_work: float = 0.3
-    norm_momentum: float = 0.99
+    ema_momentum: float = 0.998
+    sampling_exponent: float = 0.35
+    same_series_share: float = 0.3
+    bn_momentum: float = 0.99
     new_grounds: bool = True
     close_ups: bool = True
     precision: str = "float32"
@@ -71,16 +84,16 @@ class LayerPlan:
         input_px: side of the network's square input, where the network takes any.
         epochs: passes over the training split.
         batch: pictures a step.
-        peak_rate: learning rate of Adam at the start; it falls to zero along a cosine.
-        shrinkage: weight of the squared weights in the loss (L2).
+        learning_rate: learning rate of Adam at the start; it falls to zero along a cosine.
+        weight_decay: weight of the squared weights in the loss (L2).
         seed: of every random choice.
     """
 
     input_px: int = 224
     epochs: int = 60
     batch: int = 64
-    peak_rate: float = 1e-3
-    shrinkage: float = 1e-4
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
     seed: int = 1
 
 
@@ -92,7 +105,7 @@ class CnnPlan:
         input_px: side of the network's square input.
         epochs: passes over the training split.
         batch: pictures a step.
-        peak_rate: learning rate of RMSprop.
+        learning_rate: learning rate of RMSprop.
         decay: by how much of itself the rate falls a step, as 1 / (1 + decay · step).
         seed: of every random choice.
 
@@ -102,7 +115,7 @@ class CnnPlan:
     input_px: int = 64
     epochs: int = 100
     batch: int = 32
-    peak_rate: float = 1e-4
+    learning_rate: float = 1e-4
     decay: float = 1e-6
     seed: int = 1
 
@@ -157,10 +170,26 @@ def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_
     path = run / PLAN_FILE
     if not path.exists():
         replace_file(path, json.dumps(claim, indent=1))
-    elif json.loads(path.read_text(encoding="utf-8")) != claim:
+    elif _renew_claim(json.loads(path.read_text(encoding="utf-8")), type(plan)) != claim:
         raise BadInputError(
             f"{run} was begun with another plan or dataset; give another --run folder or delete it."
         )
+
+
+def _renew_claim(claim: dict[str, Any], kind: type[AnyPlan]) -> dict[str, Any]:
+    try:
+        return {**claim, "plan": asdict(restore_plan(kind, claim["plan"]))}
+    except (KeyError, TypeError):  # of another recipe
+        return claim
+
+
+def restore_plan(kind: type[AnyPlan], data: Mapping[str, Any]) -> AnyPlan:
+    """Make a plan of the fields that a run or a job has kept, under the names of now or of before.
+
+    Raises:
+        TypeError: they are of another recipe.
+    """
+    return kind(**{RENAMED.get(name, name): value for name, value in data.items()})
 
 
 def read_plan(run: Path, kind: type[AnyPlan]) -> AnyPlan:
@@ -175,22 +204,22 @@ def read_plan(run: Path, kind: type[AnyPlan]) -> AnyPlan:
     """
     path = run / PLAN_FILE
     try:
-        return kind(**json.loads(path.read_text(encoding="utf-8"))["plan"])
+        return restore_plan(kind, json.loads(path.read_text(encoding="utf-8"))["plan"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(f"{run} is not a run of this recipe: {error}.") from error
 
 
 def draw_epoch(
-    faces: Sequence[Face], balance: float, rng: np.random.Generator, count: int | None = None
+    faces: Sequence[Face], sampling_exponent: float, rng: np.random.Generator, count: int | None = None
 ) -> np.ndarray:
     """Choose which faces one epoch shows, and in which order.
 
-    A face of a label with n faces is drawn in proportion to n^-balance, by systematic resampling:
-    each face appears its expected number of times, rounded down or up.
+    A face of a label with n faces is drawn in proportion to n^-sampling_exponent, by systematic
+    resampling: each face appears its expected number of times, rounded down or up.
 
     Args:
         faces: the training split.
-        balance: 0 (as they come) to 1 (every label equally often).
+        sampling_exponent: 0 (as they come) to 1 (every label equally often).
         rng: source of randomness.
         count: faces to draw; by default as many as there are.
 
@@ -199,7 +228,7 @@ def draw_epoch(
     """
     count = len(faces) if count is None else count
     counts = count_labels(faces)
-    weights = np.array([counts[face.label] ** -balance for face in faces])
+    weights = np.array([counts[face.label] ** -sampling_exponent for face in faces])
     edges = np.cumsum(weights / weights.sum() * count)
     picks = np.searchsorted(edges, rng.random() + np.arange(count))
     return rng.permutation(np.minimum(picks, len(faces) - 1))

@@ -1,7 +1,4 @@
-"""Start weights for training: the Inception-v3 of the npm package nsfwjs, or of a bundle.
-
-The package holds a TensorFlow.js layers model as JavaScript: a manifest (name, shape, quantisation)
-and shards of base64. Its input is scaled to [0, 1].
+"""Start weights for training: a bundle, an earlier run, `keras.applications` or TensorFlow Hub.
 
 A bundle's network is a LiteRT file: batch normalisation is folded into the convolutions, and weights are
 int8. Read back, they give the same features, so training can go on from what ships.
@@ -9,9 +6,7 @@ int8. Read back, they give the same features, so training can go on from what sh
 
 from __future__ import annotations
 
-import base64
 import re
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,94 +14,13 @@ from typing import Any
 import numpy as np
 
 from kyara.errors import BadInputError
+from kyara.recognition.bundle import BACKBONE_FILE
+from kyara.training.backbones import IMAGENET, BackboneEntry
+from kyara.training.checkpoints import find_checkpoint
+from kyara.training.convert import load_hub
 
-PACKAGE = "nsfwjs@4.3.0"
-FOLDER = "package/dist/models/inception_v3"
-_ENTRY = re.compile(
-    r'name:"([^"]+)",shape:\[([\d,]*)\],dtype:"float32"'
-    r'(?:,quantization:\{min:(-?[\d.e-]+),scale:(-?[\d.e-]+),dtype:"uint8"\})?'
-)
-_SHARD = re.compile(r'exports="([A-Za-z0-9+/=]+)"')
-
-
-def read_nsfwjs_weights(package: Path) -> dict[str, np.ndarray]:
-    """Read every weight of the Inception-v3 inside the package.
-
-    Args:
-        package: the .tgz that `npm pack nsfwjs@4.3.0` writes.
-
-    Returns:
-        Name (for example `conv2d_1/kernel`) → `float32` array in Keras' layout.
-
-    Raises:
-        BadInputError: the file is missing or is not that package.
-
-    Source: https://github.com/infinitered/nsfwjs (MIT); the 8-bit affine quantisation is
-    TensorFlow.js': value = min + scale · byte.
-    """
-    try:
-        with tarfile.open(package) as archive:
-            manifest = _read_member(archive, "model.min.js")
-            shards = [_read_member(archive, f"group1-shard{n}of6.min.js") for n in range(1, 7)]
-    except (OSError, tarfile.TarError, KeyError) as error:
-        raise BadInputError(f"{package} is not the npm package {PACKAGE}: {error}.") from error
-    data = b"".join(base64.b64decode(_match_shard(shard)) for shard in shards)
-    weights: dict[str, np.ndarray] = {}
-    offset = 0
-    for name, shape_text, low, scale in _ENTRY.findall(manifest):
-        shape = tuple(int(size) for size in shape_text.split(",") if size)
-        count = int(np.prod(shape, dtype=np.int64))
-        if scale:
-            raw = np.frombuffer(data, np.uint8, count, offset)
-            values = raw.astype(np.float32) * np.float32(scale) + np.float32(low)
-            offset += count
-        else:
-            values = np.frombuffer(data, "<f4", count, offset)
-            offset += 4 * count
-        weights[name] = values.reshape(shape)
-    if offset != len(data):
-        raise BadInputError(f"{package}: read {offset} of {len(data)} weight bytes.")
-    return weights
-
-
-def _read_member(archive: tarfile.TarFile, name: str) -> str:
-    member = archive.extractfile(f"{FOLDER}/{name}")
-    if member is None:
-        raise KeyError(name)
-    return member.read().decode("utf-8")
-
-
-def _match_shard(text: str) -> str:
-    found = _SHARD.search(text)
-    if found is None:
-        raise BadInputError("A weight shard holds no base64 text.")
-    return found.group(1)
-
-
-def assign_nsfwjs_weights(backbone: Any, weights: dict[str, np.ndarray]) -> int:
-    """Copy the weights into a `keras.applications.InceptionV3` by creation order.
-
-    Args:
-        backbone: the Keras model, without its top.
-        weights: as `read_nsfwjs_weights` returns them.
-
-    Returns:
-        How many layers were filled: 188 (94 convolutions, 94 batch normalisations).
-
-    Raises:
-        ValueError: a shape does not fit.
-    """
-    filled = 0
-    for kind, parts in (
-        ("conv2d", ("kernel",)),
-        ("batch_normalization", ("beta", "moving_mean", "moving_variance")),
-    ):
-        layers = [layer for layer in backbone.layers if re.fullmatch(rf"{kind}(_\d+)?", layer.name)]
-        layers.sort(key=lambda layer: int(re.sub(r"\D", "", layer.name.removeprefix(kind)) or 0))
-        for number, layer in enumerate(layers, start=1):
-            layer.set_weights([weights[f"{kind}_{number}/{part}"] for part in parts])
-            filled += 1
-    return filled
+_IMAGENET_RANGE = (-1.0, 1.0)
+"""Of the pixels on which `keras.applications` trained its weights."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +59,15 @@ def read_folded_weights(path: Path) -> FoldedWeights:
     details = {one["index"]: one for one in interpreter.get_tensor_details()}
     layers: dict[str, list[tuple[tuple[int, ...], np.ndarray, np.ndarray]]] = {}
     for step in interpreter._get_ops_details():  # the public interface does not list operations
-        if step["op_name"] in ("CONV_2D", "FULLY_CONNECTED"):
-            _, weight, bias = (details[place] for place in step["inputs"])
-            values = (_read_tensor(interpreter, weight), _read_tensor(interpreter, bias))
-            layers.setdefault(step["op_name"], []).append((_number(weight["name"]), *values))
-    # Keras numbers layers as it makes them; LiteRT runs, and lists, them in another order
+        if step["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            _, weight, bias = (details.get(place, {}) for place in step["inputs"])
+            values = _read_tensor(interpreter, weight)
+            outputs = values.shape[-1 if step["op_name"] == "DEPTHWISE_CONV_2D" else 0]
+            # a bias of nothing but zeros is left out
+            shift = _read_tensor(interpreter, bias) if bias else np.zeros(outputs, np.float32)
+            kind = step["op_name"].removeprefix("DEPTHWISE_")
+            layers.setdefault(kind, []).append((_number(weight["name"]), values, shift))
+    # Keras numbers the layers of a network with branches; LiteRT runs, and lists, them in another order
     convolutions = sorted(layers.get("CONV_2D", []), key=lambda layer: layer[0])
     projections = layers.get("FULLY_CONNECTED", [])
     if not convolutions or len(projections) != 1:
@@ -194,51 +112,107 @@ def assign_folded_weights(model: Any, weights: FoldedWeights, pictures: np.ndarr
     """
     import keras
 
-    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
-    convolutions, norms = ([one for one in model.layers if isinstance(one, kind)] for kind in kinds)
-    convolutions, norms = (sorted(layers, key=_layer_number) for layers in (convolutions, norms))
+    learned = sorted(_list_learned(model), key=_layer_number)
+    norms = [layer for layer in learned if isinstance(layer, keras.layers.BatchNormalization)]
+    convolutions = [layer for layer in learned if layer not in norms]
     try:
         for layer, norm, (kernel, bias) in zip(convolutions, norms, weights.convolutions, strict=True):
             layer.set_weights([kernel])
-            norm.set_weights([bias, 0 * bias, np.full_like(bias, 1 - norm.epsilon)])
+            _set_norm(norm, bias, 0 * bias)
         model.get_layer("projection").set_weights(list(weights.projection))
     except ValueError as error:
         raise BadInputError(f"The start weights are of another network: {error}.") from error
     pool = keras.layers.GlobalAveragePooling2D(dtype="float32")
     watcher: Any = keras.Model(model.input, [pool(layer.output) for layer in convolutions])
     means = watcher.predict(pictures, batch_size=32, verbose=0)
-    for norm, mean in zip(norms, means, strict=True):
-        beta, _, variance = norm.get_weights()
+    for norm, mean, (_, bias) in zip(norms, means, weights.convolutions, strict=True):
         mean = mean.mean(axis=0)
-        norm.set_weights([beta + mean, mean, variance])
+        _set_norm(norm, bias + mean, mean)
+
+
+def _set_norm(norm: Any, beta: np.ndarray, mean: np.ndarray) -> None:
+    """Make a batch normalisation add `beta - mean`."""
+    gamma = [np.ones_like(beta)] if norm.scale else []
+    norm.set_weights([*gamma, beta, mean, np.full_like(beta, 1 - norm.epsilon)])
 
 
 def _layer_number(layer: Any) -> int:
-    return int(re.sub(r"\D", "", layer.name.removeprefix("conv2d")) or 0)
+    """Return the number that Keras gave to a layer without a name: `conv2d_12` gives 12."""
+    found = re.fullmatch(r"(?:conv2d|batch_normalization)_(\d+)", layer.name)
+    return int(found.group(1)) if found else 0
 
 
-def load_start(model: Any, start: Path) -> None:
-    """Copy the Inception-v3 of an earlier model into this one, layer by layer in order.
+def _list_learned(network: Any) -> list[Any]:
+    """Return the convolutions and batch normalisations of a network, in its order."""
+    import keras
 
-    Args:
-        model: a Keras model built on `networks.build_inception`.
-        start: the nsfwjs package, or a `.keras` file of any run.
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.BatchNormalization)
+    return [layer for layer in network.layers if isinstance(layer, kinds)]
+
+
+def find_start(source: str) -> str:
+    """Return the file in a bundle or run that its weights are in; other sources as they are.
 
     Raises:
-        BadInputError: it is neither.
+        BadInputError: a folder that is no bundle, no SavedModel and no run with a finished epoch.
+    """
+    folder = Path(source)
+    if not folder.is_dir() or (folder / "saved_model.pb").exists():
+        return source
+    bundle = folder / BACKBONE_FILE
+    return str(bundle if bundle.exists() else find_checkpoint(folder))
+
+
+def load_start(model: Any, backbone: BackboneEntry, start: str) -> None:
+    """Copy the backbone of an earlier model into this one, layer by layer in order.
+
+    Args:
+        model: a Keras model built on the backbone.
+        backbone: its entry.
+        start: `IMAGENET` for the weights of `keras.applications`; a `.keras` file of any run; or a
+            SavedModel of the same backbone that `tensorflow_hub.load` takes, whose pixels are in 0 to 1.
+
+    Raises:
+        BadInputError: it cannot be loaded, or is of another network.
     """
     import keras
 
-    if start.suffix != ".keras":
-        assign_nsfwjs_weights(model, read_nsfwjs_weights(start))
-        return
-    from kyara.training import networks  # noqa: F401  registers the layers that the file may name
+    from kyara.training import networks  # noqa: F401  registers the layers that a file may name
 
-    earlier: Any = keras.models.load_model(start, compile=False)
+    if start == IMAGENET:
+        values = _read_imagenet(backbone, model.input_shape[1])
+    elif start.endswith(".keras"):
+        try:
+            earlier: Any = keras.models.load_model(start, compile=False)
+        except (OSError, ValueError) as error:
+            raise BadInputError(f"{start} is not a model that Keras can load: {error}.") from error
+        values = _read_learned(earlier)
+    else:
+        module = load_hub(start)
+        values = [one.numpy() for one in getattr(module, "variables", ()) if one.dtype.is_floating]
+    variables = [one for layer in _list_learned(model) for one in layer.weights]
+    if [value.shape for value in values] != [tuple(one.shape) for one in variables]:
+        raise BadInputError(f"The start weights are of another network than {backbone.application}.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
-    def learned(network: Any) -> list[Any]:
-        kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
-        return [layer for layer in network.layers if isinstance(layer, kinds)]
 
-    for layer, source in zip(learned(model), learned(earlier), strict=True):
-        layer.set_weights(source.get_weights())
+def _read_learned(network: Any) -> list[np.ndarray]:
+    return [value for layer in _list_learned(network) for value in layer.get_weights()]
+
+
+def _read_imagenet(backbone: BackboneEntry, input_px: int) -> list[np.ndarray]:
+    """Return the weights of `keras.applications` for pixels in the backbone's own range.
+
+    Where the ranges differ, the first convolution takes in the scale and its normalisation the shift;
+    that is exact where the convolution pads nothing, as in Inception-v3.
+    """
+    network = backbone.build(input_px, weights=IMAGENET)
+    if backbone.input_range != _IMAGENET_RANGE:
+        convolution, norm = _list_learned(network)[:2]
+        (kernel,) = convolution.get_weights()
+        low, high = _IMAGENET_RANGE
+        *others, mean, variance = norm.get_weights()
+        norm.set_weights([*others, mean - low * kernel.sum(axis=(0, 1, 2)), variance])
+        convolution.set_weights([kernel * (high - low)])
+    return _read_learned(network)

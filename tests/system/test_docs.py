@@ -26,7 +26,7 @@ OTHER_FOLDERS = (
     "cache",
 )
 """Folders of an installation, which the repository does not have."""
-NOT_YET = {
+NOT_YET: frozenset[str] = frozenset()
     "model/detector.json",
     "kyara/training/backbones.py",
     "translations/ko/LC_MESSAGES/messages.po",

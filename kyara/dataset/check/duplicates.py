@@ -107,10 +107,11 @@ def join_pairs(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     Returns:
         Groups of two and more, each sorted, by their first member.
     """
-    ends = np.array(list(pairs), np.int64).reshape(-1, 2)
-    links = coo_array((np.ones(len(ends)), ends.T), shape=(count, count))
+    edges = np.array(list(pairs), np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(edges.shape[1], bool), edges), shape=(count, count))
+    _, group_of = connected_components(graph, directed=False)
     groups: dict[int, list[int]] = {}
-    for item, group in enumerate(connected_components(links, directed=False)[1].tolist()):
+    for item, group in enumerate(group_of.tolist()):
         groups.setdefault(group, []).append(item)
     return [group for group in groups.values() if len(group) > 1]
 

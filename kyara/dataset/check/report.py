@@ -9,9 +9,10 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from kyara.dataset.check.findings import Inspection
-from kyara.storage.html import open_templates, read_report_style
+from kyara.storage.html import REPORT_STYLE, render_page
 from kyara.vision.images import inline_picture
 
+_TEMPLATES = Path(__file__).parent / "templates"
 MOST_SHOWN = 100
 """Findings of a kind that the page shows; check.json has them all."""
 MOST_OF_A_GROUP = 12
@@ -51,23 +52,21 @@ def write_report(inspection: Inspection, model: str | None, path: Path) -> None:
 
 def render_report(inspection: Inspection, model: str | None) -> str:
     """Return the page as HTML; see `write_report`."""
-    here = Path(__file__).parent / "templates"
-    environment = open_templates(here)
-    environment.filters["breakable"] = _allow_breaks
-    style = read_report_style() + (here / "check.css").read_text(encoding="utf-8")
-    return environment.get_template("check.html").render(
-        inspection=inspection,
-        counts=inspection.count(),
-        kinds=KINDS,
-        splits=sorted(Counter(face.split for face in inspection.faces).items()),
-        labels=len({face.label for face in inspection.faces}),
-        model=model,
-        style=style,
-        inline=inline_picture,
-        most=MOST_SHOWN,
-        most_of_a_group=MOST_OF_A_GROUP,
-        day=datetime.date.today().isoformat(),
-    )
+    values = {
+        "inspection": inspection,
+        "counts": inspection.count(),
+        "kinds": KINDS,
+        "splits": sorted(Counter(face.split for face in inspection.faces).items()),
+        "labels": len({face.label for face in inspection.faces}),
+        "model": model,
+        "inline": inline_picture,
+        "most": MOST_SHOWN,
+        "most_of_a_group": MOST_OF_A_GROUP,
+        "day": datetime.date.today().isoformat(),
+    }
+    styles = (REPORT_STYLE, _TEMPLATES / "check.css")
+    filters = {"breakable": _allow_breaks}
+    return render_page(_TEMPLATES / "check.html", values, styles=styles, filters=filters)
 
 
 def _allow_breaks(text: str) -> Markup:

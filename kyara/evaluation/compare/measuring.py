@@ -116,12 +116,12 @@ class _Side:
         """Return the figures over some of the drawings; nothing where there are none."""
         if not rows.any():
             return {}
-        names, codes = np.unique(np.concatenate([truth[rows], self.said[rows]]), return_inverse=True)
+        _, codes = np.unique(np.concatenate([truth[rows], self.said[rows]]), return_inverse=True)
         targets, predicted = np.split(codes.ravel(), 2)
         figures = {
             "top1": self.right[rows].mean(),
             "top5": self.among[rows].mean(),
-            "macro_f1": measure_macro_f1(predicted, targets, len(names)),
+            "macro_f1": measure_macro_f1(predicted, targets),
             "ece": measure_calibration(self.confidence[rows], self.right[rows])[0],
             "known_accepted": self.accepted[rows].mean(),
         }

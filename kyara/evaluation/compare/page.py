@@ -13,10 +13,11 @@ from typing import Any
 
 from kyara.registry.gate import COMPARISON_FILE
 from kyara.storage.atomic import replace_file
-from kyara.storage.html import open_templates
+from kyara.storage.html import render_page
 from kyara.storage.paths import ROOT
 
 PAGE_FILE = "comparison.html"
+_TEMPLATE = Path(__file__).parent / "templates" / "comparison.html"
 
 
 def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
@@ -34,5 +35,4 @@ def write_comparison(comparison: Mapping[str, Any], folder: Path) -> None:
 
 def render_comparison(comparison: Mapping[str, Any]) -> str:
     """Return the comparison as HTML; see `write_comparison`."""
-    environment = open_templates(Path(__file__).parent / "templates", ROOT / "templates")
-    return environment.get_template("comparison.html").render(comparison=comparison)
+    return render_page(_TEMPLATE, {"comparison": comparison}, styles=[], folders=[ROOT / "templates"])

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from kyara.evaluation.asking import Answered
-from kyara.evaluation.metrics import count_confusions
 
 MOST_CHARACTERS = 50
 """Of a larger matrix those are shown that are in most mistakes."""
@@ -54,11 +54,8 @@ def build_matrix(answered: Answered, name: Callable[[str], str], most: int = MOS
         name: returns what people read for a label.
         most: characters that are shown at most.
     """
-    involved, places = np.unique(
-        np.concatenate([answered.targets, answered.predicted]), return_inverse=True
-    )
-    count = len(answered.targets)
-    counts = count_confusions(places[count:], places[:count], len(involved))
+    involved = np.unique(np.concatenate([answered.targets, answered.predicted]))
+    counts = confusion_matrix(answered.targets, answered.predicted, labels=involved)
     chosen = _choose_confused(counts, most)
     support = np.maximum(counts.sum(axis=1), 1)
     part = counts[np.ix_(chosen, chosen)]

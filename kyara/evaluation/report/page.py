@@ -6,9 +6,7 @@ the script is JSON in a `<script type="application/json">`.
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,9 @@ from kyara.evaluation.report.matrix import build_matrix
 from kyara.evaluation.running import Evaluation
 from kyara.evaluation.strangers import Separation
 from kyara.evaluation.tagging import TagEvaluation
-from kyara.storage.html import open_templates, read_report_style
+from kyara.storage.html import render_page
 
+_TEMPLATES = Path(__file__).parent / "templates"
 SEPARATOR_NAMES = {
     "top": "the highest confidence",
     "gap": "the gap between the two best",
@@ -45,27 +44,17 @@ def write_report(evaluation: Evaluation | TagEvaluation, command: str, path: Pat
 
 def render_report(evaluation: Evaluation | TagEvaluation, command: str) -> str:
     """Return the report as HTML; see `write_report`."""
-    folder = Path(__file__).parent / "templates"
-    environment = open_templates(folder)
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False}
-    environment.filters["percent"] = _as_percent
-    environment.globals["report_css"] = read_report_style()
-    environment.globals["report_js"] = (folder / "report.js").read_text(encoding="utf-8")
-    environment.filters["csp_hash"] = _hash_inline
     several = isinstance(evaluation, TagEvaluation)
-    parts = _build_tags(evaluation) if several else _build_parts(evaluation)
-    return environment.get_template("tags.html" if several else "report.html").render(
-        metrics=evaluation.metrics,
-        bundle=evaluation.classifier.bundle,
-        command=command,
-        day=datetime.date.today().isoformat(),
-        **parts,
-    )
-
-
-def _hash_inline(text: str) -> str:
-    """Return what a Content-Security-Policy calls an inline script or style that may run."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    values = {
+        "metrics": evaluation.metrics,
+        "bundle": evaluation.classifier.bundle,
+        "command": command,
+        "day": datetime.date.today().isoformat(),
+        "report_js": (_TEMPLATES / "report.js").read_text(encoding="utf-8"),
+        **(_build_tags(evaluation) if several else _build_parts(evaluation)),
+    }
+    template = _TEMPLATES / ("tags.html" if several else "report.html")
+    return render_page(template, values, filters={"percent": _as_percent})
 
 
 def _as_percent(value: float | None, digits: int = 1) -> str:

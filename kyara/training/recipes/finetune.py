@@ -1,4 +1,4 @@
-"""The recipe `finetune`: Inception-v3 whose features put drawings of one character together.
+"""The recipe `finetune`: a network whose features put drawings of one character together.
 
 After every epoch the whole state (weights, their moving average, optimizer, history) is written next to
 the old one and renamed into place, so a killed run goes on from its last finished epoch.
@@ -18,6 +18,7 @@ from kyara.recognition.bundle import Preprocessing
 from kyara.recognition.gallery import scale_to_unit
 from kyara.storage.atomic import replace_file
 from kyara.training.augment import STORED_SCALE, find_flat_ground
+from kyara.training.backbones import find_backbone
 from kyara.training.checkpoints import History, apply_average, keep_epochs, load_checkpoint
 from kyara.training.convert import convert_keras
 from kyara.training.crops import cut_close_ups, find_close_ups
@@ -37,7 +38,7 @@ NORM_PICTURES = 512
 
 
 def train_embedding(
-    manifest: Manifest, plan: Plan, run: Path, *, start_weights: Path | None = None, quiet: bool = False
+    manifest: Manifest, plan: Plan, run: Path, *, start_weights: str | None = None, quiet: bool = False
 ) -> Any:
     """Fine-tune on the training split, going on from the last finished epoch if there is one.
 
@@ -45,9 +46,8 @@ def train_embedding(
         manifest: the dataset; its `val` split is measured after every epoch.
         plan: what to do. A run that was begun with another plan or dataset is refused.
         run: folder for the checkpoint, the history and TensorBoard's logs.
-        start_weights: the nsfwjs package, or a `.keras` file of any run: its Inception-v3 is the start;
-            of a bundle's `backbone.tflite` the projection to features is, too; None starts from random
-            weights.
+        start_weights: of the backbone, as `load_start` takes them; of a bundle's `backbone.tflite` the
+            projection to features is a start, too; None starts from random weights.
         quiet: no progress bar.
 
     Returns:
@@ -104,7 +104,7 @@ def _recall_close_ups(run: Path, faces: list[Face], pixels: np.ndarray) -> dict[
 
 
 def _open_run(
-    run: Path, plan: Plan, pixels: np.ndarray, faces: list[Face], rows: np.ndarray, start: Path | None
+    run: Path, plan: Plan, pixels: np.ndarray, faces: list[Face], rows: np.ndarray, start: str | None
 ) -> tuple[Any, History]:
     import keras
 
@@ -116,15 +116,19 @@ def _open_run(
     keras.mixed_precision.set_dtype_policy(plan.precision)
     classes = int(rows.max()) + 1
     model = networks.build_embedding_network(
-        plan.input_px, plan.dimension, classes, norm_momentum=plan.norm_momentum
+        plan.input_px,
+        plan.dimension,
+        classes,
+        backbone=plan.backbone,
+        bn_momentum=plan.bn_momentum,
     )
-    if start is not None and start.suffix == ".tflite":
+    if start is not None and start.endswith(".tflite"):
         probes = np.random.default_rng(plan.seed).permutation(len(pixels))[:NORM_PICTURES]
         shrunk = _shrink(pixels[probes], plan.input_px)
-        assign_folded_weights(model, read_folded_weights(start), shrunk)
+        assign_folded_weights(model, read_folded_weights(Path(start)), shrunk)
         _start_proxies(model, plan, pixels, rows)
     elif start is not None:
-        load_start(model, start)
+        load_start(model, find_backbone(plan.backbone), start)
         _start_projection(model, plan, pixels, faces)
         _start_proxies(model, plan, pixels, rows)
     networks.freeze_until(model, plan.frozen_until)
@@ -135,12 +139,12 @@ def _open_run(
 def _compile(model: Any, plan: Plan, faces: int) -> None:
     import keras
 
-    from kyara.training.networks import build_loss
+    from kyara.training.losses import build_loss
 
     steps = -(-(plan.faces_per_epoch or faces) // plan.batch) * plan.epochs
     rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=plan.peak_rate / 50,
-        warmup_target=plan.peak_rate,
+        initial_learning_rate=plan.learning_rate / 50,
+        warmup_target=plan.learning_rate,
         warmup_steps=max(steps // 50, 1),
         decay_steps=max(steps - steps // 50, 1),
     )
@@ -148,8 +152,8 @@ def _compile(model: Any, plan: Plan, faces: int) -> None:
         keras.optimizers.AdamW(
             rate,  # type: ignore[arg-type]
             weight_decay=WEIGHT_DECAY,
-            use_ema=plan.average > 0,
-            ema_momentum=plan.average or 0.99,
+            use_ema=plan.ema_momentum > 0,
+            ema_momentum=plan.ema_momentum or 0.99,
         ),
         build_loss(plan.loss, plan.scale, plan.margin),
         metrics=[
@@ -164,7 +168,7 @@ def _start_projection(model: Any, plan: Plan, pixels: np.ndarray, faces: list[Fa
     from kyara.training import networks
 
     values = _run_layer(model, networks.POOLED_LAYER, pixels, plan)
-    picks = draw_epoch(faces, plan.balance, np.random.default_rng(plan.seed))
+    picks = draw_epoch(faces, plan.sampling_exponent, np.random.default_rng(plan.seed))
     whitening = networks.fit_whitening(values[picks], plan.dimension)
     model.get_layer("projection").set_weights(list(whitening))
 
@@ -212,7 +216,9 @@ def finish_embedding(
 
     # training may have been in half precision, which LiteRT does not want
     keras.mixed_precision.set_dtype_policy("float32")
-    plain = networks.build_embedding_network(plan.input_px, plan.dimension, len(labels))
+    plain = networks.build_embedding_network(
+        plan.input_px, plan.dimension, len(labels), backbone=plan.backbone
+    )
     plain.set_weights(model.get_weights())
     network = keras.Model(plain.input, plain.get_layer(networks.FEATURES_LAYER).output)
     (proxies,) = plain.get_layer(networks.HEAD_LAYER).get_weights()

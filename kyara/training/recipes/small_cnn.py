@@ -111,7 +111,7 @@ def _build(plan: CnnPlan, classes: int) -> Any:
             layers.Dense(classes, activation="softmax"),
         ]
     )
-    rate: Any = keras.optimizers.schedules.InverseTimeDecay(plan.peak_rate, 1, plan.decay)
+    rate: Any = keras.optimizers.schedules.InverseTimeDecay(plan.learning_rate, 1, plan.decay)
     model.compile(
         keras.optimizers.RMSprop(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )

@@ -34,7 +34,7 @@ from kyara.storage.jobs import (
     write_status,
 )
 from kyara.training.checkpoints import read_history
-from kyara.training.plan import LayerPlan
+from kyara.training.plan import LayerPlan, restore_plan
 from kyara.training.retrain.continuing import continue_head
 from kyara.training.retrain.watching import watch_run
 
@@ -203,12 +203,14 @@ class _Job:
         if order.recipe != "head":
             self.train(order, version, serving, names, run, provenance)
             return
+        plan = restore_plan(LayerPlan, order.plan)
+        assert isinstance(plan, LayerPlan)
         with self.bar(_count(manifest, "train"), "Features") as shown:
             continue_head(
                 serving,
                 manifest,
                 names,
-                LayerPlan(**order.plan),
+                plan,
                 run,
                 self.target,
                 head_from=order.head_from,

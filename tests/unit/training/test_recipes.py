@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -227,11 +228,30 @@ def test_fine_tuning_goes_on_and_its_run_is_exported_again(tmp_path):
     assert "another plan" in refused.stderr
 
 
+def test_another_backbone_is_fine_tuned_and_gone_on_from(tmp_path):
+    data = write_dataset(tmp_path / "data", 12)
+    arguments = ("train", data, "--backbone", "mobilenet-v2", *TINY, "--input-px", "32", "--epochs", "1")
+    arguments += ("--models", tmp_path, "--bottlenecks", tmp_path / "b")
+    run_kyara(*arguments, "--name", "small", "--run", tmp_path / "first")
+    run_kyara(
+        *(*arguments, "--name", "more", "--run", tmp_path / "second"),
+        *("--start-weights", tmp_path / "small", "--frozen-until", "block_2_add"),
+    )
+    small, more = (load_bundle(tmp_path / name) for name in ("small", "more"))
+    assert small.provenance["plan"]["backbone"] == "mobilenet-v2"
+    digest = hashlib.sha256(small.backbone.read_bytes()).hexdigest()
+    assert more.provenance["start_weights"] == digest
+    assert more.backbone.stat().st_size < 4_000_000
+    assert 0 <= measure_test(tmp_path / "more", read_manifest(data)) <= 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         (("--recipe", "cnn", "--margin", "0.1"), 2, "no --margin"),
         (("--recipe", "head", "--start-weights", "x"), 2, "no --start-weights"),
+        (("--backbone", "mobilenet-v2", "--input-px", "16"), 2, "needs --input-px 32"),
+        (("--start-weights", "nowhere.keras"), 1, "nowhere.keras is not a model"),
         (("--recipe", "multilabel", "--leave-out", "x"), 2, "no --leave-out"),
         (("--leave-out", "nowhere"), 1, "no work nowhere"),
         (("--gallery-split", "nowhere"), 1, "split 'nowhere'"),

@@ -1,0 +1,47 @@
+"""CSV tables of a dataset: `index.csv`, which names its faces, is read and written here alone.
+
+Who reads it decides what a row means: `manifest` for learning, `folder` for the dataset that grows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from kyara.errors import BadInputError
+
+INDEX_FILE = "index.csv"
+
+
+def read_rows(path: Path, data: bytes | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the number of each row's last line, and its cells by column; empty cells are "".
+
+    Args:
+        path: of the table.
+        data: its bytes, where they are at hand.
+
+    Raises:
+        BadInputError: it is not CSV in UTF-8.
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes() if data is None else data
+    try:
+        # a spreadsheet may put a byte order mark before the first column's name
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        for row in reader:
+            yield reader.line_num, {name: cell or "" for name, cell in row.items() if name}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInputError(
+            f"{path} is not a CSV file in UTF-8 ({error}): repair or remove it."
+        ) from error
+
+
+def format_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as CSV."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()
