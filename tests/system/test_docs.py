@@ -26,9 +26,8 @@ OTHER_FOLDERS = (
     "cache",
 )
 """Folders of an installation, which the repository does not have."""
-NOT_YET: frozenset[str] = frozenset()
+NOT_YET = {
     "model/detector.json",
-    "kyara/training/backbones.py",
     "translations/ko/LC_MESSAGES/messages.po",
 }
 
