@@ -168,7 +168,7 @@ def test_a_degraded_view_keeps_its_shape():
         assert degrade_view(pixels, random).shape == (64, 64, 3)
 
 
-PLAN = ("--side-px", 64, "--batch", 8, "--views-per-epoch", 32)
+PLAN = ("--side-px", "64", "--batch", "8", "--views-per-epoch", "32")
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def trained(boxed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     run_kyara(
         *("train", boxed, "--recipe", "detector", "--name", "detector-drawn", "--models", folder),
-        *("--run", folder / "run", "--views", 64, *PLAN),
+        *("--run", folder / "run", "--views", "64", *PLAN),
     )
     return folder
 
@@ -198,7 +198,7 @@ def test_a_finished_run_is_exported_again_to_the_byte(boxed, trained):
     again = trained / "again"
     run_kyara(
         *("train", boxed, "--recipe", "detector", "--name", "detector-drawn", "--models", again),
-        *("--run", trained / "run", "--views", 64, *PLAN),
+        *("--run", trained / "run", "--views", "64", *PLAN),
     )
     first = load_detector_bundle(trained / "detector-drawn")
     assert load_detector_bundle(again / "detector-drawn").network == first.network
@@ -207,7 +207,7 @@ def test_a_finished_run_is_exported_again_to_the_byte(boxed, trained):
 def test_another_plan_is_refused(boxed, trained):
     done = subprocess.run(
         [sys.executable, "-m", "kyara", "train", boxed, "--recipe", "detector", "--name", "detector-x"]
-        + [str(word) for word in ("--models", trained, "--run", trained / "run", "--views", 96, *PLAN)],
+        + [str(word) for word in ("--models", trained, "--run", trained / "run", "--views", "96", *PLAN)],
         capture_output=True,
         text=True,
     )
