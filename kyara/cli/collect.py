@@ -16,7 +16,6 @@ from kyara.vision.detectors.base import DETECTORS, choose_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.collect import Inbox, Settings, Tally
-    from kyara.dataset.collect.settings import Detector
     from kyara.storage.parallel import Engine
     from kyara.storage.parallel.choosing import EngineName
 
@@ -109,18 +108,17 @@ def collect(
     Ctrl-C, or killed, the same command goes on where it was.
     """
     from kyara.dataset.collect import Inbox, Settings, list_sources
-    from kyara.dataset.collect.settings import MARGINS
+    from kyara.dataset.collect.settings import MARGINS, TIGHT_MARGIN
     from kyara.storage.parallel import Engine
     from kyara.vision.sources import split_sources
 
     if every_s is not None and scene_score is not None:
         raise click.UsageError("Give --every or --scenes, not both.")
-    detector = cast("Detector", choose_detector(options["detector"]))
-    options["detector"] = detector
+    detector = options["detector"] = choose_detector(options["detector"])
     settings = Settings(
         every_s=every_s or 1.0,
         scene_score=scene_score,
-        margin=MARGINS[detector] if margin is None else margin,
+        margin=MARGINS.get(detector, TIGHT_MARGIN) if margin is None else margin,
         **options,
     )
     files = list_sources(sources)

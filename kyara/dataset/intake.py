@@ -3,7 +3,7 @@
     faces/<label>/<id>.png    the picture
     reports/<id>.json         its history: who said and decided what, when
 
-Everything happens inside `dataset_folder.change_dataset`, which keeps `faces/index.csv` in step:
+Everything happens inside `folder.change_dataset`, which keeps `faces/index.csv` in step:
 
     with change_dataset(dataset) as change:
         take_in(dataset, change, face)

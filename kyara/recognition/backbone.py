@@ -1,4 +1,4 @@
-"""Second stage: pixels → features, by Inception-v3 in LiteRT.
+"""Second stage: pixels → features, by the network of the bundle in LiteRT.
 
 A crop is shown to the network in every view of the bundle's preprocessing; the views' features are
 averaged. Views run side by side, one on each core: LiteRT gains less from several threads for one view.

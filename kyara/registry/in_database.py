@@ -21,7 +21,7 @@ _COLUMNS = ("action", "name", "version", "sha256", "at")
 
 
 class DatabaseSteps:
-    """The steps in a database; see `steps.StepKeeper`. It is opened by the first call of a process."""
+    """The steps in a database; see `history.StepKeeper`. It is opened by the first call of a process."""
 
     def __init__(self, url: str) -> None:
         """Take the database's URL."""

@@ -18,7 +18,7 @@ LOCK_FILE = ".registry.lock"
 
 
 class FileSteps:
-    """The steps of a model folder; see `steps.StepKeeper`."""
+    """The steps of a model folder; see `history.StepKeeper`."""
 
     def __init__(self, folder: Path) -> None:
         """Take the folder's place."""

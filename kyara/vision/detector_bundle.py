@@ -18,10 +18,9 @@ from typing import Any
 
 from kyara.errors import BundleError
 from kyara.storage.atomic import replace_file
-from kyara.storage.paths import ROOT
+from kyara.storage.paths import MODEL_FOLDER
 
 FORMAT = 1
-MODEL_FOLDER = ROOT / "model"
 BUNDLE_FILE, NETWORK_FILE, SERVING_FILE = "detector.json", "detector.tflite", "detector.json"
 LARGEST_SIDE_PX = 1280
 LARGEST_NUMBER = 1000

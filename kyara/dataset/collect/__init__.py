@@ -1,10 +1,7 @@
 """Videos, animations and pictures → faces in the inbox of a dataset.
 
-    sources.py    what is named on the command line → files
     settings.py   what is wanted of them
-    finding.py    a frame → faces, by the cascade
-    animeface.py  a frame → faces, by animeface-2009 in a process of its own
-    memory.py     faces of neighbouring frames that look the same
+    finding.py    a frame → faces with margin, by a detector
     inbox.py      the inbox on disk: faces, manifest, how far each source is
     running.py    one source from where it was left to its end
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 from kyara.vision.video import Sampling
 
-Detector = Literal["network", "cascade", "animeface-2009"]
-MARGINS: dict[Detector, float] = {"network": 0.3, "cascade": 0.0, "animeface-2009": 0.3}
-"""Boxes of the cascade take in hair and shoulders; those of the others end at chin and brow."""
+MARGINS = {"cascade": 0.0}
+"""By detector: boxes of the cascade take in hair and shoulders."""
+TIGHT_MARGIN = 0.3
+"""Of every other detector, whose boxes end at chin and brow."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Settings:
     every_s: float = 1.0
     scene_score: float | None = None
     longest_px: int | None = None
-    detector: Detector = "cascade"
+    detector: str = "cascade"
     level: int = 0
     threshold: float = 0.7
     margin: float = 0.0

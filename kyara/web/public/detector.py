@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, jsonify, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, url_for
 
 from kyara.errors import BundleError
 from kyara.vision.detector_bundle import (
@@ -27,7 +27,9 @@ def _load(folder: Path) -> DetectorBundle:
 def detector_urls() -> dict[str, str]:
     """Return the addresses of the network and its settings; empty if the cascade is to be used."""
     try:
-        bundle = _load(find_detector_bundle()) if find_default_detector() == "network" else None
+        models = _find_models()
+        is_default = find_default_detector(models) == "network"
+        bundle = _load(find_detector_bundle(models)) if is_default else None
     except BundleError:
         bundle = None
     if bundle is None:
@@ -56,9 +58,13 @@ def send_settings(version: str) -> Response:
     return _keep(jsonify(described))
 
 
+def _find_models() -> Path:
+    return Path(current_app.config["MODEL_FOLDER"])
+
+
 def _find(version: str) -> DetectorBundle:
     try:
-        bundle = _load(find_detector_bundle())
+        bundle = _load(find_detector_bundle(_find_models()))
     except BundleError:
         abort(404)
     if bundle.version != version:

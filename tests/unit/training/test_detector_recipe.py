@@ -207,7 +207,9 @@ def test_a_finished_run_is_exported_again_to_the_byte(boxed, trained):
 def test_another_plan_is_refused(boxed, trained):
     done = subprocess.run(
         [sys.executable, "-m", "kyara", "train", boxed, "--recipe", "detector", "--name", "detector-x"]
-        + [str(word) for word in ("--models", trained, "--run", trained / "run", "--views", "96", *PLAN)],
+        + [
+            str(word) for word in ("--models", trained, "--run", trained / "run", "--views", "96", *PLAN)
+        ],
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,75 @@
+"""The face network as the page gets it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from kyara.vision.detector_bundle import write_detector_bundle
+
+NETWORK = b"the bytes of a network"
+DATA: dict[str, Any] = {
+    "settings": {
+        "longest_sides_px": [256],
+        "live_longest_sides_px": [256],
+        "longest_ratio": 1.9,
+        "tile_overlap": 0.5,
+        "most_enlarged": 2.0,
+        "fill": 114,
+        "min_box_px": 12,
+        "max_boxes": 32,
+        "merge": {"overlap": 0.4, "inside": 0.6},
+    },
+    "thresholds": [0.5, 0.3],
+    "default_level": 1,
+    "provenance": {},
+}
+
+
+def read_urls(client: FlaskClient) -> dict[str, str]:
+    found = re.search(r'id="page-settings"[^>]*>(.*?)</script>', client.get("/").text)
+    assert found
+    return json.loads(found[1])["urls"]
+
+
+@pytest.fixture
+def models(app: Flask, tmp_path: Path) -> Path:
+    """A model folder with a face network that is the default."""
+    write_detector_bundle(tmp_path / "detector-a", NETWORK, DATA)
+    (tmp_path / "detector.json").write_text('{"serving": "detector-a", "default": "network"}')
+    app.config["MODEL_FOLDER"] = str(tmp_path)
+    return tmp_path
+
+
+def test_the_page_gets_the_network_under_an_address_of_its_version(client, models):
+    urls = read_urls(client)
+    answer = client.get(urls["network"])
+    assert (answer.status_code, answer.data) == (200, NETWORK)
+    assert "immutable" in answer.headers["Cache-Control"]
+    settings = client.get(urls["networkSettings"]).get_json()
+    assert settings == {key: DATA[key] for key in ("settings", "thresholds", "default_level")}
+
+
+def test_another_version_is_not_there(client, models):
+    other = re.sub(r"/detector/\w+/", "/detector/000000000000/", read_urls(client)["network"])
+    assert client.get(other).status_code == 404
+
+
+@pytest.mark.parametrize("content", [None, '{"serving": "detector-a", "default": "cascade"}', "half {"])
+def test_without_a_default_network_the_page_is_told_of_none(client, models, content):
+    place = models / "detector.json"
+    place.unlink() if content is None else place.write_text(content)
+    urls = read_urls(client)
+    assert (urls["network"], urls["networkSettings"]) == ("", "")
+
+
+def test_a_damaged_network_is_not_handed_out(client, models):
+    (models / "detector-a" / "detector.tflite").write_bytes(b"damaged")
+    assert read_urls(client)["network"] == ""
+    assert client.get("/detector/000000000000/network.tflite").status_code == 404
