@@ -59,7 +59,7 @@ class Settings(PlaceSettings):
         DEFAULT_LIMITS, description="Requests of one address, by kind; empty: no limits."
     )
     max_queued: int = Field(
-        40, ge=1, description="Requests to the model that may wait or run; past it 503."
+        40, ge=0, description="Requests to the model that may wait or run; past it 503."
     )
     max_running: int = Field(0, ge=0, description="How many of them may run; 0 is one for each core.")
     request_deadline_s: float = Field(

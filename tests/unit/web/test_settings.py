@@ -53,7 +53,7 @@ def test_a_setting_is_read_as_its_type(monkeypatch, name, text, value):
         ("REPORT_VOTE", "maybe", "true or false; received 'maybe'"),
         ("TRUSTED_PROXIES", "-1", "a whole number from 0 to 16; received '-1'"),
         ("TRUSTED_PROXIES", "abc", "a whole number from 0 to 16; received 'abc'"),
-        ("MAX_QUEUED", "0", "a whole number of at least 1; received '0'"),
+        ("MAX_QUEUED", "-1", "a whole number of at least 0; received '-1'"),
         ("MAX_RUNNING", "two", "a whole number of at least 0; received 'two'"),
         ("REQUEST_DEADLINE_S", "nan", "a number above 0; received 'nan'"),
         ("HSTS_SECONDS", "1.5", "a whole number from 0 to 315360000"),
@@ -116,7 +116,7 @@ def read_table() -> dict[str, str]:
     for names, defaults in rows:
         found = re.findall(r"[A-Z_]+", names)
         values = defaults.split(", ") if len(found) > 1 else [defaults]
-        values = values if len(values) == len(found) else values * len(found)
+        values = values if len(values) == len(found) else [defaults] * len(found)
         table |= dict(zip(found, values, strict=True))
     return table
 
