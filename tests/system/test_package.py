@@ -181,7 +181,7 @@ def test_serve_shows_pages_files_and_translations_and_writes_into_the_current_fo
         listening = next(line for line in process.stderr if "Listening at" in line)
         url = listening.split("Listening at: ")[1].split()[0]
         assert "このアニメキャラ" in read(f"{url}/")[2].decode()
-        for name in ("js/main.js", "css/page.css", "vendor/opencv.wasm", "detector.json"):
+        for name in ("js/page/main.js", "css/page.css", "vendor/opencv.wasm", "detector.json"):
             assert read(f"{url}/static/{name}")[0] == 200
         faces = json.loads(read(f"{url}/api/identify", face)[2])["faces"]
         assert len(faces[0]["answers"]) == 5
