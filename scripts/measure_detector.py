@@ -231,13 +231,8 @@ def draw_screenshot(folder: Path) -> None:
 
 def write_network(bundle: DetectorBundle, folder: Path) -> None:
     """Write a detector's bundle as the site serves it."""
-    described = {
-        "thresholds": bundle.thresholds,
-        "default_level": bundle.default_level,
-        "settings": bundle.settings,
-    }
     (folder / "network.tflite").write_bytes(bundle.network)
-    (folder / "settings.json").write_text(json.dumps(described), encoding="utf-8")
+    (folder / "settings.json").write_text(json.dumps(bundle.describe()), encoding="utf-8")
 
 
 def measure(folder: Path, level: int | None, network: Path | None = None) -> dict[str, Any]:

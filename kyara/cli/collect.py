@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
 from kyara.errors import KyaraError
-from kyara.vision.detectors.base import DETECTORS, choose_detector
+from kyara.vision.detectors.base import choose_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.collect import Inbox, Settings, Tally
@@ -44,11 +45,7 @@ _path = click.Path(path_type=Path)
     type=click.IntRange(64),
     help="Make frames smaller until their longer side has so many pixels.",
 )
-@click.option(
-    "--detector",
-    type=click.Choice(list(DETECTORS)),
-    help="What finds the faces.  [default: as model/detector.json says]",
-)
+@detector_option
 @click.option(
     "--level",
     default=0,

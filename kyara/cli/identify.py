@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from kyara.registry.serving import ServingClassifier
 from kyara.storage.parallel import Engine
 from kyara.storage.parallel.choosing import EngineName
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import open_detector
+from kyara.vision.detectors.base import FaceDetector, open_detector
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.images import list_pictures, read_image
 from kyara.vision.languages import LANGUAGES
@@ -155,15 +156,25 @@ def identify(
 
 
 def _look_in_turn(
-    sources: list[Path], classifier: Classifier, failures: Failures, **looking: Any
+    sources: list[Path],
+    classifier: Classifier,
+    failures: Failures,
+    *,
+    whole: bool,
+    detector: str | None,
+    level: int | None,
+    top_k: int,
 ) -> list[IdentifiedImage]:
-    """Look at one picture after the other in this process."""
+    """Look at one picture after the other in this process, with one detector for all."""
     found = []
     quiet = len(sources) < 3
-    with click.progressbar(sources, label="Identifying", hidden=quiet, file=sys.stderr) as bar:
+    with (
+        nullcontext() if whole else open_detector(detector) as finder,
+        click.progressbar(sources, label="Identifying", hidden=quiet, file=sys.stderr) as bar,
+    ):
         for source in bar:
             try:
-                found.append(identify_image(source, classifier, **looking))
+                found.append(identify_image(source, classifier, finder, level=level, top_k=top_k))
             except KyaraError as error:
                 failures.tell(str(source), str(error))
     return found
@@ -192,25 +203,23 @@ def _list_sources(images: tuple[Path, ...]) -> list[Path]:
 def identify_image(
     source: Path,
     classifier: Classifier,
+    finder: FaceDetector | None,
     *,
-    whole: bool = False,
-    detector: str | None = None,
     level: int | None = None,
     top_k: int = 5,
 ) -> IdentifiedImage:
-    """Find the faces of one picture file and say who they are.
+    """Find the faces of one picture file and say who they are; without a detector all of it is one crop.
 
     Raises:
         KyaraError: the file cannot be read or decoded.
     """
     pixels = read_image(source)
     height, width = pixels.shape[:2]
-    if whole:
+    if finder is None:
         boxes, crops = [Box(0, 0, width, height)], [pixels]
     else:
-        with open_detector(detector) as finder:
-            boxes = [face.box for face in finder.find(pixels, level=level)]
-            crops = [classifier.cut(pixels, box, finder.box_scale) for box in boxes]
+        boxes = [face.box for face in finder.find(pixels, level=level)]
+        crops = [classifier.cut(pixels, box, finder.box_scale) for box in boxes]
     answers = classifier.identify(crops, top_k=top_k)
     return IdentifiedImage(source, width, height, tuple(zip(boxes, answers, strict=True)))
 

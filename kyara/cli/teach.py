@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from kyara.errors import BadInputError
 from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_taught
 from kyara.storage.events import TAUGHT, announce
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import open_detector
+from kyara.vision.detectors.base import FaceDetector, open_detector
 from kyara.vision.images import crop_pixels, list_pictures, read_image
 from kyara.vision.languages import LANGUAGES
 
@@ -94,10 +95,13 @@ def teach(
     crops: list[np.ndarray] = []
     found: list[dict[str, Any]] = []
     hidden = len(sources) < 3
-    with click.progressbar(sources, label="Looking for faces", hidden=hidden, file=sys.stderr) as bar:
+    with (
+        nullcontext() if whole else open_detector(detector) as finder,
+        click.progressbar(sources, label="Looking for faces", hidden=hidden, file=sys.stderr) as bar,
+    ):
         for source in bar:
             pixels = read_image(source)
-            box, why = _choose_box(pixels, classifier, detector, whole=whole)
+            box, why = _choose_box(pixels, classifier, finder)
             crops.append(crop_pixels(pixels, box))
             found.append({"source": str(source), "box": box.to_json(), "taken": why})
     name, work = (
@@ -124,14 +128,13 @@ def _list_sources(path: Path) -> list[Path]:
 
 
 def _choose_box(
-    pixels: np.ndarray, classifier: Classifier, detector: str | None, *, whole: bool
+    pixels: np.ndarray, classifier: Classifier, finder: FaceDetector | None
 ) -> tuple[Box, str]:
     """Return what to cut out of a picture, and why."""
     everything = Box(0, 0, pixels.shape[1], pixels.shape[0])
-    if whole:
+    if finder is None:
         return everything, "the whole picture"
-    with open_detector(detector) as finder:
-        faces = finder.find(pixels)
+    faces = finder.find(pixels)
     if len(faces) == 1:
         return classifier.find_seen(pixels, faces[0].box, finder.box_scale), "the face that was found"
     count = f"{len(faces)} faces were found" if faces else "no face was found"

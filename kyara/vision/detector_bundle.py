@@ -52,6 +52,14 @@ class DetectorBundle:
     default_level: int
     provenance: dict[str, Any]
 
+    def describe(self) -> dict[str, Any]:
+        """Return what the page needs to know beside the network, as JSON has it."""
+        return {
+            "thresholds": list(self.thresholds),
+            "default_level": self.default_level,
+            "settings": self.settings,
+        }
+
 
 def find_default_detector(models: Path | None = None) -> str:
     """Return the name of the detector to use if nobody asks for one: `network` or `cascade`."""

@@ -35,9 +35,6 @@ from kyara.vision.detectors.proposals import (
 
 CASCADE_PATH = ROOT / "static" / "vendor" / "lbpcascade_animeface.xml"
 
-BOX_SCALE = 1.5
-"""Its boxes take in hair: they are so many times as wide as the tight face."""
-
 _cascade_lock = threading.Lock()
 """One cascade object serves all threads and is not made for two at a time."""
 
@@ -46,7 +43,10 @@ class CascadeDetector:
     """See `base.FaceDetector`; a score is how many windows agree."""
 
     name = "cascade"
-    box_scale = BOX_SCALE
+
+    def __init__(self) -> None:
+        """Read how wide its boxes are."""
+        self.box_scale = load_settings().box_scale
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
         """See `base.FaceDetector.find`."""

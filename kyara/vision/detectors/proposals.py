@@ -49,6 +49,7 @@ class DetectorSettings:
         angles_deg: turns of the picture, counter-clockwise.
         scale_factor: step between the cascade's window sizes.
         min_box_px: smallest side of a box, in source pixels.
+        box_scale: side of a box relative to the tight face: the cascade takes in hair.
         merge_overlap: intersection over union above which two candidates are one face.
         merge_inside: intersection over the smaller area above which two candidates are one face.
         max_boxes: most boxes of one picture.
@@ -62,6 +63,7 @@ class DetectorSettings:
     angles_deg: tuple[float, ...]
     scale_factor: float
     min_box_px: int
+    box_scale: float
     merge_overlap: float
     merge_inside: float
     max_boxes: int

@@ -49,13 +49,7 @@ def send_network(version: str) -> Response:
 @blueprint.get("/detector/<version>/settings.json")
 def send_settings(version: str) -> Response:
     """Send how a picture is shown to the network, and its thresholds."""
-    bundle = _find(version)
-    described = {
-        "thresholds": bundle.thresholds,
-        "default_level": bundle.default_level,
-        "settings": bundle.settings,
-    }
-    return _keep(jsonify(described))
+    return _keep(jsonify(_find(version).describe()))
 
 
 def _find_models() -> Path:

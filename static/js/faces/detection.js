@@ -22,6 +22,7 @@
  * @property {number[]} angles_deg counter-clockwise
  * @property {number} scale_factor
  * @property {number} min_box_px in source pixels
+ * @property {number} box_scale side of a box relative to the tight face
  * @property {{overlap: number, inside: number}} merge
  * @property {number} max_boxes
  * @property {number} default_level

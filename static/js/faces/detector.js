@@ -23,9 +23,6 @@
  * @property {(error: unknown) => void} reject
  */
 
-/** As `kyara/vision/detectors/lbp_cascade.py` has it. */
-const CASCADE_BOX_SCALE = 1.5;
-
 const superseded = () => new DOMException("A newer search took its place.", "AbortError");
 
 /** Finds faces in one picture at a time; a newer question takes the place of an older one. */
@@ -46,6 +43,7 @@ export class Detector {
   /** @type {number[]} least score of each level; empty until loaded */
   #thresholds = [];
   #defaultLevel = 0;
+  #boxScale = 1;
   /** @type {DetectorName} */
   #name = "network";
 
@@ -75,7 +73,7 @@ export class Detector {
 
   /** Side of its boxes relative to the tight face, cheek to cheek and fringe to chin. */
   get boxScale() {
-    return this.#name === "cascade" ? CASCADE_BOX_SCALE : 1;
+    return this.#boxScale;
   }
 
   /** The level that is taken when none is asked for. */
@@ -154,6 +152,7 @@ export class Detector {
       this.#onProgress(message.fraction);
     } else if (message.type === "loaded") {
       this.#thresholds = message.thresholds;
+      this.#boxScale = message.boxScale;
       this.#name = message.network ? "network" : "cascade";
       this.#defaultLevel = message.defaultLevel;
       this.#load?.resolve();

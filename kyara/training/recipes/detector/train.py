@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kyara.errors import BadInputError
+from kyara.storage.atomic import open_replacement, replace_file
 from kyara.training.plan import DetectorPlan
 from kyara.training.recipes.detector.network import build_detector
 from kyara.training.recipes.detector.targets import detection_loss, draw_targets
@@ -143,11 +144,10 @@ class _Kept:
         }
         arrays |= {f"optimizer-{i}": np.asarray(v) for i, v in enumerate(self.optimizer.variables)}
         name = f"state-{epoch}.npz"
-        np.savez(self.run / name, **arrays)
+        with open_replacement(self.run / name) as file:
+            np.savez(file, **arrays)
         state = {"epoch": epoch, "history": history, "arrays": name, "plan": asdict(plan)}
-        partial = self.run / "partial.json"
-        partial.write_text(json.dumps(state))
-        partial.replace(self.run / STATE_FILE)
+        replace_file(self.run / STATE_FILE, json.dumps(state))
         for old in self.run.glob("state-*.npz"):
             if old.name != name:
                 old.unlink()
