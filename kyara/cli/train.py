@@ -282,7 +282,7 @@ _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn, "gal
 
 def _make_detector(order: TrainOrder) -> None:
     from kyara.training.plan import DetectorPlan
-    from kyara.training.recipes.detector.data import read_boxed_pictures
+    from kyara.training.recipes.detector.data import SPLITS, read_boxed_pictures
     from kyara.training.recipes.detector.export import export_detector
     from kyara.training.recipes.detector.sources import gather_sources
     from kyara.training.recipes.detector.train import load_detector, train_detector
@@ -290,13 +290,13 @@ def _make_detector(order: TrainOrder) -> None:
     plan = order.plan
     assert isinstance(plan, DetectorPlan)
     pictures = [picture for folder in order.data for picture in read_boxed_pictures(folder)]
-    counts = {split: sum(p.split == split for p in pictures) for split in ("train", "val", "test")}
+    counts = {split: sum(p.split == split for p in pictures) for split in SPLITS}
     faces = sum(len(picture.faces) for picture in pictures)
     click.echo(f"{len(pictures)} pictures with {faces} faces: {counts}.")
     if order.export_only:
         model = load_detector(order.run)
     else:
-        with show_bar(counts["train"], "Reading") as bar:
+        with show_bar(counts["train"] + counts["unlabelled"], "Reading") as bar:
             sources = gather_sources(pictures, bar.update)
         model = train_detector(sources, plan, order.run, tell=lambda text: click.echo(text, err=True))
     provenance = {**_describe(order), "pictures": counts, "faces": faces}

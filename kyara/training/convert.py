@@ -33,9 +33,10 @@ def convert_keras(network: Any, *, quantise: bool = True) -> bytes:
     """
     import keras
 
-    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]))
+    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
     with tempfile.TemporaryDirectory() as folder:
-        keras.Model(pixels, network(pixels)).export(folder, format="tf_saved_model", verbose=False)
+        one = keras.Model(pixels, network(pixels), name="one_picture")
+        one.export(folder, format="tf_saved_model", verbose=False)
         return _convert_folder(folder, quantise)
 
 

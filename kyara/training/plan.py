@@ -137,16 +137,18 @@ class DetectorPlan:
         learning_rate: at its highest; it rises over the first 2% and falls as a cosine to nothing.
         weight_decay: of AdamW.
         ema_momentum: of the average of the weights, which serves.
+        mine_at: share of the views after which the network searches its own data; 0: never.
         seed: of all randomness.
     """
 
     side_px: int = 256
-    views: int = 200_000
+    views: int = 320_000
     views_per_epoch: int = 4_000
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     ema_momentum: float = 0.999
+    mine_at: float = 0.5
     seed: int = 1
 
 

@@ -156,8 +156,17 @@ def _ask(process: subprocess.Popen[str], pixels: np.ndarray, threshold: float) -
     if "error" in answer:
         raise KyaraError(f"animeface-2009 failed: {answer['error']}.")
     faces = [face for face in answer["faces"] if face["likelihood"] >= threshold]
-    found = [FoundFace(_cut(face, pixels.shape), float(face["likelihood"])) for face in faces]
+    found = [
+        FoundFace(_cut(face, pixels.shape), float(face["likelihood"]), _order_eyes(face["eyes"]))
+        for face in faces
+    ]
     return sort_faces([face for face in found if face.box.width > 0 and face.box.height > 0])
+
+
+def _order_eyes(eyes: list[list[float]]) -> tuple[float, float, float, float]:
+    """Put the eye further left first: this detector finds upright faces only."""
+    (x1, y1), (x2, y2) = sorted(eyes)
+    return x1, y1, x2, y2
 
 
 def _cut(face: dict[str, Any], shape: tuple[int, ...]) -> Box:

@@ -1,7 +1,7 @@
 """The other side of `animeface.py`: runs in the detector's own virtual environment, without Kyara.
 
 One JSON object a line in, `{"png": base64}`; one a line out, `{"faces": [{"x", "y", "width", "height",
-"likelihood"}]}` or `{"error": text}`. Ends with its input.
+"likelihood", "eyes"}]}` or `{"error": text}`. Ends with its input.
 """
 
 import base64
@@ -9,6 +9,11 @@ import io
 import json
 import os
 import sys
+
+
+def middle(place) -> list[float]:
+    """Return x and y of a place's middle."""
+    return [place.x + place.width / 2, place.y + place.height / 2]
 
 
 def main() -> None:
@@ -34,6 +39,7 @@ def main() -> None:
                         "width": face.face.pos.width,
                         "height": face.face.pos.height,
                         "likelihood": face.likelihood,
+                        "eyes": [middle(face.left_eye.pos), middle(face.right_eye.pos)],
                     }
                     for face in found
                 ]

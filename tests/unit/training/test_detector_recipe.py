@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +15,9 @@ import pytest
 from command_line import run_kyara
 
 from kyara.errors import BadInputError
+from kyara.training.plan import DetectorPlan
 from kyara.training.recipes.detector.data import read_boxed_pictures
+from kyara.training.recipes.detector.mining import keep_mined, mine_sources, restore_mined
 from kyara.training.recipes.detector.scenes import (
     Placement,
     SceneFace,
@@ -22,8 +26,11 @@ from kyara.training.recipes.detector.scenes import (
     move_faces,
 )
 from kyara.training.recipes.detector.targets import SMALLEST_FACE_PX, ViewFace, draw_targets
+from kyara.training.recipes.detector.train import train_detector
 from kyara.training.recipes.detector.views import Sources, degrade_view, draw_view
+from kyara.vision.boxes import Box
 from kyara.vision.detector_bundle import load_detector_bundle
+from kyara.vision.detectors.base import FoundFace
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.detectors.tiles import CELL_PX, CHANNELS
 
@@ -54,22 +61,25 @@ def boxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             boxes[name] = [[x, y, side, side]]
         splits[name] = "val" if number >= 13 else "test" if number >= 11 else "train"
         cv2.imwrite(str(folder / name), canvas[..., ::-1])
+    (folder / "unlabelled").mkdir()
+    shutil.copy(folder / "drawn-01.png", folder / "unlabelled" / "loose.png")
     (folder / "boxes.json").write_text(json.dumps(boxes))
     (folder / "splits.json").write_text(json.dumps(splits))
     return folder
 
 
 def make_sources(folder: Path) -> Sources:
-    scenes = [p.load() for p in read_boxed_pictures(folder)]
+    scenes = [p.load() for p in read_boxed_pictures(folder) if p.split != "unlabelled"]
     whole = [scene for scene in scenes if scene.faces]
     return Sources(whole, whole, [scene for scene in scenes if not scene.faces])
 
 
 def test_boxes_and_splits_are_read(boxed):
-    pictures = read_boxed_pictures(boxed)
+    *pictures, loose = read_boxed_pictures(boxed)
     assert len(pictures) == 16
     assert [len(p.faces) for p in pictures[:5]] == [0, 1, 1, 1, 0]
     assert {p.split for p in pictures} == {"train", "val", "test"}
+    assert (loose.path.name, loose.split) == ("loose.png", "unlabelled")
 
 
 def test_a_folder_without_boxes_is_refused(tmp_path):
@@ -185,7 +195,7 @@ def trained(boxed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_leaves_a_whole_bundle(trained):
     bundle = load_detector_bundle(trained / "detector-drawn")
     assert bundle.provenance["recipe"] == "detector"
-    assert bundle.provenance["pictures"] == {"train": 11, "val": 3, "test": 2}
+    assert bundle.provenance["pictures"] == {"train": 11, "val": 3, "test": 2, "unlabelled": 1}
     card = (trained / "detector-drawn" / "MODEL_CARD.md").read_text()
     assert "## On `val`" in card
     assert "## On `test`" in card
@@ -202,6 +212,56 @@ def test_a_finished_run_is_exported_again_to_the_byte(boxed, trained):
     )
     first = load_detector_bundle(trained / "detector-drawn")
     assert load_detector_bundle(again / "detector-drawn").network == first.network
+
+
+class Says:
+    """A detector that says the same of every picture."""
+
+    name, box_scale = "says", 1.0
+
+    def __init__(self, *faces: FoundFace) -> None:
+        self.faces = faces
+
+    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+        return list(self.faces)
+
+    def find_above(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
+        return [face for face in self.faces if face.score >= least]
+
+
+def test_what_two_detectors_agree_on_becomes_a_label(tmp_path):
+    """Agreed, sure alone, doubtful, the cascade's alone; in a boxed picture a false box is a mistake."""
+    picture = make_scene(np.zeros((200, 300, 3), np.uint8))
+    boxed = make_scene(np.zeros((200, 300, 3), np.uint8), [SceneFace((10, 10, 40, 40))])
+    agreed, sure, doubtful, mistaken = (
+        FoundFace(Box(x, 10, 40, 40), score)
+        for x, score in ((10, 0.6), (80, 0.9), (150, 0.3), (220, 0.2))
+    )
+    network = Says(agreed, sure, doubtful, mistaken)
+    cascade = Says(agreed, FoundFace(Box(10, 120, 40, 40), 1.0), sure)
+    sources = Sources([boxed], (), [picture], unlabelled=[picture])
+    mined = mine_sources(sources, network, cascade)  # type: ignore[arg-type]
+    known, labelled = mined.pictures
+    assert known.mistaken == ((150, 10, 40, 40), (220, 10, 40, 40))
+    assert [face.sure for face in known.faces] == [True, False]
+    assert [face.sure for face in labelled.faces] == [True, True, False, False, False]
+    assert mined.negatives[0].mistaken == ((150, 10, 40, 40), (220, 10, 40, 40))
+    keep_mined(mined, tmp_path)
+    restored = restore_mined(sources, tmp_path)
+    assert [s.faces for s in restored.pictures] == [s.faces for s in mined.pictures]
+    assert [s.mistaken for s in restored.pictures] == [s.mistaken for s in mined.pictures]
+    random = np.random.default_rng(4)
+    views = [draw_view(replace(mined, portraits=[boxed]), 96, random)[1] for _ in range(60)]
+    assert {face.sure for faces in views for face in faces} == {True, False}
+
+
+def test_other_pictures_are_refused(boxed, trained, tmp_path):
+    state = json.loads((trained / "run" / "state.json").read_text())
+    shutil.copytree(trained / "run", tmp_path / "run")
+    (tmp_path / "run" / "state.json").write_text(json.dumps({**state, "data": "of another folder"}))
+    sources = make_sources(boxed)
+    with pytest.raises(BadInputError, match=r"begun with other pictures"):
+        train_detector(sources, DetectorPlan(**state["plan"]), tmp_path / "run")
 
 
 def test_another_plan_is_refused(boxed, trained):

@@ -3,6 +3,7 @@
 FOLDER/boxes.json    file → [[x, y, width, height], …] of every face, tight, in pixels; [] is a negative
 FOLDER/splits.json   file → train, val or test; without it every file is train
 FOLDER/eyes.json     optional: file → one [left x, left y, right x, right y] a box, or null
+FOLDER/unlabelled/   optional: pictures whose faces nobody has boxed; training boxes them itself
 FOLDER/index.csv     instead: path, split, face_x, face_y, face_width, face_height of one portrait a row
 """
 
@@ -20,10 +21,12 @@ from kyara.errors import BadInputError
 from kyara.training.recipes.detector.scenes import Scene, SceneFace, make_scene
 from kyara.vision.images import read_image
 
+SPLITS = ("train", "val", "test", "unlabelled")
+
 
 @dataclass(frozen=True)
 class BoxedPicture:
-    """A picture on disk and its faces, in its pixels; `split` is train, val or test."""
+    """A picture on disk and its faces, in its pixels; `split` is train, val, test or unlabelled."""
 
     path: Path
     faces: tuple[SceneFace, ...]
@@ -59,6 +62,8 @@ def _read_json(folder: Path) -> Iterator[BoxedPicture]:
             for row, pair in zip(rows, known, strict=True)
         )
         yield BoxedPicture(folder / name, faces, splits.get(name, "train"))
+    for path in sorted((folder / "unlabelled").glob("*.*")):
+        yield BoxedPicture(path, (), "unlabelled")
 
 
 def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:

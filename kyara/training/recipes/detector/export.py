@@ -18,32 +18,19 @@ from kyara.evaluation.detection import (
     measure_recall_at,
 )
 from kyara.storage.atomic import replace_file
-from kyara.training.convert import convert_keras
 from kyara.training.recipes.detector.data import BoxedPicture
+from kyara.training.recipes.detector.looks import LOOKS, write_network
 from kyara.vision.boxes import Box
 from kyara.vision.detector_bundle import DetectorBundle, load_detector_bundle, write_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.images import read_image
 
-LOOKS: dict[str, Any] = {
-    "longest_sides_px": [256, 640],
-    "live_longest_sides_px": [320],
-    "longest_ratio": 1.9,
-    "tile_overlap": 0.5,
-    "most_enlarged": 2.0,
-    "fill": 114,
-    "min_box_px": 12,
-    "max_boxes": 32,
-    "merge": {"overlap": 0.4, "inside": 0.6},
-}
-"""How a picture is shown to the network."""
 LEVEL_FALSE_A_PICTURE = (0.02, 0.05, 0.1, 0.3, 0.8)
 """The thresholds of the levels leave so many false boxes a picture on `val`."""
 DEFAULT_LEVEL = 2
 FLOOR = 0.03
 """Scores below it are not looked at when thresholds are chosen."""
 CARD_FILE, METRICS_FILE = "MODEL_CARD.md", "metrics.json"
-TRAINED_SIDE_PX = 256
 
 
 def look_at_pictures(
@@ -81,19 +68,16 @@ def export_detector(
     Raises:
         BadInputError: there is no picture of `val`.
     """
-    import keras
-
     val = [picture for picture in pictures if picture.split == "val"]
     if not val:
         raise BadInputError("Thresholds are chosen on pictures of the split val; the data has none.")
-    inputs = keras.Input((TRAINED_SIDE_PX, TRAINED_SIDE_PX, 3))
-    network = convert_keras(keras.Model(inputs, model(inputs)), quantise=False)
-    draft = {"settings": LOOKS, "thresholds": [0.5], "default_level": 0, "provenance": provenance}
-    detector = NetworkDetector(write_detector_bundle(target, network, draft))
+    draft = {"thresholds": [0.5], "default_level": 0, "provenance": provenance}
+    drafted = write_network(model, target, draft)
+    detector = NetworkDetector(drafted)
     on_val = look_at_pictures(detector, val, progress)
     thresholds = choose_thresholds(on_val)
-    data = {**draft, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
-    bundle = write_detector_bundle(target, network, data)
+    data = {"settings": LOOKS, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
+    bundle = write_detector_bundle(target, drafted.network, {**draft, **data})
     metrics = {"val": measure_detection(on_val, thresholds[DEFAULT_LEVEL])}
     if test := [picture for picture in pictures if picture.split == "test"]:
         metrics["test"] = measure_detector(NetworkDetector(bundle), test, progress)

@@ -35,10 +35,12 @@ class Scene:
     Attributes:
         levels: `uint8 (H, W, 3)` RGB at 1, 1/2, 1/4 … of its size, so that no view skips pixels.
         faces: every face in it.
+        mistaken: boxes without a face that a detector took for one; views are made around them.
     """
 
     levels: tuple[np.ndarray, ...]
     faces: tuple[SceneFace, ...] = field(default=())
+    mistaken: tuple[tuple[float, float, float, float], ...] = field(default=())
 
     @property
     def width(self) -> int:

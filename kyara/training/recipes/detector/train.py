@@ -6,6 +6,7 @@ The whole state is kept after every epoch; a killed run goes on from there.
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,9 +19,13 @@ import numpy as np
 from kyara.errors import BadInputError
 from kyara.storage.atomic import open_replacement, replace_file
 from kyara.training.plan import DetectorPlan
+from kyara.training.recipes.detector.looks import write_network
+from kyara.training.recipes.detector.mining import keep_mined, mine_sources, restore_mined
 from kyara.training.recipes.detector.network import build_detector
 from kyara.training.recipes.detector.targets import detection_loss, draw_targets
 from kyara.training.recipes.detector.views import Sources, draw_view
+from kyara.vision.detectors.lbp_cascade import CascadeDetector
+from kyara.vision.detectors.network import NetworkDetector
 
 STATE_FILE = "state.json"
 CLIP_NORM = 5.0
@@ -53,7 +58,11 @@ def draw_batches(
 
 
 def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any = print) -> Any:
-    """Train, or go on with, the run in a folder, and return the averaged Keras model."""
+    """Train, or go on with, the run in a folder, and return the averaged Keras model.
+
+    Raises:
+        BadInputError: the run was begun with another plan or other pictures.
+    """
     import keras
     import tensorflow as tf
 
@@ -72,7 +81,8 @@ def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(model.trainable_variables)
     kept = _Kept(run, model, average, optimizer)
-    epoch, history = kept.load(plan)
+    begun = {"plan": asdict(plan), "data": sources.digest()}
+    epoch, history = kept.load(begun)
     if epoch == 0:
         average.set_weights(model.get_weights())
 
@@ -90,13 +100,29 @@ def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any
             mean.assign(mean * momentum + value * (1 - momentum))
         return loss
 
-    while epoch < plan.views // plan.views_per_epoch:
+    epochs = plan.views // plan.views_per_epoch
+    mined = round(epochs * plan.mine_at) or epochs
+    if epoch > mined:
+        sources = restore_mined(sources, run)
+    while epoch < epochs:
+        if epoch == mined:
+            sources = _mine(average, sources, run, tell)
         losses = [learn(*batch) for batch in draw_batches(sources, plan, epoch)]
         epoch += 1
         history.append(float(np.mean([float(loss) for loss in losses])))
-        kept.save(plan, epoch, history)
+        kept.save(begun, epoch, history)
         tell(f"{epoch * plan.views_per_epoch} of {plan.views} views, loss {history[-1]:.4f}")
     return average
+
+
+def _mine(average: Any, sources: Sources, run: Path, tell: Any) -> Sources:
+    tell("The network labels pictures and finds its mistakes.")
+    with tempfile.TemporaryDirectory() as folder:
+        draft = {"thresholds": [0.5], "default_level": 0, "provenance": {}}
+        bundle = write_network(average, Path(folder), draft)
+        mined = mine_sources(sources, NetworkDetector(bundle), CascadeDetector())
+    keep_mined(mined, run)
+    return mined
 
 
 def load_detector(run: Path) -> Any:
@@ -121,14 +147,16 @@ class _Kept:
         self.run, self.parts = run, {"model": model, "average": average}
         self.optimizer = optimizer
 
-    def load(self, plan: DetectorPlan) -> tuple[int, list[float]]:
+    def load(self, begun: dict[str, Any]) -> tuple[int, list[float]]:
         path = self.run / STATE_FILE
         if not path.exists():
             self.run.mkdir(parents=True, exist_ok=True)
             return 0, []
         state = json.loads(path.read_text())
-        if state["plan"] != asdict(plan):
+        if state["plan"] != begun["plan"]:
             raise BadInputError(f"{self.run} was begun with another plan: {state['plan']}.")
+        if state["data"] != begun["data"]:
+            raise BadInputError(f"{self.run} was begun with other pictures or boxes.")
         arrays = np.load(self.run / state["arrays"])
         for name, part in self.parts.items():
             part.set_weights([arrays[f"{name}-{i}"] for i in range(len(part.weights))])
@@ -136,7 +164,7 @@ class _Kept:
             variable.assign(arrays[f"optimizer-{index}"])
         return state["epoch"], state["history"]
 
-    def save(self, plan: DetectorPlan, epoch: int, history: list[float]) -> None:
+    def save(self, begun: dict[str, Any], epoch: int, history: list[float]) -> None:
         arrays = {
             f"{name}-{i}": value
             for name, part in self.parts.items()
@@ -146,7 +174,7 @@ class _Kept:
         name = f"state-{epoch}.npz"
         with open_replacement(self.run / name) as file:
             np.savez(file, **arrays)
-        state = {"epoch": epoch, "history": history, "arrays": name, "plan": asdict(plan)}
+        state = {"epoch": epoch, "history": history, "arrays": name, **begun}
         replace_file(self.run / STATE_FILE, json.dumps(state))
         for old in self.run.glob("state-*.npz"):
             if old.name != name:

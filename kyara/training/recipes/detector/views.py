@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from kyara.training.recipes.detector.targets import ViewFace
 FACE_SIDES_PX = (9.5, 240.0)
 """A face that a view is made around has a side between these, evenly in its logarithm."""
 GREY_SHARE, SCREENTONE_SHARE = 0.15, 0.04
+MISTAKEN_SHARE = 0.3
+"""Of the views of pictures and of negatives, so many are made around an earlier detector's mistakes."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Sources:
         pictures: whole pictures with every face boxed.
         portraits: windows around one boxed face each.
         negatives: pictures without a face.
+        unlabelled: pictures whose faces nobody has boxed: a half-trained detector does (`mining.py`).
         shares: of the views made from pictures, from one portrait, from many portraits, from negatives.
     """
 
@@ -32,6 +36,16 @@ class Sources:
     portraits: Sequence[Scene]
     negatives: Sequence[Scene]
     shares: tuple[float, float, float, float] = (0.5, 0.12, 0.2, 0.18)
+    unlabelled: Sequence[Scene] = ()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all pictures (at their smallest) and boxes."""
+        digest = hashlib.sha256()
+        for scenes in (self.pictures, self.portraits, self.negatives, self.unlabelled):
+            for scene in scenes:
+                digest.update(scene.levels[-1].tobytes())
+                digest.update(repr(scene.faces).encode())
+        return digest.hexdigest()
 
 
 def draw_view(
@@ -53,6 +67,27 @@ def draw_view(
         canvas, faces = _view_of_negative(sources.negatives, side_px, rng), []
     _lay_over(canvas, faces, rng)
     return degrade_view(canvas, rng), faces
+
+
+def _draw_size(high: float, rng: np.random.Generator) -> float:
+    low = FACE_SIDES_PX[0]
+    return float(np.exp(rng.uniform(np.log(low), np.log(max(min(high, FACE_SIDES_PX[1]), low * 1.01)))))
+
+
+def _pick_mistake(
+    scenes: Sequence[Scene], side_px: int, rng: np.random.Generator
+) -> tuple[Scene, Placement] | None:
+    """Choose a picture with a mistake in it, and lay the mistake somewhere in the view."""
+    mistaken = [scene for scene in scenes if scene.mistaken] if rng.random() < MISTAKEN_SHARE else []
+    if not mistaken:
+        return None
+    scene = _pick(mistaken, rng)
+    x, y, width, height = scene.mistaken[int(rng.integers(len(scene.mistaken)))]
+    size = math.sqrt(width * height)
+    to = rng.uniform(side_px * 0.1, side_px * 0.9, 2)
+    turn, mirror = _draw_turn(rng), bool(rng.random() < 0.5)
+    scale = _draw_size(size * 2.0 + 1, rng) / size
+    return scene, Placement(scale, turn, mirror, x + width / 2, y + height / 2, *map(float, to))
 
 
 def _pick(scenes: Sequence[Scene], rng: np.random.Generator) -> Scene:
@@ -89,22 +124,25 @@ def _ground(side_px: int, sources: Sources, rng: np.random.Generator) -> np.ndar
 def _view_of_picture(
     scenes: Sequence[Scene], side_px: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[ViewFace]]:
-    scene = _pick(scenes, rng)
     canvas = np.empty((side_px, side_px, 3), np.uint8)
     canvas[:] = rng.choice([0, 114, 127, 255]) if rng.random() < 0.7 else rng.integers(0, 256, 3)
+    if picked := _pick_mistake(scenes, side_px, rng):
+        draw_scene(canvas, *picked)
+        return canvas, move_faces(*picked)
+    scene = _pick(scenes, rng)
     longest = max(scene.width, scene.height)
-    if rng.random() < 0.3 or not scene.faces:
+    known = [face for face in scene.faces if face.sure]
+    if rng.random() < 0.3 or not known:
         # the whole picture, as serving sees it
         scale = side_px / longest * float(np.exp(rng.uniform(np.log(0.45), np.log(1.15))))
         x, y = scene.width / 2, scene.height / 2
         slack = side_px * 0.12
         to = side_px / 2 + rng.uniform(-slack, slack, 2)
     else:
-        face = scene.faces[int(rng.integers(len(scene.faces)))]
+        face = known[int(rng.integers(len(known)))]
         size = math.sqrt(face.box[2] * face.box[3])
-        low, high = FACE_SIDES_PX
-        target = float(np.exp(rng.uniform(np.log(low), np.log(min(high, size * 2.0 + 1)))))
-        scale = max(target, low) / size
+        target = _draw_size(size * 2.0 + 1, rng)
+        scale = target / size
         x, y = face.box[0] + face.box[2] / 2, face.box[1] + face.box[3] / 2
         margin = min(target * 0.4, side_px * 0.45)
         to = rng.uniform(margin, side_px - margin, 2)
@@ -116,8 +154,11 @@ def _view_of_picture(
 
 
 def _view_of_negative(scenes: Sequence[Scene], side_px: int, rng: np.random.Generator) -> np.ndarray:
-    scene = _pick(scenes, rng)
     canvas = np.empty((side_px, side_px, 3), np.uint8)
+    if picked := _pick_mistake(scenes, side_px, rng):
+        draw_scene(canvas, *picked, reflect=True)
+        return canvas
+    scene = _pick(scenes, rng)
     least = side_px / max(scene.width, scene.height)
     scale = least * float(np.exp(rng.uniform(np.log(0.7), np.log(5.0))))
     placement = Placement(

@@ -1,0 +1,32 @@
+"""How pictures are shown to the network, and the network as the file that serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kyara.training.convert import convert_keras
+from kyara.vision.detector_bundle import DetectorBundle, write_detector_bundle
+
+LOOKS: dict[str, Any] = {
+    "longest_sides_px": [256, 640],
+    "live_longest_sides_px": [320],
+    "longest_ratio": 1.9,
+    "tile_overlap": 0.5,
+    "most_enlarged": 2.0,
+    "fill": 114,
+    "min_box_px": 12,
+    "max_boxes": 32,
+    "merge": {"overlap": 0.4, "inside": 0.6},
+}
+TRAINED_SIDE_PX = 256
+
+
+def write_network(model: Any, target: Path, data: dict[str, Any]) -> DetectorBundle:
+    """Convert a Keras model and write it as a bundle with the settings `LOOKS`; `data` is the rest."""
+    import keras
+
+    inputs = keras.Input((TRAINED_SIDE_PX, TRAINED_SIDE_PX, 3), name="picture")
+    # a name of its own: the file does not depend on how many models were built before
+    network = convert_keras(keras.Model(inputs, model(inputs), name="looks"), quantise=False)
+    return write_detector_bundle(target, network, {"settings": LOOKS, **data})
