@@ -11,9 +11,9 @@ import click
 
 from kyara.cli.detector_options import detector_option
 from kyara.errors import BadInputError
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, Window
 from kyara.vision.detectors.base import open_detector
-from kyara.vision.images import crop_pixels, encode_png, read_image
+from kyara.vision.images import cut_window, encode_png, read_image
 from kyara.vision.languages import LANGUAGES
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def explain(
     check_method(method)
     pixels = read_image(image)
     classifier = ServingClassifier(model).frozen()
-    box, faces = _choose_box(pixels, number, classifier, detector, whole=whole)
-    crop = crop_pixels(pixels, box)
+    window, faces = _choose_window(pixels, number, classifier, detector, whole=whole)
+    box, crop = window.box, cut_window(pixels, window)
     explanation = explain_crop(classifier, crop, label, method)
     if out is None and not as_json:
         out = _choose_name(image.stem)
@@ -118,19 +118,19 @@ def explain(
     click.echo(f"  Drawn in {out}.")
 
 
-def _choose_box(
+def _choose_window(
     pixels: np.ndarray, number: int, classifier: Classifier, detector: str | None, *, whole: bool
-) -> tuple[Box, int]:
+) -> tuple[Window, int]:
     """Return the part to explain, and how many faces were found; 0 for the whole picture."""
     if whole:
-        return Box(0, 0, pixels.shape[1], pixels.shape[0]), 0
+        return Window(Box(0, 0, pixels.shape[1], pixels.shape[0])), 0
     with open_detector(detector) as finder:
         faces = finder.find(pixels)
     if not faces:
         raise BadInputError("No face was found; --whole takes the picture as one face crop.")
     if number > len(faces):
         raise BadInputError(f"There is no face {number}: {len(faces)} found.")
-    return classifier.find_seen(pixels, faces[number - 1].box, finder.box_scale), len(faces)
+    return classifier.find_seen(pixels, faces[number - 1], finder.box_scale), len(faces)
 
 
 def _choose_name(stem: str) -> Path:

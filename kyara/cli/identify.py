@@ -218,8 +218,9 @@ def identify_image(
     if finder is None:
         boxes, crops = [Box(0, 0, width, height)], [pixels]
     else:
-        boxes = [face.box for face in finder.find(pixels, level=level)]
-        crops = [classifier.cut(pixels, box, finder.box_scale) for box in boxes]
+        faces = finder.find(pixels, level=level)
+        boxes = [face.box for face in faces]
+        crops = [classifier.cut(pixels, face, finder.box_scale) for face in faces]
     answers = classifier.identify(crops, top_k=top_k)
     return IdentifiedImage(source, width, height, tuple(zip(boxes, answers, strict=True)))
 

@@ -12,6 +12,7 @@ import click
 from kyara.cli.gate_options import gate_options, take_tolerances
 from kyara.recognition.bundle import Bundle
 from kyara.registry import MODEL_FOLDER, open_models, roll_back
+from kyara.registry.detectors import is_detector, promote_detector, roll_back_detector
 from kyara.registry.gate import Tolerances, check_reason
 from kyara.registry.promotion import Judge, judge_stored, promote_candidate
 from kyara.storage.paths import own_models
@@ -71,10 +72,16 @@ def promote(
 ) -> None:
     """Make the bundle NAME serve, once it is verified and not worse than the one that serves.
 
-    Running sites take it up within two seconds. The first bundle needs no comparison.
+    Running sites take it up within two seconds. The first bundle needs no comparison. A face detector is
+    compared on the pictures of `val` that `train` or `evaluate` measured it on; the page takes it up when
+    it is opened next.
     """
     tolerances = take_tolerances(given)
     words = check_reason(force, reason)
+    if is_detector(name, models):
+        detector = promote_detector(name, own_models(models), reason=words)
+        click.echo(f"{detector.name} (version {detector.version}) finds the faces.")
+        return
 
     def judge(serving: Bundle, candidate: Bundle) -> list[str]:
         return judge_stored(serving, candidate, tolerances)
@@ -116,7 +123,14 @@ def _make_judge(
 
 @click.command()
 @_models()
-def rollback(models: Path) -> None:
+@click.option(
+    "--detector", is_flag=True, help="Take the last promotion of a face detector back instead."
+)
+def rollback(models: Path, *, detector: bool) -> None:
     """Make the bundle serve that served before the last promotion."""
+    if detector:
+        name = roll_back_detector(own_models(models))
+        click.echo(f"{name or 'The cascade alone'} finds the faces again.")
+        return
     bundle = roll_back(own_models(models))
     click.echo(f"{bundle.name} (version {bundle.version}) serves again.")

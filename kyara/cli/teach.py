@@ -16,9 +16,9 @@ from kyara.cli.detector_options import detector_option
 from kyara.errors import BadInputError
 from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_taught
 from kyara.storage.events import TAUGHT, announce
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, Window
 from kyara.vision.detectors.base import FaceDetector, open_detector
-from kyara.vision.images import crop_pixels, list_pictures, read_image
+from kyara.vision.images import cut_window, list_pictures, read_image
 from kyara.vision.languages import LANGUAGES
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ def teach(
     ):
         for source in bar:
             pixels = read_image(source)
-            box, why = _choose_box(pixels, classifier, finder)
-            crops.append(crop_pixels(pixels, box))
-            found.append({"source": str(source), "box": box.to_json(), "taken": why})
+            window, why = _choose_window(pixels, classifier, finder)
+            crops.append(cut_window(pixels, window))
+            found.append({"source": str(source), "box": window.box.to_json(), "taken": why})
     name, work = (
         {code: text for code in LANGUAGES if (text := texts[f"{what}_{code}"])}
         for what in ("name", "work")
@@ -127,16 +127,16 @@ def _list_sources(path: Path) -> list[Path]:
     return pictures
 
 
-def _choose_box(
+def _choose_window(
     pixels: np.ndarray, classifier: Classifier, finder: FaceDetector | None
-) -> tuple[Box, str]:
+) -> tuple[Window, str]:
     """Return what to cut out of a picture, and why."""
-    everything = Box(0, 0, pixels.shape[1], pixels.shape[0])
+    everything = Window(Box(0, 0, pixels.shape[1], pixels.shape[0]))
     if finder is None:
         return everything, "the whole picture"
     faces = finder.find(pixels)
     if len(faces) == 1:
-        return classifier.find_seen(pixels, faces[0].box, finder.box_scale), "the face that was found"
+        return classifier.find_seen(pixels, faces[0], finder.box_scale), "the face that was found"
     count = f"{len(faces)} faces were found" if faces else "no face was found"
     return everything, f"the whole picture, because {count}"
 

@@ -13,9 +13,9 @@ from kyara.evaluation.asking import Answered, Progress, ask
 from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_top_k
 from kyara.recognition.classifier import Classifier
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Window
 from kyara.vision.detectors.base import open_detector
-from kyara.vision.images import crop_pixels, read_image
+from kyara.vision.images import cut_window, read_image
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class CutFaces:
 
     Attributes:
         answered: what the model says of them.
-        boxes: of each, in its picture.
+        windows: of each, in its picture.
     """
 
     answered: Answered
-    boxes: tuple[Box, ...]
+    windows: tuple[Window, ...]
 
 
 def propose_boxes(
@@ -36,27 +36,27 @@ def propose_boxes(
     faces: Sequence[Face],
     detector: str | None,
     progress: Progress = lambda done: None,
-) -> list[list[Box]]:
+) -> list[list[Window]]:
     """Return what the model would see of the faces that a detector finds in each face's picture."""
     found = []
     with open_detector(detector) as finder:
         for face in faces:
             pixels = read_image(face.path)
-            boxes = [one.box for one in finder.find(pixels)]
-            found.append([classifier.find_seen(pixels, box, finder.box_scale) for box in boxes])
+            seen = [classifier.find_seen(pixels, one, finder.box_scale) for one in finder.find(pixels)]
+            found.append(seen)
             progress(1)
     return found
 
 
 def measure_boxes(
-    classifier: Classifier, answered: Answered, found: Sequence[Sequence[Box]]
+    classifier: Classifier, answered: Answered, found: Sequence[Sequence[Window]]
 ) -> tuple[dict[str, Any], CutFaces | None]:
     """Measure on the pictures in which the detector finds exactly one face.
 
     Args:
         classifier: the model that answered.
         answered: its answers to the whole pictures.
-        found: boxes of each picture.
+        found: windows of each picture.
 
     Returns:
         What `metrics.json` holds (`whole_top1` is of the same pictures uncut), and the cut faces; None
@@ -72,8 +72,8 @@ def measure_boxes(
     if not len(places):
         return counts, None
     faces = [answered.faces[place] for place in places]
-    boxes = tuple(found[place][0] for place in places)
-    crops = (crop_pixels(read_image(face.path), box) for face, box in zip(faces, boxes, strict=True))
+    windows = tuple(found[place][0] for place in places)
+    crops = (cut_window(read_image(f.path), window) for f, window in zip(faces, windows, strict=True))
     cut = ask(classifier, faces, classifier.backbone.extract(crops))
     return counts | {
         "top1": round_rate(measure_top_k(cut.scores, cut.targets, 1)),
@@ -81,4 +81,4 @@ def measure_boxes(
         "known_accepted": round_rate(cut.accepted.mean()),
         "whole_top1": round_rate(answered.correct[places].mean()),
         "whole_known_accepted": round_rate(answered.accepted[places].mean()),
-    }, CutFaces(cut, boxes)
+    }, CutFaces(cut, windows)

@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.vision.boxes import Box, measure_overlap
-from kyara.vision.detectors.base import FoundFace
+from kyara.vision.boxes import Box, FoundFace, measure_overlap
 
 CENTRE_SHARE = 0.35
 GOOD_OVERLAP = 0.5

@@ -11,6 +11,7 @@ import numpy as np
 
 from kyara.errors import BundleError
 from kyara.recognition.characters import Character
+from kyara.vision.boxes import FoundFace, Window, grow_box, spread_box
 
 Task = Literal["single", "multi"]
 UNIT_TOLERANCE = 0.01
@@ -39,12 +40,14 @@ class Preprocessing:
         scale: values that bytes 0 and 255 become.
         views: the crop is shown in each of these; features are averaged.
         margin: side of the crop relative to the tight face (cheek to cheek, fringe to chin).
+        upright_from_deg: a face that leans further is turned upright; 180 turns none.
     """
 
     input_px: int
     scale: tuple[float, float] = (0.0, 1.0)
     views: tuple[View, ...] = (View(),)
     margin: float = 1.5  # the cascade's boxes, which bundles without a margin were trained on
+    upright_from_deg: float = 20.0
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
@@ -54,7 +57,24 @@ class Preprocessing:
         margin = float(data.get("margin", cls.margin))
         if not 0.5 <= margin <= 4:
             raise ValueError(f"margin {margin}")
-        return cls(int(data["input_px"]), (low, high), views, margin)
+        upright = float(data.get("upright_from_deg", cls.upright_from_deg))
+        if not 0 <= upright <= 180:
+            raise ValueError(f"upright_from_deg {upright}")
+        return cls(int(data["input_px"]), (low, high), views, margin, upright)
+
+    def find_window(self, face: FoundFace, box_scale: float, width: int, height: int) -> Window:
+        """Return the part of a picture that the model sees of a face.
+
+        Args:
+            face: as a detector gives it.
+            box_scale: of that detector.
+            width: of the picture.
+            height: of the picture.
+        """
+        times = self.margin / box_scale
+        if abs(face.roll_deg) < self.upright_from_deg:
+            return Window(grow_box(face.box, times, width, height))
+        return Window(spread_box(face.box, times), face.roll_deg)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from kyara.recognition.bundle import Bundle, Character, load_bundle
 from kyara.recognition.enrolment import LiveRoster
 from kyara.recognition.enrolment_store import TaughtStore
 from kyara.recognition.identities import Neighbour, Roster
-from kyara.vision.boxes import Box, grow_box
-from kyara.vision.images import crop_pixels
+from kyara.vision.boxes import FoundFace, Window
+from kyara.vision.images import cut_window
 
 
 class Classifier:
@@ -111,20 +111,20 @@ class Classifier:
             )
         return {"verdict": face.verdict, "answers": answers}
 
-    def find_seen(self, pixels: np.ndarray, box: Box, box_scale: float) -> Box:
+    def find_seen(self, pixels: np.ndarray, face: FoundFace, box_scale: float) -> Window:
         """Return the part of a picture that the model wants to see of a face.
 
         Args:
             pixels: `uint8 (H, W, 3)` of the whole picture.
-            box: of the face, as a detector gives it.
+            face: as a detector gives it.
             box_scale: of that detector.
         """
         height, width = pixels.shape[:2]
-        return grow_box(box, self.bundle.preprocessing.margin / box_scale, width, height)
+        return self.bundle.preprocessing.find_window(face, box_scale, width, height)
 
-    def cut(self, pixels: np.ndarray, box: Box, box_scale: float) -> np.ndarray:
-        """Cut that part out: a view `uint8 (h, w, 3)`."""
-        return crop_pixels(pixels, self.find_seen(pixels, box, box_scale))
+    def cut(self, pixels: np.ndarray, face: FoundFace, box_scale: float) -> np.ndarray:
+        """Cut that part out: `uint8 (h, w, 3)`."""
+        return cut_window(pixels, self.find_seen(pixels, face, box_scale))
 
     def identify(self, crops: Iterable[np.ndarray], *, top_k: int = 5) -> list[FaceAnswers]:
         """Answer who is in each crop.

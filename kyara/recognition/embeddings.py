@@ -28,13 +28,13 @@ from kyara.recognition.backbone import Backbone, load_backbone
 from kyara.recognition.bundle import Bundle, hash_file, load_bundle
 from kyara.storage.atomic import replace_file
 from kyara.storage.parallel import Record, Task, Work
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, Window
 from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import (
     FILE_FORMATS,
     MAX_IMAGE_PIXELS,
     SUFFIXES,
-    cut_face,
+    cut_window,
     decode_image,
     read_image,
 )
@@ -132,11 +132,14 @@ def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Itera
         pixels = read_image(path)
         height, width = pixels.shape[:2]
         if options["whole"]:
-            boxes, times = [Box(0, 0, width, height)], 1.0
+            boxes = [Box(0, 0, width, height)]
+            windows = [Window(box) for box in boxes]
         else:
-            boxes = [face.box for face in detector.find(pixels, level=options["level"])]
-            times = bundle.preprocessing.margin / detector.box_scale
-        features = backbone.extract(cut_face(pixels, box, times) for box in boxes)
+            faces = detector.find(pixels, level=options["level"])
+            boxes = [face.box for face in faces]
+            find, scale = bundle.preprocessing.find_window, detector.box_scale
+            windows = [find(face, scale, width, height) for face in faces]
+        features = backbone.extract(cut_window(pixels, window) for window in windows)
         entry = {
             "sha256": hash_file(path),
             "width": width,

@@ -20,6 +20,43 @@ class Box:
         return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
 
 
+@dataclass(frozen=True)
+class Window:
+    """The part of a picture that a model sees of a face.
+
+    Attributes:
+        box: upright in the picture; of a turned face it may reach over the edge.
+        roll_deg: the face leans so far clockwise, and the window is turned with it about its middle.
+    """
+
+    box: Box
+    roll_deg: float = 0.0
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """A face that a detector found.
+
+    Attributes:
+        box: in source pixels, inside the picture.
+        score: how sure the detector is: of the cascade, how many windows agree; else 0 to 1.
+        eyes: x and y of both eyes in source pixels, the one further left in an upright face first; None
+            where the detector does not tell.
+    """
+
+    box: Box
+    score: float
+    eyes: tuple[float, float, float, float] | None = None
+
+    @property
+    def roll_deg(self) -> float:
+        """How far the face leans clockwise, -180 to 180; 0 where the detector does not tell."""
+        if self.eyes is None:
+            return 0.0
+        x1, y1, x2, y2 = self.eyes
+        return math.degrees(math.atan2(y2 - y1, x2 - x1))
+
+
 def measure_overlap(a: Box, b: Box) -> float:
     """Return intersection over union, 0 to 1."""
     width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
@@ -62,6 +99,13 @@ def grow_box(box: Box, times: float, width: int, height: int) -> Box:
     right = min(max(math.floor(middle_x + across + 0.5), left + 1), width)
     bottom = min(max(math.floor(middle_y + down + 0.5), top + 1), height)
     return Box(left, top, right - left, bottom - top)
+
+
+def spread_box(box: Box, times: float) -> Box:
+    """Make a box so many times as wide and high about the same middle, over the picture's edge too."""
+    width, height = (max(1, math.floor(side * times + 0.5)) for side in (box.width, box.height))
+    x, y = box.x + box.width / 2 - width / 2, box.y + box.height / 2 - height / 2
+    return Box(math.floor(x + 0.5), math.floor(y + 0.5), width, height)
 
 
 def scale_box(box: Box, scale: float) -> Box:

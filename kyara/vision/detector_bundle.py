@@ -4,7 +4,7 @@ model/detector-…/detector.json      format version, looks, thresholds, provena
 model/detector-…/detector.tflite    picture → cells; OpenCV.js, OpenCV and LiteRT read it
 model/detector-…/metrics.json       what evaluation measured
 model/detector-…/MODEL_CARD.md
-model/detector.json                 {"serving": name, "default": "network" or "cascade"}
+model/detector.json                 {"serving": name, "default": "network" or "cascade", "history": […]}
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ class DetectorBundle:
         version: the first 12 digits of the network's SHA-256.
         network: the LiteRT file.
         settings: how a picture is shown to it: `longest_sides_px`, `live_longest_sides_px`,
-        `longest_ratio`,
-            `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`.
+            `longest_ratio`, `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`.
         thresholds: least score of each level, from fewer faces to more.
         default_level: index into `thresholds`.
         provenance: what it was made from.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import math
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
-from kyara.vision.boxes import Box, grow_box
+from kyara.vision.boxes import Box, Window
 
 MAX_IMAGE_PIXELS = 16_000_000
 """Most pixels one picture may have, counted from its header."""
@@ -160,10 +161,35 @@ def crop_pixels(pixels: np.ndarray, box: Box) -> np.ndarray:
     return pixels[top:bottom, left:right]
 
 
-def cut_face(pixels: np.ndarray, box: Box, times: float) -> np.ndarray:
-    """Cut out a box that is made so many times as wide and high first; see `boxes.grow_box`."""
-    height, width = pixels.shape[:2]
-    return crop_pixels(pixels, grow_box(box, times, width, height))
+def cut_window(pixels: np.ndarray, window: Window) -> np.ndarray:
+    """Cut a window out, so that its face stands upright; outside of the picture it is white.
+
+    Args:
+        pixels: `uint8 (H, W, 3)`.
+        window: in pixels of that picture.
+
+    Returns:
+        `uint8 (h, w, 3)`; a view if the window is not turned.
+
+    Raises:
+        BadInputError: nothing of a window that is not turned lies inside the picture.
+    """
+    box = window.box
+    if not window.roll_deg:
+        return crop_pixels(pixels, box)
+    angle = math.radians(window.roll_deg)
+    cos, sin = math.cos(angle), math.sin(angle)
+    middle_x, middle_y = box.x + box.width / 2, box.y + box.height / 2
+    # from a pixel of the crop to one of the picture
+    across = (cos, -sin, middle_x - cos * box.width / 2 + sin * box.height / 2)
+    down = (sin, cos, middle_y - sin * box.width / 2 - cos * box.height / 2)
+    with Image.fromarray(pixels) as picture:
+        size = (box.width, box.height)
+        way, white = Image.Transform.AFFINE, (255, 255, 255)
+        turned = picture.transform(
+            size, way, (*across, *down), Image.Resampling.BILINEAR, fillcolor=white
+        )
+    return np.asarray(turned)
 
 
 def list_pictures(folder: Path) -> list[Path]:

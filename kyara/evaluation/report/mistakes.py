@@ -108,7 +108,7 @@ class Album:
         scores = answered.scores[row]
         order = np.argsort(-scores, kind="stable")[:PANEL_ANSWERS]
         return Prediction(
-            inline_picture(face.path, cut.boxes[row] if cut else None),
+            inline_picture(face.path, cut.windows[row].box if cut else None),
             self._evaluation.manifest.locate(face).as_posix(),
             self.person(face.label),
             tuple((self.person(answered.labels[n]), float(answered.confidences[row, n])) for n in order),

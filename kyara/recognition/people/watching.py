@@ -120,11 +120,11 @@ def watch_video(
                 glance = cv2.resize(frame.pixels, _GLANCE_PX, interpolation=cv2.INTER_AREA)
                 if seen is None or float(cv2.absdiff(seen, glance).max()) > _LEAST_CHANGE:
                     seen = glance
-                    boxes = [face.box for face in finder.find(frame.pixels, level=level)]
-                    crops = (classifier.cut(frame.pixels, box, finder.box_scale) for box in boxes)
+                    faces = finder.find(frame.pixels, level=level)
+                    crops = (classifier.cut(frame.pixels, face, finder.box_scale) for face in faces)
                     features = classifier.backbone.extract(crops)
-                    names = _name_alone(classifier, features) if boxes else []
-                    found = list(zip(boxes, names, strict=True))
+                    names = _name_alone(classifier, features) if faces else []
+                    found = list(zip((face.box for face in faces), names, strict=True))
                 tracker.add([Sighting(frame.time_s, box, name) for box, name in found], features)
                 times.append(frame.time_s)
                 alone.append(Counter(name for _, name in found))

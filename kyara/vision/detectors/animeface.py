@@ -24,8 +24,8 @@ from PIL import Image
 from kyara.errors import KyaraError
 from kyara.storage.atomic import hold_lock
 from kyara.storage.paths import ANIMEFACE_FOLDER, ROOT
-from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import FaceDetector, FoundFace, check_pixels, sort_faces, tell_nothing
+from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.detectors.base import FaceDetector, check_pixels, sort_faces, tell_nothing
 from kyara.vision.images import read_image
 
 ENVIRONMENT = ANIMEFACE_FOLDER

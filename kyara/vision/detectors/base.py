@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import FoundFace
 from kyara.vision.detector_bundle import find_default_detector
 
 DETECTORS = {
@@ -24,22 +23,6 @@ DETECTORS = {
     "animeface-2009": "kyara.vision.detectors.animeface:open_animeface",
 }
 """Name → module and function."""
-
-
-@dataclass(frozen=True)
-class FoundFace:
-    """A face that a detector found.
-
-    Attributes:
-        box: in source pixels, inside the picture.
-        score: how sure the detector is: of the cascade, how many windows agree; else 0 to 1.
-        eyes: x and y of both eyes in source pixels, the one further left in an upright face first; None
-            where the detector does not tell.
-    """
-
-    box: Box
-    score: float
-    eyes: tuple[float, float, float, float] | None = None
 
 
 class FaceDetector(Protocol):

@@ -19,8 +19,8 @@ import numpy as np
 
 from kyara.errors import BadInputError, KyaraError
 from kyara.storage.paths import ROOT
-from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import FoundFace, check_pixels, tell_nothing
+from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.detectors.base import check_pixels, tell_nothing
 from kyara.vision.detectors.proposals import (
     Candidate,
     DetectorSettings,

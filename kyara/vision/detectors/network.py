@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detector_bundle import (
     DetectorBundle,
     find_detector_bundle,
     load_detector_bundle,
 )
-from kyara.vision.detectors.base import FoundFace, check_pixels, sort_faces, tell_nothing
+from kyara.vision.detectors.base import check_pixels, sort_faces, tell_nothing
 from kyara.vision.detectors.tiles import (
     FaceCandidate,
     TileView,

@@ -48,12 +48,14 @@ def show_page() -> Response:
     chosen = request.args.get("lang")
     if chosen is not None:
         return remember_language(chosen)
+    preprocessing = find_preprocessing()
     page = render_template(
         "index.html",
         urls=script_urls(),
         messages=script_messages(),
         crop_px=choose_crop_px(),
-        crop_margin=find_crop_margin(),
+        crop_margin=preprocessing.margin,
+        upright_from_deg=preprocessing.upright_from_deg,
     )
     response = make_response(page)
     response.headers["Cache-Control"] = "no-cache"
@@ -104,12 +106,12 @@ def choose_crop_px() -> int:
     return min(LARGEST_CROP_PX, max(SMALLEST_CROP_PX, round(1.5 * seen_px)))
 
 
-def find_crop_margin() -> float:
-    """Return how many times as wide as a tight face the crop is that the model wants to see."""
+def find_preprocessing() -> Preprocessing:
+    """Return what the model wants to see of a face; the defaults while none serves."""
     try:
-        return current_app.extensions["kyara_model"].classifier.bundle.preprocessing.margin
+        return current_app.extensions["kyara_model"].classifier.bundle.preprocessing
     except BundleError:
-        return Preprocessing.margin
+        return Preprocessing(SMALLEST_CROP_PX)
 
 
 def script_messages() -> dict[str, str]:
@@ -171,6 +173,7 @@ def script_messages() -> dict[str, str]:
             "Box added. Move it with the arrow keys, resize it with Shift and the arrow keys."
         ),
         "box_removed": _("Face {number} removed."),
+        "turned": _("The picture was turned."),
         "undone": _("Undone."),
         "redone": _("Redone."),
         "identify_one": _("Identify 1 face"),

@@ -4,6 +4,7 @@
 
 import { cutCrop } from "../picture/crops.js";
 import { copyTemplate, part } from "../page/elements.js";
+import { faceBox } from "../page/state.js";
 import { say, sayPercent } from "../page/messages.js";
 
 /** @typedef {import("../page/state.js").PageState} PageState */
@@ -166,7 +167,7 @@ function drawCrop(card, picture, face, number) {
   const key = JSON.stringify([picture.frame, face.box]);
   if (canvas.dataset.shown === key) return;
   canvas.dataset.shown = key;
-  const crop = cutCrop(picture.bitmap, face.box, CROP_CSS_PX * 2);
+  const crop = cutCrop(picture.bitmap, faceBox(face), CROP_CSS_PX * 2);
   canvas.width = crop.width;
   canvas.height = crop.height;
   canvas.getContext("2d")?.drawImage(crop, 0, 0);

@@ -4,6 +4,7 @@
 
 import { ConnectionError, ServerError, identify, isAbort } from "../page/api.js";
 import { encodeCrops } from "../picture/crops.js";
+import { faceBox } from "../page/state.js";
 import { say, sayWhen, settings } from "../page/messages.js";
 
 /** @typedef {import("../page/state.js").PageState} PageState */
@@ -36,7 +37,7 @@ export class Identification {
     this.state.startAsking(faces);
     this.status.show({ kind: "busy", text: say("asking", { count: faces.length }) });
     try {
-      const crops = encodeCrops(picture.bitmap, faces.map((face) => face.box));
+      const crops = encodeCrops(picture.bitmap, faces.map(faceBox));
       const found = await this.#askPatiently(crops, running.signal);
       this.state.takeAnswers(found.model, faces, found.faces);
       this.sayDone();

@@ -19,11 +19,12 @@ import {
   viewOfBox,
 } from "./geometry.js";
 import { say } from "../page/messages.js";
+import { seenTimes } from "../picture/crops.js";
 
 /** @typedef {import("./geometry.js").Box} Box */
 /** @typedef {import("cropperjs").CropperSelection} Selection */
 /** @typedef {import("cropperjs").CropperCanvas} Canvas */
-/** @typedef {{id: number, box: Box, number: number, name: string, mark: "" | "asking" | "known" | "unknown" | "stale"}} ShownBox */
+/** @typedef {{id: number, box: Box, number: number, name: string, mark: "" | "asking" | "known" | "unknown" | "stale", isWeak: boolean}} ShownBox */
 /**
  * @typedef {object} EditorActions
  * @property {(box: Box) => void} add
@@ -85,6 +86,7 @@ export class Editor {
   /** @param {readonly ShownBox[]} boxes */
   render(boxes) {
     this.#boxes = boxes;
+    this.canvas.style.setProperty("--seen", String(seenTimes()));
     const focused = boxes.find(({ id }) => this.#selections.get(id) === document.activeElement);
     this.#removeUnordered(boxes.map((box) => box.id));
     for (const shown of boxes) this.#renderBox(shown);
@@ -122,7 +124,7 @@ export class Editor {
   }
 
   /** @param {ShownBox} shown */
-  #renderBox({ id, box, number, name, mark }) {
+  #renderBox({ id, box, number, name, mark, isWeak }) {
     let selection = this.#selections.get(id);
     if (!selection) {
       selection = this.#createSelection(id);
@@ -137,6 +139,7 @@ export class Editor {
       selection.$change(view.x, view.y, view.width, view.height);
     }
     selection.dataset.mark = mark;
+    selection.toggleAttribute("data-weak", isWeak);
     selection.setAttribute("aria-label", name ? say("box_label", { number, who: name }) : say("face_number", { number }));
     const [digit, words] = selection.querySelectorAll(".box-tag > *");
     digit.textContent = String(number);

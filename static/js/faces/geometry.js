@@ -95,6 +95,19 @@ export function growBox(box, times, size) {
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
+/** As `growBox`, over the picture's edge too. @param {Box} box @param {number} times @returns {Box} */
+export function spreadBox(box, times) {
+  const width = Math.max(1, Math.round(box.width * times));
+  const height = Math.max(1, Math.round(box.height * times));
+  const x = Math.round(box.x + box.width / 2 - width / 2);
+  return { x, y: Math.round(box.y + box.height / 2 - height / 2), width, height };
+}
+
+/** Where a box lies after its picture was turned a quarter clockwise. @param {Box} box @param {Size} size before @returns {Box} */
+export function turnBox({ x, y, width, height }, size) {
+  return { x: size.height - y - height, y: x, width: height, height: width };
+}
+
 /** How far one press of an arrow key goes, in picture pixels. @param {Size} size */
 export function keyStep(size) {
   return Math.max(1, Math.round(Math.max(size.width, size.height) / 200));

@@ -4,7 +4,7 @@
 
 import { isAbort } from "../page/api.js";
 import { fitCropsTo } from "../picture/crops.js";
-import { Detector } from "./detector.js";
+import { Detector, SURE_LEVEL, rollOf } from "./detector.js";
 import { say } from "../page/messages.js";
 
 /** @typedef {import("../page/state.js").PageState} PageState */
@@ -97,7 +97,10 @@ export class FaceSearch extends EventTarget {
   #show() {
     const chosen = this.levels?.chosen ?? 0;
     const shown = this.#found?.faces.filter((face) => this.detector.isShown(face, chosen)) ?? [];
-    this.state.takeDetected(shown.map(({ box }) => box));
+    const sure = this.levels ? this.detector.isShown.bind(this.detector) : () => true;
+    this.state.takeDetected(
+      shown.map((face) => ({ box: face.box, roll: rollOf(face), isWeak: !sure(face, SURE_LEVEL) })),
+    );
     this.#goOn();
   }
 

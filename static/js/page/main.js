@@ -15,7 +15,7 @@ import { openPicture } from "../picture/picture.js";
 import { ReportDialog } from "../report/report-dialog.js";
 import { resumeReports, submitReport } from "../report/report-queue.js";
 import { FaceSearch } from "../faces/search.js";
-import { PageState } from "./state.js";
+import { PageState, faceBox } from "./state.js";
 import { keepPictureOverLanguages, takeStash } from "./stash.js";
 import { StatusLine, announce } from "./status.js";
 import { Tools } from "./tools.js";
@@ -46,6 +46,7 @@ const editor = new Editor(byId("stage", HTMLElement), {
 });
 const tools = new Tools({
   add: addMiddle,
+  turn: turnPicture,
   undo: () => travel("undo"),
   redo: () => travel("redo"),
   identify: askAgain,
@@ -98,6 +99,7 @@ function render() {
       number: index + 1,
       name: nameOf(state, face),
       mark: markOf(state, face),
+      isWeak: face.isWeak,
     })),
   );
   cards.render(state);
@@ -124,6 +126,7 @@ async function open(blob, before = {}) {
   byId("welcome", HTMLElement).hidden = true;
   byId("workspace", HTMLElement).hidden = false;
   live.forget();
+  picture.turnTo(before.turns ?? 0);
   state.open(picture);
   editor.setPicture(picture.bitmap);
   tools.showFrames(picture);
@@ -156,6 +159,18 @@ async function showFrame(frame, settled) {
     editor.setPicture(picture.bitmap);
   }
   if (settled) void search.run();
+}
+
+function turnPicture() {
+  const { picture } = state;
+  if (!picture || picture.frameCount > 1) return;
+  search.cancel();
+  const { width, height } = picture;
+  picture.turn();
+  editor.setPicture(picture.bitmap);
+  state.turn({ width, height });
+  announce(say("turned"));
+  void search.run();
 }
 
 async function toggleLive() {
@@ -214,7 +229,7 @@ function openWhy(id) {
   const answer = face && state.answer(face)?.face;
   if (!answer || !state.picture) return;
   const number = state.faces.indexOf(face) + 1;
-  whyDialog.open({ bitmap: state.picture.bitmap, box: face.box, number, answers: answer.answers });
+  whyDialog.open({ bitmap: state.picture.bitmap, box: faceBox(face), number, answers: answer.answers });
 }
 
 /** @param {number} id */
@@ -241,6 +256,7 @@ function collectStash() {
     blob: picture.blob,
     frame: live.frame ?? picture.frame,
     level: search.level,
-    faces: faces.map(({ box, drawn }) => ({ box, drawn })),
+    turns: picture.turns,
+    faces: faces.map(({ id, ...face }) => face),
   };
 }

@@ -11,6 +11,7 @@
  * @property {Record<string, string>} messages
  * @property {number} crop_px the longest side of a crop that is asked about, as the model needs it
  * @property {number} crop_margin how many times as wide as the tight face its crop is
+ * @property {number} upright_from_deg a face that leans further is turned upright
  */
 
 /** @type {Settings} */

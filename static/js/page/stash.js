@@ -3,7 +3,7 @@
  * taken out by the next page, and deleted there at once.
  */
 
-/** @typedef {{blob: Blob, frame: number, level: number | null, faces: {box: import("../faces/geometry.js").Box, drawn: boolean}[]}} Stash */
+/** @typedef {{blob: Blob, frame: number, level: number | null, turns: number, faces: Omit<import("./state.js").Face, "id">[]}} Stash */
 
 const STORE = "stash";
 

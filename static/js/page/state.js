@@ -5,13 +5,28 @@
  * last; it is fresh again when the move is undone: nothing has to be kept in step by hand.
  */
 
-import { inReadingOrder, overlap, sameBox } from "../faces/geometry.js";
+import { inReadingOrder, overlap, sameBox, turnBox } from "../faces/geometry.js";
 
 /** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {import("./api.js").IdentifiedFace} IdentifiedFace */
 /** @typedef {import("./api.js").Model} Model */
-/** @typedef {{id: number, box: Box, drawn: boolean}} Face a box with an identity; `drawn`: a person made or moved it */
+/** @typedef {import("../picture/crops.js").FaceBox} FaceBox */
+/** @typedef {{box: Box, roll: number, isWeak: boolean}} FoundFace what a detector found */
+/**
+ * @typedef {object} Face a box with an identity
+ * @property {number} id
+ * @property {Box} box
+ * @property {number} roll how far the face leans clockwise, in degrees
+ * @property {boolean} isWeak the detector is not sure of it
+ * @property {boolean} drawn a person made or moved it
+ */
 /** @typedef {{box: Box, face?: IdentifiedFace, error?: string}} Answer */
+
+/** A face's box with its roll: what a crop is cut by. @param {Pick<Face, "box" | "roll">} face @returns {FaceBox} */
+export const faceBox = ({ box, roll }) => ({ ...box, roll });
+
+/** A quarter more, -180 to 180. @param {number} roll */
+const turnRoll = (roll) => (roll > 90 ? roll - 270 : roll + 90);
 
 /** A detection that shares this much area with a face that a person placed is that face. */
 const SAME_FACE_OVERLAP = 0.4;
@@ -67,7 +82,7 @@ export class PageState extends EventTarget {
     this.#changed();
   }
 
-  /** Put faces back that were stashed. @param {readonly {box: Box, drawn: boolean}[]} faces */
+  /** Put faces back that were stashed. @param {readonly Omit<Face, "id">[]} faces */
   restore(faces) {
     this.faces = faces.map((face) => ({ ...face, id: this.#nextId++ }));
     this.#changed();
@@ -75,15 +90,16 @@ export class PageState extends EventTarget {
 
   /**
    * Take the detector's boxes. Faces that a person drew or moved stay; so do ids of faces found again.
-   * @param {readonly Box[]} boxes
+   * @param {readonly FoundFace[]} found
    */
-  takeDetected(boxes) {
+  takeDetected(found) {
     const kept = this.faces.filter((face) => face.drawn);
-    const fresh = inReadingOrder(boxes)
+    const fresh = inReadingOrder(found.map(({ box }) => box))
       .filter((box) => !kept.some((face) => overlap(face.box, box) > SAME_FACE_OVERLAP))
       .map((box) => {
         const again = this.faces.find((face) => !face.drawn && sameBox(face.box, box));
-        return again ?? { id: this.#nextId++, box, drawn: false };
+        const one = found.find((each) => each.box === box) ?? { roll: 0, isWeak: false };
+        return again ?? { ...one, id: this.#nextId++, box, drawn: false };
       });
     const faces = [...fresh, ...kept];
     if (this.faces.length > 0 || this.canUndo) this.#step(faces, "detect");
@@ -91,10 +107,20 @@ export class PageState extends EventTarget {
     this.#changed();
   }
 
+  /**
+   * The picture was turned a quarter clockwise: boxes that a person drew or moved turn with it.
+   * @param {import("../faces/geometry.js").Size} size of the picture before
+   */
+  turn(size) {
+    const drawn = this.faces.filter((face) => face.drawn);
+    this.clear();
+    this.restore(drawn.map(({ box, roll, ...face }) => ({ ...face, box: turnBox(box, size), roll: turnRoll(roll) })));
+  }
+
   /** @param {Box} box @returns {number} the new face's id */
   add(box) {
     const id = this.#nextId++;
-    this.#step([...this.faces, { id, box, drawn: true }]);
+    this.#step([...this.faces, { id, box, roll: 0, isWeak: false, drawn: true }]);
     this.#changed();
     return id;
   }
@@ -104,7 +130,7 @@ export class PageState extends EventTarget {
     const before = this.face(id);
     if (!before || sameBox(before.box, box)) return;
     this.#step(
-      this.faces.map((face) => (face.id === id ? { id, box, drawn: true } : face)),
+      this.faces.map((face) => (face.id === id ? { ...face, box, isWeak: false, drawn: true } : face)),
       tag && `${tag}:${id}`,
     );
     this.#changed();

@@ -10,6 +10,7 @@ import { say } from "./messages.js";
 /**
  * @typedef {object} ToolActions
  * @property {() => void} add
+ * @property {() => void} turn
  * @property {() => void} undo
  * @property {() => void} redo
  * @property {() => void} identify
@@ -23,6 +24,7 @@ export class Tools {
   /** @param {ToolActions} actions */
   constructor(actions) {
     this.add = byId("add-button", HTMLButtonElement);
+    this.turn = byId("turn-button", HTMLButtonElement);
     this.undo = byId("undo-button", HTMLButtonElement);
     this.redo = byId("redo-button", HTMLButtonElement);
     this.identify = byId("identify-button", HTMLButtonElement);
@@ -34,6 +36,7 @@ export class Tools {
     this.frameLabel = byId("frame-label", HTMLOutputElement);
     this.empty = byId("no-cards", HTMLElement);
     this.add.addEventListener("click", actions.add);
+    this.turn.addEventListener("click", actions.turn);
     this.undo.addEventListener("click", actions.undo);
     this.redo.addEventListener("click", actions.redo);
     this.identify.addEventListener("click", () => {
@@ -46,6 +49,7 @@ export class Tools {
     this.live.addEventListener("click", actions.live);
     document.addEventListener("keydown", (event) => {
       handleShortcut(event, actions);
+      if (isPlainKey(event) && event.key.toLowerCase() === "r") actions.turn();
       if (!this.frameRow.hidden) handleLiveKey(event, actions);
     });
   }
@@ -70,6 +74,7 @@ export class Tools {
   /** Set the slider to a newly opened picture. @param {import("../picture/picture.js").Picture} picture */
   showFrames(picture) {
     this.frameRow.hidden = picture.frameCount < 2;
+    this.turn.hidden = picture.frameCount > 1;
     this.frame.max = String(picture.frameCount - 1);
     this.frame.valueAsNumber = picture.frame;
     this.labelFrame(picture);
@@ -122,10 +127,15 @@ function handleShortcut(event, { undo, redo }) {
   else undo();
 }
 
+/** A key that nobody has taken, outside of dialogs and fields. @param {KeyboardEvent} event */
+function isPlainKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return false;
+  return !document.querySelector("dialog[open]") && !(event.target instanceof HTMLInputElement && event.target.type === "text");
+}
+
 /** @param {KeyboardEvent} event @param {ToolActions} actions */
 function handleLiveKey(event, { live, pause }) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+  if (!isPlainKey(event)) return;
   if (event.key.toLowerCase() === "l") live();
   else if (event.key === "Escape") pause();
 }

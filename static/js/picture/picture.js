@@ -45,6 +45,8 @@ export class Picture {
 
   /** @type {FrameSource} */
   #source;
+  /** Quarters clockwise by which it is turned. */
+  turns = 0;
   #wanted = -1;
   /** @type {Promise<unknown>} */
   #decoding = Promise.resolve();
@@ -75,6 +77,26 @@ export class Picture {
     return this.#source.label(frame);
   }
 
+  /** Turn it a quarter clockwise. */
+  turn() {
+    const { width, height } = this.bitmap;
+    const canvas = new OffscreenCanvas(height, width);
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("no 2d canvas");
+    context.translate(height, 0);
+    context.rotate(Math.PI / 2);
+    context.drawImage(this.bitmap, 0, 0);
+    this.bitmap.close();
+    this.bitmap = canvas.transferToImageBitmap();
+    this.turns = (this.turns + 1) % 4;
+  }
+
+  /** @param {number} turns the quarters it shall be turned by @param {number} [now] those it is */
+  turnTo(turns, now = this.turns) {
+    this.turns = now;
+    while (this.turns !== turns % 4) this.turn();
+  }
+
   /**
    * Decode another frame; of several calls in a hurry the last wins.
    * @param {number} frame @returns {Promise<boolean>} false if a later call took over
@@ -91,6 +113,7 @@ export class Picture {
     this.bitmap.close();
     this.bitmap = bitmap;
     this.frame = frame;
+    this.turnTo(this.turns, 0);
     return this.#wanted === frame;
   }
 

@@ -5,6 +5,7 @@
 import { CharacterField } from "../page/combobox.js";
 import { cutCrop } from "../picture/crops.js";
 import { byId, part } from "../page/elements.js";
+import { faceBox } from "../page/state.js";
 import { say } from "../page/messages.js";
 import { createToken } from "./report-queue.js";
 
@@ -56,7 +57,7 @@ export class ReportDialog {
     const [best] = answer.answers;
     this.#subject = subject;
     this.#report = {
-      crop: cutCrop(bitmap, face.box).toDataURL("image/png"),
+      crop: cutCrop(bitmap, faceBox(face)).toDataURL("image/png"),
       label: "",
       token: createToken(),
       box: face.box,
@@ -67,7 +68,7 @@ export class ReportDialog {
     this.#complain("");
     // For a known face the first answer is what is wrong; an unknown one may well be the first guess.
     this.field.reset(answer.answers.slice(answer.verdict === "known" ? 1 : 0));
-    const crop = cutCrop(bitmap, face.box, 160);
+    const crop = cutCrop(bitmap, faceBox(face), 160);
     crop.setAttribute("aria-hidden", "true");
     byId("report-crop", HTMLElement).replaceChildren(crop);
     const words = part(this.dialog, "#report-answer");

@@ -10,8 +10,7 @@ from kyara.evaluation.detection import (
     measure_detection,
     measure_recall_at,
 )
-from kyara.vision.boxes import Box
-from kyara.vision.detectors.base import FoundFace
+from kyara.vision.boxes import Box, FoundFace
 
 FACE, SMALL = Box(100, 100, 100, 100), Box(300, 300, 20, 20)
 

@@ -28,9 +28,8 @@ from kyara.training.recipes.detector.scenes import (
 from kyara.training.recipes.detector.targets import SMALLEST_FACE_PX, ViewFace, draw_targets
 from kyara.training.recipes.detector.train import train_detector
 from kyara.training.recipes.detector.views import Sources, degrade_view, draw_view
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detector_bundle import load_detector_bundle
-from kyara.vision.detectors.base import FoundFace
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.detectors.tiles import CELL_PX, CHANNELS
 

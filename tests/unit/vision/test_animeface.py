@@ -12,10 +12,9 @@ from command_line import run_kyara
 from videos import EXAMPLE, read_example
 
 from kyara.errors import KyaraError
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detectors import animeface
 from kyara.vision.detectors.animeface import check_known_faces, open_animeface
-from kyara.vision.detectors.base import FoundFace
 
 
 def test_animeface_finds_the_three_faces_of_the_example():

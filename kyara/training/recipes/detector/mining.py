@@ -20,8 +20,8 @@ from typing import Any
 from kyara.storage.atomic import replace_file
 from kyara.training.recipes.detector.scenes import Scene, SceneFace
 from kyara.training.recipes.detector.views import Sources
-from kyara.vision.boxes import Box, grow_box, measure_overlap
-from kyara.vision.detectors.base import FaceDetector, FoundFace
+from kyara.vision.boxes import Box, FoundFace, grow_box, measure_overlap
+from kyara.vision.detectors.base import FaceDetector
 from kyara.vision.detectors.network import NetworkDetector
 
 MINED_FILE = "mined.json"
