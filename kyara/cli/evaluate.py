@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 
 from kyara.cli.detector_options import detector_option
 from kyara.storage.atomic import replace_file
+from kyara.vision.detectors.base import DETECTORS, open_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
@@ -92,12 +94,12 @@ def evaluate(
 ) -> None:
     """Measure BUNDLE (its folder) on DATA (one dataset or several), through the code that serves.
 
-    Writes metrics.json and report.html, one page with plots and pictures. If BUNDLE is a face detector,
-    DATA is folders of pictures with boxed faces (boxes.json).
+    Writes metrics.json and report.html, one page with plots and pictures. If BUNDLE is a face detector
+    (a folder, or cascade or animeface-2009), DATA is folders of pictures with boxed faces (boxes.json).
     """
     from kyara.vision.detector_bundle import BUNDLE_FILE as DETECTOR_FILE
 
-    if (bundle / DETECTOR_FILE).is_file():
+    if (bundle / DETECTOR_FILE).is_file() or str(bundle) in DETECTORS:
         _evaluate_detector(bundle, data, settings["split"] or "test", as_json=as_json, save=save)
         return
     from kyara.dataset.manifest import read_manifests
@@ -133,17 +135,24 @@ def evaluate(
 def _evaluate_detector(
     bundle: Path, data: tuple[Path, ...], split: str, *, as_json: bool, save: bool
 ) -> None:
+    from kyara.dataset.boxed import read_boxed_pictures
     from kyara.errors import BadInputError
-    from kyara.training.recipes.detector.data import read_boxed_pictures
-    from kyara.training.recipes.detector.export import measure_detector, save_metrics
+    from kyara.evaluation.detectors import measure_detector, save_metrics
     from kyara.vision.detectors.network import load_network
 
+    named = str(bundle) in DETECTORS
+    if named and save:
+        raise BadInputError(f"{bundle} is no folder that figures could be saved in.")
     pictures = [picture for folder in data for picture in read_boxed_pictures(folder)]
     chosen = [picture for picture in pictures if picture.split == split]
     if not chosen:
         raise BadInputError(f"The data has no picture of the split {split}.")
-    with click.progressbar(length=len(chosen), label="Measuring", file=sys.stderr) as bar:
-        metrics = measure_detector(load_network(bundle), chosen, bar.update)
+    opened = open_detector(str(bundle)) if named else nullcontext(load_network(bundle))
+    with (
+        opened as finder,
+        click.progressbar(length=len(chosen), label="Measuring", file=sys.stderr) as bar,
+    ):
+        metrics = measure_detector(finder, chosen, bar.update)
     if save:
         save_metrics(bundle, {split: metrics})
     if as_json:

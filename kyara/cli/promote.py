@@ -73,8 +73,8 @@ def promote(
     """Make the bundle NAME serve, once it is verified and not worse than the one that serves.
 
     Running sites take it up within two seconds. The first bundle needs no comparison. A face detector is
-    compared on the pictures of `val` that `train` or `evaluate` measured it on; the page takes it up when
-    it is opened next.
+    compared on the pictures of `val` that `train` or `evaluate` measured it on; pages take it up when
+    they are opened next.
     """
     tolerances = take_tolerances(given)
     words = check_reason(force, reason)

@@ -281,8 +281,8 @@ _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn, "gal
 
 
 def _make_detector(order: TrainOrder) -> None:
+    from kyara.dataset.boxed import SPLITS, read_boxed_pictures
     from kyara.training.plan import DetectorPlan
-    from kyara.training.recipes.detector.data import SPLITS, read_boxed_pictures
     from kyara.training.recipes.detector.export import export_detector
     from kyara.training.recipes.detector.sources import gather_sources
     from kyara.training.recipes.detector.train import load_detector, train_detector

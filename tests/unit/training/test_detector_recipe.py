@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from command_line import run_kyara
 
+from kyara.dataset.boxed import read_boxed_pictures
 from kyara.errors import BadInputError
 from kyara.training.plan import DetectorPlan
-from kyara.training.recipes.detector.data import read_boxed_pictures
 from kyara.training.recipes.detector.mining import keep_mined, mine_sources, restore_mined
 from kyara.training.recipes.detector.scenes import (
+    BoxedFace,
     Placement,
-    SceneFace,
     draw_scene,
     make_scene,
     move_faces,
@@ -68,7 +68,9 @@ def boxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_sources(folder: Path) -> Sources:
-    scenes = [p.load() for p in read_boxed_pictures(folder) if p.split != "unlabelled"]
+    scenes = [
+        make_scene(p.read(), p.faces) for p in read_boxed_pictures(folder) if p.split != "unlabelled"
+    ]
     whole = [scene for scene in scenes if scene.faces]
     return Sources(whole, whole, [scene for scene in scenes if not scene.faces])
 
@@ -105,7 +107,7 @@ def test_a_box_follows_its_face_whatever_the_placement(turn, mirror):
     canvas = np.zeros((150, 200, 3), np.uint8)
     draw_face(canvas, 30, 40, 60)
     eyes = (45.0, 70.0, 75.0, 70.0)
-    scene = make_scene(canvas, [SceneFace((30, 40, 60, 60), eyes)])
+    scene = make_scene(canvas, [BoxedFace((30, 40, 60, 60), eyes)])
     placement = Placement(0.8, turn, mirror, 60, 70, 120, 90)
     view = np.zeros((256, 256, 3), np.uint8)
     draw_scene(view, scene, placement)
@@ -231,7 +233,7 @@ class Says:
 def test_what_two_detectors_agree_on_becomes_a_label(tmp_path):
     """Agreed, sure alone, doubtful, the cascade's alone; in a boxed picture a false box is a mistake."""
     picture = make_scene(np.zeros((200, 300, 3), np.uint8))
-    boxed = make_scene(np.zeros((200, 300, 3), np.uint8), [SceneFace((10, 10, 40, 40))])
+    boxed = make_scene(np.zeros((200, 300, 3), np.uint8), [BoxedFace((10, 10, 40, 40))])
     agreed, sure, doubtful, mistaken = (
         FoundFace(Box(x, 10, 40, 40), score)
         for x, score in ((10, 0.6), (80, 0.9), (150, 0.3), (220, 0.2))

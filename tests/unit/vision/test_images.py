@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, Window
 from kyara.vision.images import (
     crop_pixels,
+    cut_window,
     decode_image,
     encode_png,
     list_pictures,
@@ -116,3 +117,29 @@ def test_list_pictures_looks_below_and_leaves_other_files(tmp_path):
     for name in ("b.PNG", "a/c.webp", "notes.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in list_pictures(tmp_path)] == ["c.webp", "b.PNG"]
+
+
+@pytest.mark.parametrize("roll", [-150, -90, -30, 25, 90, 180])
+def test_a_window_is_cut_upright_however_the_face_leans(roll: int) -> None:
+    """Four fields of colour, turned by PIL and cut back."""
+    upright = np.zeros((60, 60, 3), np.uint8)
+    upright[:30, :30, 0] = upright[:30, 30:, 1] = upright[30:, :30, 2] = 255
+    sheet = Image.new("RGB", (160, 160))
+    sheet.paste(Image.fromarray(upright), (50, 50))
+    turned = np.asarray(sheet.rotate(-roll, Image.Resampling.BICUBIC))  # PIL turns counter-clockwise
+    crop = cut_window(turned, Window(Box(50, 50, 60, 60), float(roll)))
+    assert crop.shape == (60, 60, 3)
+    for rows, columns in ((0, 0), (0, 30), (30, 0), (30, 30)):
+        field = np.s_[rows + 6 : rows + 24, columns + 6 : columns + 24]
+        assert np.abs(crop[field].astype(int) - upright[field]).max() <= 8
+
+
+def test_a_turned_window_is_white_outside_of_the_picture() -> None:
+    crop = cut_window(np.zeros((40, 40, 3), np.uint8), Window(Box(-20, 0, 40, 40), 90.0))
+    assert crop[:18].max() == 0  # the face's top lies to the right, in the picture
+    assert crop[22:].min() == 255
+
+
+def test_a_window_that_is_not_turned_is_a_view() -> None:
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    assert np.shares_memory(cut_window(pixels, Window(Box(5, 5, 20, 20))), pixels)

@@ -1,7 +1,6 @@
 """The recipe `detector`: boxed pictures → a face network of our own.
 
 network.py  the Keras network
-data.py     folders → pictures with boxes
 scenes.py   pictures in memory, drawn into views
 views.py    random training views, with every hardship that people's pictures have
 targets.py  what the network should say of a view, and the loss

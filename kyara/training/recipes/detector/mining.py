@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kyara.storage.atomic import replace_file
-from kyara.training.recipes.detector.scenes import Scene, SceneFace
+from kyara.training.recipes.detector.scenes import BoxedFace, Scene
 from kyara.training.recipes.detector.views import Sources
 from kyara.vision.boxes import Box, FoundFace, grow_box, measure_overlap
 from kyara.vision.detectors.base import FaceDetector
@@ -88,7 +88,7 @@ def restore_mined(sources: Sources, run: Path) -> Sources:
 
 def _restore(scene: Scene, row: dict[str, Any]) -> Scene:
     faces = tuple(
-        SceneFace(tuple(face["box"]), face["eyes"] and tuple(face["eyes"]), face["sure"])
+        BoxedFace(tuple(face["box"]), face["eyes"] and tuple(face["eyes"]), face["sure"])
         for face in row["faces"]
     )
     return replace(scene, faces=faces, mistaken=tuple(map(tuple, row["mistaken"])))
@@ -121,7 +121,7 @@ def _find_mistakes(scene: Scene, network: NetworkDetector, cascade: FaceDetector
     false = [face for face in found if not _touches(face.box, known, 0.0)]
     doubtful = [f for f in false if f.score >= SURE_SCORE and _touches(f.box, confirmed)]
     mistaken = tuple(_tight(face.box) for face in false if face not in doubtful)
-    faces = (*scene.faces, *(SceneFace(_tight(face.box), sure=False) for face in doubtful))
+    faces = (*scene.faces, *(BoxedFace(_tight(face.box), sure=False) for face in doubtful))
     return replace(scene, faces=faces, mistaken=mistaken)
 
 
@@ -132,7 +132,7 @@ def _label(scene: Scene, network: NetworkDetector, cascade: FaceDetector) -> Sce
         agreed = _touches(face.box, confirmed)
         return face.score >= (SURE_SCORE if agreed else ALONE_SCORE)
 
-    faces = [SceneFace(_tight(face.box), sure=trust(face)) for face in found]
+    faces = [BoxedFace(_tight(face.box), sure=trust(face)) for face in found]
     seen = [face.box for face in found]
-    faces += [SceneFace(_tight(box), sure=False) for box in confirmed if not _touches(box, seen)]
+    faces += [BoxedFace(_tight(box), sure=False) for box in confirmed if not _touches(box, seen)]
     return replace(scene, faces=tuple(faces))

@@ -13,19 +13,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from kyara.dataset.boxed import BoxedFace
 from kyara.training.recipes.detector.targets import ViewFace
 
 LONGEST_SIDE_PX = 800
 """Larger pictures are scaled down when they are read: smaller faces than then remain are not taught."""
-
-
-@dataclass(frozen=True)
-class SceneFace:
-    """A face of a scene: `box` and `eyes` in its pixels, as in `ViewFace`."""
-
-    box: tuple[float, float, float, float]
-    eyes: tuple[float, float, float, float] | None = None
-    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class Scene:
     """
 
     levels: tuple[np.ndarray, ...]
-    faces: tuple[SceneFace, ...] = field(default=())
+    faces: tuple[BoxedFace, ...] = field(default=())
     mistaken: tuple[tuple[float, float, float, float], ...] = field(default=())
 
     @property
@@ -85,7 +77,7 @@ class Placement:
         return np.column_stack([linear, offset])
 
 
-def make_scene(pixels: np.ndarray, faces: Sequence[SceneFace] = ()) -> Scene:
+def make_scene(pixels: np.ndarray, faces: Sequence[BoxedFace] = ()) -> Scene:
     """Keep a picture, not larger than `LONGEST_SIDE_PX`, and its faces."""
     height, width = pixels.shape[:2]
     scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
@@ -97,7 +89,7 @@ def make_scene(pixels: np.ndarray, faces: Sequence[SceneFace] = ()) -> Scene:
         h, w = levels[-1].shape[:2]
         levels.append(cv2.resize(levels[-1], (w // 2, h // 2), interpolation=cv2.INTER_AREA))
     scaled = [
-        SceneFace(
+        BoxedFace(
             tuple(value * scale for value in face.box),  # type: ignore[arg-type]
             tuple(value * scale for value in face.eyes) if face.eyes else None,  # type: ignore[arg-type]
             face.sure,

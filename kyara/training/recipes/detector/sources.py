@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from kyara.dataset.boxed import BoxedPicture
 from kyara.errors import BadInputError
-from kyara.training.recipes.detector.data import BoxedPicture
-from kyara.training.recipes.detector.scenes import Scene
+from kyara.training.recipes.detector.scenes import Scene, make_scene
 from kyara.training.recipes.detector.views import Sources
 
 
@@ -28,7 +28,7 @@ def gather_sources(
             kind = "negatives" if not picture.faces else "portraits" if picture.portrait else "pictures"
         else:
             continue
-        scenes[kind].append(picture.load())
+        scenes[kind].append(make_scene(picture.read(), picture.faces))
         progress(1)
     if not scenes["negatives"] or not scenes["pictures"]:
         raise BadInputError("A detector needs pictures with boxed faces, and some without any face.")

@@ -1,4 +1,4 @@
-"""Read what the detector learns from: boxed pictures, boxed portraits, pictures without a face.
+"""Read pictures with face boxes: whole pictures, portraits, pictures without a face.
 
 FOLDER/boxes.json    file → [[x, y, width, height], …] of every face, tight, in pixels; [] is a negative
 FOLDER/splits.json   file → train, val or test; without it every file is train
@@ -11,17 +11,31 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.training.recipes.detector.scenes import Scene, SceneFace, make_scene
 from kyara.vision.images import read_image
 
 SPLITS = ("train", "val", "test", "unlabelled")
+
+
+@dataclass(frozen=True)
+class BoxedFace:
+    """A face, in pixels of its picture.
+
+    Attributes:
+        box: `x, y, width, height` of the tight face.
+        eyes: `x, y` of both, the one further left in an upright face first; None if nobody knows.
+        sure: False if nobody knows whether it is a face.
+    """
+
+    box: tuple[float, float, float, float]
+    eyes: tuple[float, float, float, float] | None = None
+    sure: bool = True
 
 
 @dataclass(frozen=True)
@@ -29,13 +43,13 @@ class BoxedPicture:
     """A picture on disk and its faces, in its pixels; `split` is train, val, test or unlabelled."""
 
     path: Path
-    faces: tuple[SceneFace, ...]
+    faces: tuple[BoxedFace, ...]
     split: str
     portrait: bool = False
 
-    def load(self) -> Scene:
-        """Decode the picture."""
-        return make_scene(np.ascontiguousarray(read_image(self.path)), self.faces)
+    def read(self) -> np.ndarray:
+        """Decode the picture: `uint8 (H, W, 3)`."""
+        return np.ascontiguousarray(read_image(self.path))
 
 
 def read_boxed_pictures(folder: Path) -> list[BoxedPicture]:
@@ -58,7 +72,7 @@ def _read_json(folder: Path) -> Iterator[BoxedPicture]:
     for name, rows in sorted(boxes.items()):
         known = eyes.get(name) or [None] * len(rows)
         faces = tuple(
-            SceneFace(tuple(map(float, row)), tuple(pair) if pair else None)  # type: ignore[arg-type]
+            BoxedFace(tuple(map(float, row)), tuple(pair) if pair else None)  # type: ignore[arg-type]
             for row, pair in zip(rows, known, strict=True)
         )
         yield BoxedPicture(folder / name, faces, splits.get(name, "train"))
@@ -79,7 +93,7 @@ def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:
                     f"{folder / 'index.csv'} has no face box for {row.get('path')}."
                 ) from error
             pair = (eyes.get(row["path"]) or [None])[0]
-            face = SceneFace(box, tuple(pair) if pair else None)  # type: ignore[arg-type]
+            face = BoxedFace(box, tuple(pair) if pair else None)  # type: ignore[arg-type]
             yield BoxedPicture(folder / row["path"], (face,), row["split"], portrait=True)
 
 
@@ -88,14 +102,3 @@ def _load(path: Path) -> dict:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadInputError(f"{path} is not JSON: {error}.") from error
-
-
-def load_scenes(
-    pictures: list[BoxedPicture], progress: Callable[[int], object] = lambda count: None
-) -> list[Scene]:
-    """Read pictures into memory."""
-    scenes = []
-    for picture in pictures:
-        scenes.append(picture.load())
-        progress(1)
-    return scenes
