@@ -56,6 +56,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "side_px": (click.IntRange(64, 640), "Side of a training view, a multiple of 32."),
     "views": (click.IntRange(1), "Training views, of all epochs together."),
     "views_per_epoch": (click.IntRange(1), "After so many the state is kept."),
+    "mine_at": (_SHARE, "Share of the views after which the network searches its own data; 0: never."),
     "seed": (int, "Of every random choice."),
 }
 

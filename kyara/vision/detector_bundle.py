@@ -37,7 +37,8 @@ class DetectorBundle:
         version: the first 12 digits of the network's SHA-256.
         network: the LiteRT file.
         settings: how a picture is shown to it: `longest_sides_px`, `live_longest_sides_px`,
-            `longest_ratio`, `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`.
+            `longest_ratio`, `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`,
+            `tells_eyes` (it was taught where they are).
         thresholds: least score of each level, from fewer faces to more.
         default_level: index into `thresholds`.
         provenance: what it was made from.
@@ -132,6 +133,9 @@ def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
             raise ValueError(f"{key} {value!r}")
     if not settings["tile_overlap"] < 1 <= settings["longest_ratio"]:
         raise ValueError(f"tiles of {settings['longest_ratio']} with {settings['tile_overlap']}")
+    settings["tells_eyes"] = data["settings"].get("tells_eyes", False)
+    if not isinstance(settings["tells_eyes"], bool):
+        raise ValueError(f"tells_eyes {settings['tells_eyes']!r}")
     return DetectorBundle(name, digest[:12], network, settings, thresholds, level, data["provenance"])
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from kyara.training.recipes.detector.export import LOOKS
+from kyara.training.recipes.detector.looks import LOOKS
 from kyara.vision.detector_bundle import load_detector_bundle, write_detector_bundle
 from kyara.vision.detectors.lbp_cascade import propose_faces
 from kyara.vision.detectors.network import NetworkDetector

@@ -70,7 +70,8 @@ class NetworkDetector:
         for candidate in self.list_candidates(pixels, least):
             box = cut_to_picture(candidate, width, height)
             if min(box.width, box.height) >= self.bundle.settings["min_box_px"]:
-                found.append(FoundFace(box, candidate.score, candidate.eyes))
+                eyes = candidate.eyes if self.bundle.settings["tells_eyes"] else None
+                found.append(FoundFace(box, candidate.score, eyes))
         most = self.bundle.settings["max_boxes"]
         return sort_faces(sorted(found, key=lambda face: -face.score)[:most])
 

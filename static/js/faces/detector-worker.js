@@ -24,7 +24,7 @@
  * @property {number[]} thresholds from fewer faces to more
  * @property {number} default_level
  * @property {{longest_sides_px: number[], live_longest_sides_px: number[], longest_ratio: number,
- *   tile_overlap: number, most_enlarged: number, fill: number, min_box_px: number, max_boxes: number,
+ *   tile_overlap: number, most_enlarged: number, fill: number, min_box_px: number, max_boxes: number, tells_eyes: boolean,
  *   merge: {overlap: number, inside: number}}} settings
  */
 /** @typedef {{net: CvNet, tiles: typeof import("./tiles.js"), network: NetworkSettings}} Network */

@@ -160,7 +160,7 @@ function isSame(a, b, { overlap, inside }) {
 /**
  * The boxes that people see: whole pixels inside the picture, not tiny, the surest few.
  * @param {FaceCandidate[]} candidates one a face @param {number} width @param {number} height of the picture
- * @param {{min_box_px: number, max_boxes: number}} limits @returns {FoundFace[]} the largest first
+ * @param {{min_box_px: number, max_boxes: number, tells_eyes: boolean}} limits @returns {FoundFace[]} the largest first
  */
 export function chooseFaces(candidates, width, height, limits) {
   const place = (/** @type {number} */ value, /** @type {number} */ most) => Math.min(Math.max(0, round(value)), most);
@@ -171,7 +171,7 @@ export function chooseFaces(candidates, width, height, limits) {
       const top = place(candidate.y - candidate.height / 2, height);
       const bottom = place(candidate.y + candidate.height / 2, height);
       const box = { x: left, y: top, width: right - left, height: bottom - top };
-      return { box, score: candidate.score, eyes: candidate.eyes };
+      return { box, score: candidate.score, ...(limits.tells_eyes && { eyes: candidate.eyes }) };
     })
     .filter(({ box }) => Math.min(box.width, box.height) >= limits.min_box_px)
     .sort((a, b) => b.score - a.score)

@@ -17,7 +17,13 @@ from command_line import run_kyara
 from kyara.dataset.boxed import read_boxed_pictures
 from kyara.errors import BadInputError
 from kyara.training.plan import DetectorPlan
-from kyara.training.recipes.detector.mining import keep_mined, mine_sources, restore_mined
+from kyara.training.recipes.detector.mining import (
+    FLOOR,
+    choose_thresholds,
+    keep_mined,
+    mine_sources,
+    restore_mined,
+)
 from kyara.training.recipes.detector.scenes import (
     BoxedFace,
     Placement,
@@ -216,7 +222,7 @@ def test_a_finished_run_is_exported_again_to_the_byte(boxed, trained):
 
 
 class Says:
-    """A detector that says the same of every picture."""
+    """A detector that says the same of every black picture, and nothing of others."""
 
     name, box_scale = "says", 1.0
 
@@ -224,10 +230,10 @@ class Says:
         self.faces = faces
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
-        return list(self.faces)
+        return [] if pixels.any() else list(self.faces)
 
     def find_above(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
-        return [face for face in self.faces if face.score >= least]
+        return [face for face in self.find(pixels) if face.score >= least]
 
 
 def test_what_two_detectors_agree_on_becomes_a_label(tmp_path):
@@ -240,7 +246,8 @@ def test_what_two_detectors_agree_on_becomes_a_label(tmp_path):
     )
     network = Says(agreed, sure, doubtful, mistaken)
     cascade = Says(agreed, FoundFace(Box(10, 120, 40, 40), 1.0), sure)
-    sources = Sources([boxed], (), [picture], unlabelled=[picture])
+    quiet = [make_scene(np.full((20, 20, 3), 255, np.uint8))] * 30
+    sources = Sources([boxed], (), [picture, *quiet], unlabelled=[picture])
     mined = mine_sources(sources, network, cascade)  # type: ignore[arg-type]
     known, labelled = mined.pictures
     assert known.mistaken == ((150, 10, 40, 40), (220, 10, 40, 40))
@@ -254,6 +261,11 @@ def test_what_two_detectors_agree_on_becomes_a_label(tmp_path):
     random = np.random.default_rng(4)
     views = [draw_view(replace(mined, portraits=[boxed]), 96, random)[1] for _ in range(60)]
     assert {face.sure for faces in views for face in faces} == {True, False}
+
+
+def test_thresholds_follow_the_false_boxes():
+    chosen = choose_thresholds([0.9, 0.5, 0.3, 0.2, 0.1], 10)
+    assert chosen == {"alone": 0.9, "agreed": 0.3, "doubtful": FLOOR}
 
 
 def test_other_pictures_are_refused(boxed, trained, tmp_path):

@@ -10,7 +10,7 @@ from kyara.dataset.boxed import BoxedPicture
 from kyara.errors import BadInputError
 from kyara.evaluation.detection import Looked, measure_detection, measure_recall_at
 from kyara.evaluation.detectors import FLOOR, look_at_pictures, measure_detector, save_metrics
-from kyara.training.recipes.detector.looks import LOOKS, write_network
+from kyara.training.recipes.detector.looks import write_network
 from kyara.vision.detector_bundle import DetectorBundle, write_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector
 
@@ -41,12 +41,13 @@ def export_detector(
     val = [picture for picture in pictures if picture.split == "val"]
     if not val:
         raise BadInputError("Thresholds are chosen on pictures of the split val; the data has none.")
+    tells_eyes = any(face.eyes for picture in pictures for face in picture.faces)
     draft = {"thresholds": [0.5], "default_level": 0, "provenance": provenance}
-    drafted = write_network(model, target, draft)
+    drafted = write_network(model, target, draft, tells_eyes=tells_eyes)
     detector = NetworkDetector(drafted)
     on_val = look_at_pictures(detector, val, progress)
     thresholds = choose_thresholds(on_val)
-    data = {"settings": LOOKS, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
+    data = {"settings": drafted.settings, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
     bundle = write_detector_bundle(target, drafted.network, {**draft, **data})
     metrics = {"val": measure_detection(on_val, thresholds[DEFAULT_LEVEL])}
     if test := [picture for picture in pictures if picture.split == "test"]:

@@ -22,11 +22,21 @@ LOOKS: dict[str, Any] = {
 TRAINED_SIDE_PX = 256
 
 
-def write_network(model: Any, target: Path, data: dict[str, Any]) -> DetectorBundle:
-    """Convert a Keras model and write it as a bundle with the settings `LOOKS`; `data` is the rest."""
+def write_network(
+    model: Any, target: Path, data: dict[str, Any], *, tells_eyes: bool = False
+) -> DetectorBundle:
+    """Convert a Keras model and write it as a bundle with the settings `LOOKS`.
+
+    Args:
+        model: as `build_detector` gives it, trained.
+        target: folder of the bundle.
+        data: the bundle's thresholds, default level and provenance.
+        tells_eyes: it was taught where the eyes are.
+    """
     import keras
 
     inputs = keras.Input((TRAINED_SIDE_PX, TRAINED_SIDE_PX, 3), name="picture")
+    settings = {**LOOKS, "tells_eyes": tells_eyes}
     # a name of its own: the file does not depend on how many models were built before
     network = convert_keras(keras.Model(inputs, model(inputs), name="looks"), quantise=False)
-    return write_detector_bundle(target, network, {"settings": LOOKS, **data})
+    return write_detector_bundle(target, network, {"settings": settings, **data})

@@ -3,7 +3,7 @@
 Pictures that nobody boxed get their faces where the network and the LBP cascade, which share nothing,
 agree. Where only one of them sees a face the place is doubtful and not counted at all. In boxed pictures
 a sure box without a label that the cascade confirms is doubtful too; every other false box is a mistake,
-around which views are made.
+around which views are made. How sure is sure follows from how often the network errs on what is boxed.
 
 Source: co-training (Blum and Mitchell 1998, https://doi.org/10.1145/279943.279962) and online hard
 example mining (Shrivastava et al. 2016, https://arxiv.org/abs/1604.03540).
@@ -25,13 +25,11 @@ from kyara.vision.detectors.base import FaceDetector
 from kyara.vision.detectors.network import NetworkDetector
 
 MINED_FILE = "mined.json"
-SURE_SCORE = 0.5
-"""A face that the cascade confirms has at least this score."""
-ALONE_SCORE = 0.85
-"""So sure a network needs nobody to confirm it."""
-DOUBTFUL_SCORE = 0.08
-"""From here on a place in a picture that nobody boxed is not taken for background."""
-MISTAKEN_SCORE = 0.1
+FLOOR = 0.05
+"""Scores below it are background."""
+FALSE_A_PICTURE = {"alone": 0.01, "agreed": 0.2, "doubtful": 2.0}
+"""Each threshold leaves so many false boxes a picture on what is boxed: a face that the network alone is
+believed, one that the cascade must confirm, and a place that is not taken for background."""
 SAME_FACE = 0.3
 """Least intersection over union of two boxes on one face; the two detectors' frames differ."""
 
@@ -53,17 +51,33 @@ def mine_sources(
     Returns:
         The unlabelled pictures are among the boxed ones, after them.
     """
-
-    def look(scenes: Sequence[Scene], judge: Any) -> list[Scene]:
-        judged = []
-        for scene in scenes:
-            judged.append(judge(scene, network, cascade))
-            progress(1)
-        return judged
-
-    pictures = [*look(sources.pictures, _find_mistakes), *look(sources.unlabelled, _label)]
-    negatives = look(sources.negatives, _find_mistakes)
+    boxed = [*sources.pictures, *sources.negatives]
+    false = []
+    for scene in boxed:
+        known = [Box(*map(round, face.box)) for face in scene.faces]
+        found = network.find_above(scene.levels[0], FLOOR)
+        false.append([face for face in found if not _touches(face.box, known, 0.0)])
+        progress(1)
+    thresholds = choose_thresholds([face.score for faces in false for face in faces], len(boxed))
+    judged = [
+        _judge(scene, faces, thresholds, cascade) for scene, faces in zip(boxed, false, strict=True)
+    ]
+    labelled = []
+    for scene in sources.unlabelled:
+        labelled.append(_label(scene, network, cascade, thresholds))
+        progress(1)
+    count = len(sources.pictures)
+    pictures, negatives = [*judged[:count], *labelled], judged[count:]
     return replace(sources, pictures=pictures, negatives=negatives, unlabelled=())
+
+
+def choose_thresholds(false_scores: Sequence[float], pictures: int) -> dict[str, float]:
+    """Return for each kind in `FALSE_A_PICTURE` the score that leaves so many false boxes a picture."""
+    falling = sorted(false_scores, reverse=True)
+    return {
+        kind: falling[place] if (place := int(rate * pictures)) < len(falling) else FLOOR
+        for kind, rate in FALSE_A_PICTURE.items()
+    }
 
 
 def keep_mined(sources: Sources, run: Path) -> None:
@@ -94,17 +108,12 @@ def _restore(scene: Scene, row: dict[str, Any]) -> Scene:
     return replace(scene, faces=faces, mistaken=tuple(map(tuple, row["mistaken"])))
 
 
-def _search(
-    scene: Scene, network: NetworkDetector, cascade: FaceDetector, least: float
-) -> tuple[list[FoundFace], list[Box]]:
-    """Return the network's boxes and the cascade's, both tight."""
-    pixels = scene.levels[0]
-    found = sorted(network.find_above(pixels, least), key=lambda face: -face.score)
-    boxes = [
+def _confirm(scene: Scene, cascade: FaceDetector) -> list[Box]:
+    """Return the cascade's boxes, made tight."""
+    return [
         grow_box(face.box, 1 / cascade.box_scale, scene.width, scene.height)
-        for face in cascade.find(pixels)
+        for face in cascade.find(scene.levels[0])
     ]
-    return found, boxes
 
 
 def _touches(box: Box, others: Sequence[Box], least: float = SAME_FACE) -> bool:
@@ -115,22 +124,31 @@ def _tight(box: Box) -> tuple[float, float, float, float]:
     return float(box.x), float(box.y), float(box.width), float(box.height)
 
 
-def _find_mistakes(scene: Scene, network: NetworkDetector, cascade: FaceDetector) -> Scene:
-    found, confirmed = _search(scene, network, cascade, MISTAKEN_SCORE)
-    known = [Box(*map(round, face.box)) for face in scene.faces]
-    false = [face for face in found if not _touches(face.box, known, 0.0)]
-    doubtful = [f for f in false if f.score >= SURE_SCORE and _touches(f.box, confirmed)]
-    mistaken = tuple(_tight(face.box) for face in false if face not in doubtful)
+def _judge(
+    scene: Scene, false: Sequence[FoundFace], thresholds: dict[str, float], cascade: FaceDetector
+) -> Scene:
+    """Tell a boxed picture's mistakes from places where a box may be missing."""
+    sure = [face for face in false if face.score >= thresholds["agreed"]]
+    confirmed = _confirm(scene, cascade) if sure else []
+    doubtful = [face for face in sure if _touches(face.box, confirmed)]
+    mistaken = tuple(
+        _tight(face.box)
+        for face in false
+        if face.score >= thresholds["doubtful"] and face not in doubtful
+    )
     faces = (*scene.faces, *(BoxedFace(_tight(face.box), sure=False) for face in doubtful))
     return replace(scene, faces=faces, mistaken=mistaken)
 
 
-def _label(scene: Scene, network: NetworkDetector, cascade: FaceDetector) -> Scene:
-    found, confirmed = _search(scene, network, cascade, DOUBTFUL_SCORE)
+def _label(
+    scene: Scene, network: NetworkDetector, cascade: FaceDetector, thresholds: dict[str, float]
+) -> Scene:
+    """Box the faces of a picture that nobody has boxed."""
+    found = network.find_above(scene.levels[0], thresholds["doubtful"])
+    confirmed = _confirm(scene, cascade)
 
     def trust(face: FoundFace) -> bool:
-        agreed = _touches(face.box, confirmed)
-        return face.score >= (SURE_SCORE if agreed else ALONE_SCORE)
+        return face.score >= thresholds["agreed" if _touches(face.box, confirmed) else "alone"]
 
     faces = [BoxedFace(_tight(face.box), sure=trust(face)) for face in found]
     seen = [face.box for face in found]
