@@ -11,6 +11,8 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from kyara.storage.cells import guard_cell
+
 Form = Literal["json", "csv", "text"]
 
 
@@ -63,12 +65,12 @@ def _write_csv(images: Iterable[dict[str, Any]], out: TextIO) -> None:
             for rank, answer in enumerate(face["answers"], start=1):
                 writer.writerow(
                     [
-                        image["source"],
+                        guard_cell(image["source"]),
                         number,
                         *face["box"].values(),
                         face["verdict"],
                         rank,
-                        *answer.values(),
+                        *map(guard_cell, answer.values()),
                     ]
                 )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.people.watching import Watched
+from kyara.storage.cells import guard_cell
 from kyara.vision.tracking import BRIDGE_S
 
 
@@ -56,7 +57,7 @@ def format_csv(video: dict[str, Any]) -> str:
     for track in video["tracks"]:
         best = track["answers"][0] if track["answers"] else {}
         head = [video["source"], track["track"], track["start_s"], track["end_s"], track["verdict"]]
-        writer.writerow([*head, *(best.get(name) for name in columns)])
+        writer.writerow(map(guard_cell, [*head, *(best.get(name) for name in columns)]))
     return text.getvalue()
 
 
