@@ -8,10 +8,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from kyara.errors import BadInputError
-from kyara.storage.cells import guard_cell, read_cell
+from kyara.storage.cells import read_cell, write_rows
 
 INDEX_FILE = "index.csv"
 
@@ -42,7 +43,5 @@ def read_rows(path: Path, data: bytes | None = None) -> Iterator[tuple[int, dict
 def format_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table as CSV; `read_rows` gives the same cells back."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(map(guard_cell, row) for row in rows)
+    write_rows(buffer, chain([header], rows))
     return buffer.getvalue()

@@ -240,9 +240,11 @@ def _list_text_problems(bundle: Bundle) -> Iterator[str]:
         if not all(isinstance(text, str) and _is_unicode(text) for text in texts):
             yield f"a label, a name or a work of {character.label!a:.120} is not text"
     try:
-        json.dumps(dict(bundle.provenance), allow_nan=False)
-    except (TypeError, ValueError) as error:
+        json.dumps(bundle.provenance, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
         yield f"how it was made is not told in plain JSON: {error}"
+    if not isinstance(bundle.provenance, dict):
+        yield "how it was made is not told in plain JSON: it is no object"
 
 
 def _is_within(value: object, low: float, high: float) -> bool:
