@@ -98,9 +98,8 @@ def decode_image(
         if width < 1 or height < 1:
             raise BrokenImageError(f"The picture has no pixels ({width}×{height}).")
         _check_size(width, height, max_pixels)
-        if image.format in CROP_FORMATS and (
-            declared is None or image.size != (declared.width, declared.height)
-        ):
+        told = (declared.width, declared.height) if declared else None
+        if image.size != told and (told or image.format in CROP_FORMATS):
             raise BrokenImageError("The picture's header tells two sizes, or none.")
         return _unpack(image, max(1, max(image.size) // enough_px) if enough_px else 1)
 

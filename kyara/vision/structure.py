@@ -25,6 +25,7 @@ MAX_TABLE_BYTES = 65_536
 """Of quantisation, Huffman and frame tables of a JPEG together; a usual one has 1 kB."""
 MAX_RESOURCES = 200
 """Of Photoshop, in one marker of a JPEG."""
+MAX_DIRECTORIES = 10
 MAX_SCANS = 100
 MAX_SCANNED_PIXELS = 400_000_000
 """Pixels times scans of a JPEG: 25 scans of 16 Mpx; usual progressive ones have 10."""
@@ -218,8 +219,8 @@ def _check_directory(block: bytes) -> None:
     at = 0
     while block.startswith(b"Exif\0\0", at):
         at += 6
-        if at > 60:  # Pillow copies the rest for each
-            raise _too_many("EXIF headers", 10)
+        if at > 6 * MAX_DIRECTORIES:  # Pillow copies the rest for each
+            raise _too_many("EXIF headers", MAX_DIRECTORIES)
     order = {b"II": "<", b"MM": ">"}.get(block[at : at + 2])
     if order is None:
         return
@@ -309,7 +310,7 @@ def _count_boxes(data: bytes) -> None:
         at, found = data.find(order), 0
         while at >= 0:
             found += 1
-            if found > MAX_PARTS:
-                raise _too_many("EXIF headers", MAX_PARTS)
+            if found > MAX_DIRECTORIES:
+                raise _too_many("EXIF headers", MAX_DIRECTORIES)
             _check_directory(data[at : at + MAX_TABLE_BYTES])
             at = data.find(order, at + 1)

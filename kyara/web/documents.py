@@ -24,7 +24,7 @@ MAX_TEXT_CHARACTERS = 10_000
 """Of any text that is not a data URL; a report's note may have 1,000."""
 SMALL_BODY_BYTES = 256 * 1024
 """Up to this size there may be as many bodies as there are threads."""
-_SIZES = ((2 * 1024 * 1024, 16 * 1024 * 1024), (float("inf"), 16 * 1024 * 1024))
+_SIZES = ((2 * 1024 * 1024, 12 * 1024 * 1024), (float("inf"), 12 * 1024 * 1024))
 """Bodies up to a size, and the bytes that all of them may have together; larger ones have their own."""
 _MARKS = (b",", b":", b"[", b"{")
 
