@@ -189,3 +189,10 @@ class BundleError(KyaraError):
 
     status = 503
     title = "No model"
+
+
+class NoSuchBundleError(BundleError):
+    """Somebody asked for a model by a name that is no model's."""
+
+    status = 404
+    title = "No such model"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import textwrap
@@ -10,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TextIO
 
 import click
+
+from kyara.storage.cells import write_rows
 
 Form = Literal["json", "csv", "text"]
 
@@ -40,37 +41,14 @@ def print_document(model: Mapping[str, str], name: str, entries: Iterable[dict[s
 
 
 def _write_csv(images: Iterable[dict[str, Any]], out: TextIO) -> None:
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            "source",
-            "face",
-            "x",
-            "y",
-            "width",
-            "height",
-            "verdict",
-            "rank",
-            "label",
-            "name",
-            "work",
-            "confidence",
-            "similarity",
-        ]
-    )
+    box = ("x", "y", "width", "height")
+    answers = ("label", "name", "work", "confidence", "similarity")
+    write_rows(out, [["source", "face", *box, "verdict", "rank", *answers]])
     for image in images:
         for number, face in enumerate(image["faces"], start=1):
-            for rank, answer in enumerate(face["answers"], start=1):
-                writer.writerow(
-                    [
-                        image["source"],
-                        number,
-                        *face["box"].values(),
-                        face["verdict"],
-                        rank,
-                        *answer.values(),
-                    ]
-                )
+            head = [image["source"], number, *face["box"].values(), face["verdict"]]
+            ranked = enumerate(face["answers"], start=1)
+            write_rows(out, ([*head, rank, *answer.values()] for rank, answer in ranked))
 
 
 def _format_text(image: dict[str, Any]) -> str:

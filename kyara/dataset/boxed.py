@@ -9,7 +9,6 @@ FOLDER/index.csv     instead: path, split, face_x, face_y, face_width, face_heig
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kyara.dataset.index import INDEX_FILE, read_rows
 from kyara.errors import BadInputError
 from kyara.vision.images import read_image
 
@@ -82,19 +82,18 @@ def _read_json(folder: Path) -> Iterator[BoxedPicture]:
 
 def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:
     eyes = _load(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
-    with open(folder / "index.csv", encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row.get("face_width") == "":  # nobody found a face in it
-                continue
-            try:
-                box = tuple(float(row[f"face_{key}"]) for key in ("x", "y", "width", "height"))
-            except (KeyError, ValueError) as error:
-                raise BadInputError(
-                    f"{folder / 'index.csv'} has no face box for {row.get('path')}."
-                ) from error
-            pair = (eyes.get(row["path"]) or [None])[0]
-            face = BoxedFace(box, tuple(pair) if pair else None)  # type: ignore[arg-type]
-            yield BoxedPicture(folder / row["path"], (face,), row["split"], portrait=True)
+    for _, row in read_rows(folder / INDEX_FILE):
+        if row.get("face_width") == "":  # nobody found a face in it
+            continue
+        try:
+            box = tuple(float(row[f"face_{key}"]) for key in ("x", "y", "width", "height"))
+        except (KeyError, ValueError) as error:
+            raise BadInputError(
+                f"{folder / INDEX_FILE} has no face box for {row.get('path')}."
+            ) from error
+        pair = (eyes.get(row["path"]) or [None])[0]
+        face = BoxedFace(box, tuple(pair) if pair else None)  # type: ignore[arg-type]
+        yield BoxedPicture(folder / row["path"], (face,), row["split"], portrait=True)
 
 
 def _load(path: Path) -> dict:

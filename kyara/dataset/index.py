@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from kyara.errors import BadInputError
+from kyara.storage.cells import read_cell, write_rows
 
 INDEX_FILE = "index.csv"
 
@@ -31,7 +33,7 @@ def read_rows(path: Path, data: bytes | None = None) -> Iterator[tuple[int, dict
         # a spreadsheet may put a byte order mark before the first column's name
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
         for row in reader:
-            yield reader.line_num, {name: cell or "" for name, cell in row.items() if name}
+            yield reader.line_num, {name: read_cell(cell or "") for name, cell in row.items() if name}
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInputError(
             f"{path} is not a CSV file in UTF-8 ({error}): repair or remove it."
@@ -39,9 +41,7 @@ def read_rows(path: Path, data: bytes | None = None) -> Iterator[tuple[int, dict
 
 
 def format_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table as CSV."""
+    """Return a table as CSV; `read_rows` gives the same cells back."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    write_rows(buffer, chain([header], rows))
     return buffer.getvalue()

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,9 @@ BACKBONE_FILE = "backbone.tflite"
 HEAD_FILE = "head.npz"
 GALLERY_FILE = "gallery.npz"
 METRICS_FILE = "metrics.json"
+MAX_ARRAY_BYTES = 256 * 1024 * 1024
+"""Of one file of arrays, unpacked; the gallery of 1,414 characters has 6 MB."""
+MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 __all__ = [
     "Bundle",
     "Calibration",
@@ -105,7 +109,10 @@ def load_bundle(folder: Path) -> Bundle:
     """
     path = folder / MANIFEST_FILE
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_MANIFEST_BYTES + 1)
+        if len(raw) > MAX_MANIFEST_BYTES:
+            raise ValueError(f"it has more than {MAX_MANIFEST_BYTES:,} bytes")
         manifest = json.loads(raw)
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"There is no readable model at {folder}: {error}.") from error
@@ -177,11 +184,21 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read a `.npz` whole. A pickle inside is refused, never opened.
 
     Raises:
-        BundleError: it cannot be read.
+        BundleError: it cannot be read, or unpacks to more than `MAX_ARRAY_BYTES`.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+        with path.open("rb") as file:
+            with zipfile.ZipFile(file) as archive:  # which unpacks no more than it says here
+                size_bytes = sum(entry.file_size for entry in archive.infolist())
+            if size_bytes > MAX_ARRAY_BYTES:
+                raise BundleError(
+                    f"{path} unpacks to {size_bytes:,} bytes; at most {MAX_ARRAY_BYTES:,} are read."
+                )
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+    except BundleError:
+        raise
     except Exception as error:  # zip, zlib, NumPy's header parser and the allocator raise their own each
         raise BundleError(
             f"{path} is not a file of plain arrays, or holds a pickle, which is never opened: {error}."

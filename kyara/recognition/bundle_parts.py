@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ from kyara.vision.boxes import FoundFace, Window, grow_box, spread_box
 Task = Literal["single", "multi"]
 UNIT_TOLERANCE = 0.01
 """How far a reference's length may be from 1; float16 is a tenth of it off."""
+MAX_VIEWS = 16
+MAX_INPUT_PX = 2048
+MAX_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,9 @@ class Preprocessing:
         """Read what `dataclasses.asdict` wrote."""
         low, high = data["scale"]
         views = tuple(View(**view) for view in data["views"])
-        margin = float(data.get("margin", cls.margin))
-        if not 0.5 <= margin <= 4:
-            raise ValueError(f"margin {margin}")
-        upright = float(data.get("upright_from_deg", cls.upright_from_deg))
-        if not 0 <= upright <= 180:
-            raise ValueError(f"upright_from_deg {upright}")
-        return cls(int(data["input_px"]), (low, high), views, margin, upright)
+        margin = data.get("margin", cls.margin)
+        upright = data.get("upright_from_deg", cls.upright_from_deg)
+        return cls(data["input_px"], (low, high), views, margin, upright)
 
     def find_window(self, face: FoundFace, box_scale: float, width: int, height: int) -> Window:
         """Return the part of a picture that the model sees of a face.
@@ -162,7 +162,9 @@ def check_bundle(bundle: Bundle) -> None:
 
 
 def _list_problems(bundle: Bundle) -> Iterator[str]:
-    """Tell what is wrong. Later checks rely on the shapes that earlier ones have looked at."""
+    """Tell what is wrong. Later checks rely on what earlier ones have looked at."""
+    yield from _list_preprocessing_problems(bundle.preprocessing)
+    yield from _list_text_problems(bundle)
     count = len(bundle.characters)
     weight, bias, columns = bundle.head_weight, bundle.head_bias, bundle.head_rows
     features, rows = bundle.gallery_features, bundle.gallery_rows
@@ -195,9 +197,61 @@ def _list_problems(bundle: Bundle) -> Iterator[str]:
 
 def _list_calibration_problems(bundle: Bundle) -> Iterator[str]:
     calibration, count = bundle.calibration, len(bundle.characters)
-    if not (calibration.temperature > 0 and np.isfinite(calibration.similarity_scale)):
-        yield f"its temperature is {calibration.temperature}, its scale {calibration.similarity_scale}"
-    if not 0 <= calibration.gallery_weight <= 1:
-        yield f"its gallery weight is {calibration.gallery_weight}, not 0 to 1"
+    threshold = calibration.familiarity_threshold
+    if not _is_within(calibration.temperature, 1e-3, 1e3):
+        yield f"its temperature is {calibration.temperature!r:.80}, not 0.001 to 1,000"
+    if not _is_within(calibration.similarity_scale, -1e6, 1e6):
+        yield f"its scale of similarity is {calibration.similarity_scale!r:.80}, not a finite number"
+    if threshold != float("-inf") and not _is_within(threshold, -1e6, 1e6):
+        yield f"its threshold is {threshold!r:.80}, not a number"
+    if not _is_within(calibration.gallery_weight, 0, 1):
+        yield f"its gallery weight is {calibration.gallery_weight!r:.80}, not 0 to 1"
     if bundle.task == "multi" and len(calibration.label_thresholds) != count:
         yield f"it has {len(calibration.label_thresholds)} thresholds for {count} labels"
+    odd = [one for one in calibration.label_thresholds if not _is_within(one, 0, 1)]
+    if odd:
+        yield f"a label's threshold is {odd[0]!r:.80}, not 0 to 1"
+
+
+def _list_preprocessing_problems(preprocessing: Preprocessing) -> Iterator[str]:
+    side, views = preprocessing.input_px, preprocessing.views
+    if not isinstance(side, int) or not _is_within(side, 1, MAX_INPUT_PX):
+        yield f"its input is {side!r:.80} px, not 1 to {MAX_INPUT_PX:,}"
+    if not all(_is_within(one, -1e4, 1e4) for one in preprocessing.scale):
+        yield f"its scale is {preprocessing.scale!r:.80}, not two finite numbers"
+    if not _is_within(preprocessing.margin, 0.5, 4):
+        yield f"its margin is {preprocessing.margin!r:.80}, not 0.5 to 4"
+    if not _is_within(preprocessing.upright_from_deg, 0, 180):
+        yield f"it turns faces from {preprocessing.upright_from_deg!r:.80} degrees on, not 0 to 180"
+    if not 1 <= len(views) <= MAX_VIEWS:
+        yield f"it has {len(views):,} views, not 1 to {MAX_VIEWS}"
+    odd = [one for one in views if not (_is_within(one.inset, 0, 0.4) and isinstance(one.mirror, bool))]
+    if odd:
+        yield f"a view is {odd[0]!r:.120}: an inset is 0 to 0.4, mirror true or false"
+
+
+def _list_text_problems(bundle: Bundle) -> Iterator[str]:
+    count = len(bundle.characters)
+    if not 1 <= count <= MAX_CHARACTERS:
+        yield f"it has {count:,} characters, not 1 to {MAX_CHARACTERS:,}"
+    for character in bundle.characters:
+        texts = [character.label, *character.name, *character.name.values()]
+        texts += [*character.work, *character.work.values()]
+        if not all(isinstance(text, str) and _is_unicode(text) for text in texts):
+            yield f"a label, a name or a work of {character.label!a:.120} is not text"
+    try:
+        json.dumps(bundle.provenance, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        yield f"how it was made is not told in plain JSON: {error}"
+    if not isinstance(bundle.provenance, dict):
+        yield "how it was made is not told in plain JSON: it is no object"
+
+
+def _is_within(value: object, low: float, high: float) -> bool:
+    """Tell whether something is a number within bounds, which NaN and a truth value are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be sent: half of a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

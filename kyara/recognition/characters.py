@@ -26,7 +26,24 @@ NOT_LISTED = "not_listed"
 SPECIAL_NAMES = {NOT_A_FACE: "Not a face", NOT_LISTED: "Someone who is not in the list"}
 MAX_LABEL_CHARACTERS = 100
 MAX_NAME_CHARACTERS = 100
+_BLANK = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2060-\u206f\u2800"
+    "\u3164\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
+)
+"""Ignorable code points, blank letters, Braille's empty cell.
+
+Source: Unicode, DerivedCoreProperties.txt (Default_Ignorable_Code_Point).
+"""
 _LABEL = re.compile(r"[a-z0-9]+(?:[_.-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[_.-]+[a-z0-9]+)*)?")
+
+
+def is_blank(character: str) -> bool:
+    """Tell whether nothing is seen of a character: of zero width, or a letter or sign that looks blank.
+
+    Spaces are not, nor are the joiners of Indic scripts and of emoji, and selectors of variants.
+    """
+    return _BLANK.match(character) is not None
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,7 @@ def check_texts(texts: Mapping[str, Any], what: str) -> dict[str, str]:
                 "or some that cannot be read."
             )
         text = unicodedata.normalize("NFC", text).strip()
-        if text:
+        if not all(is_blank(character) or character.isspace() for character in text):
             checked[language] = text
     return checked
 

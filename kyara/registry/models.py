@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kyara.errors import BundleError
+from kyara.errors import BundleError, NoSuchBundleError
 from kyara.recognition.backbone import load_backbone
 from kyara.recognition.bundle import Bundle, load_bundle
 from kyara.registry.history import Registry, StepKeeper, describe_step
@@ -171,10 +171,15 @@ def load_named_bundle(name: str, folder: Path) -> Bundle:
     """Load and verify a bundle of the model folder, its network as well.
 
     Raises:
-        BundleError: the name leads elsewhere, or the bundle cannot be loaded.
+        NoSuchBundleError: the name leads elsewhere or nowhere.
+        BundleError: the bundle cannot be loaded.
     """
-    if Path(name).name != name or not name:
-        raise BundleError(f"A bundle is named by its folder under {folder}; received {name!r}.")
+    if Path(name).name != name or name in ("", "..") or not name.isprintable() or len(name) > 100:
+        raise NoSuchBundleError(
+            f"A bundle is named by its folder under {folder}; received {ascii(name)[:120]}."
+        )
+    if not (folder / name).is_dir():
+        raise NoSuchBundleError(f"There is no bundle {name} under {folder}.")
     bundle = load_bundle(folder / name)
     load_backbone(bundle)
     return bundle

@@ -24,6 +24,7 @@ FORMAT = 1
 BUNDLE_FILE, NETWORK_FILE, SERVING_FILE = "detector.json", "detector.tflite", "detector.json"
 LARGEST_SIDE_PX = 1280
 LARGEST_NUMBER = 1000
+MOST_SIDES = 8
 NUMBERS = ("longest_ratio", "tile_overlap", "most_enlarged", "fill", "min_box_px", "max_boxes")
 SETTINGS = ("longest_sides_px", "live_longest_sides_px", *NUMBERS, "merge")
 
@@ -99,11 +100,11 @@ def load_detector_bundle(folder: Path) -> DetectorBundle:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         network = (folder / NETWORK_FILE).read_bytes()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"The detector {folder} cannot be read: {error}.") from error
     try:
         return _check(folder.name, data, network)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleError(f"{path} is not whole: {error!r}.") from error
 
 
@@ -118,15 +119,18 @@ def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
     thresholds = tuple(float(value) for value in data["thresholds"])
     level = data["default_level"]
     falling = all(first > second for first, second in pairwise(thresholds))
-    if not thresholds or not falling or not 0 < thresholds[-1] <= thresholds[0] < 1:
+    if not 1 <= len(thresholds) <= LARGEST_NUMBER:
+        raise ValueError(f"{len(thresholds):,} thresholds")
+    if not falling or not 0 < thresholds[-1] <= thresholds[0] < 1:
         raise ValueError(f"thresholds {thresholds}")
     if not isinstance(level, int) or not 0 <= level < len(thresholds):
         raise ValueError(f"default_level {level!r}")
     settings = {key: data["settings"][key] for key in SETTINGS}
     for key in ("longest_sides_px", "live_longest_sides_px"):
         sides = settings[key]
-        if not sides or any(not isinstance(s, int) or not 32 <= s <= LARGEST_SIDE_PX for s in sides):
-            raise ValueError(f"{key} {sides!r}")
+        fit = all(isinstance(side, int) and 32 <= side <= LARGEST_SIDE_PX for side in sides)
+        if not 1 <= len(sides) <= MOST_SIDES or not fit:
+            raise ValueError(f"{key} {sides!r:.120}")
     merge = {f"merge {key}": settings["merge"][key] for key in ("overlap", "inside")}
     for key, value in {**{key: settings[key] for key in NUMBERS}, **merge}.items():
         if not isinstance(value, int | float) or not 0 < value < LARGEST_NUMBER:

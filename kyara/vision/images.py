@@ -11,14 +11,16 @@ import hashlib
 import io
 import math
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, PngImagePlugin
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
 from kyara.vision.boxes import Box, Window
+from kyara.vision.structure import Declared, find_orientation, inspect_picture
 
 MAX_IMAGE_PIXELS = 16_000_000
 """Most pixels one picture may have, counted from its header."""
@@ -30,11 +32,26 @@ FILE_FORMATS = (*CROP_FORMATS, "AVIF", "BMP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif"})
 """File names that are taken for pictures when a folder is read."""
 
+MAX_SIDE_PX = 32_767
+"""Longest side that one picture may have."""
+STRIP_PIXELS = 1_000_000
+"""Pixels that are converted at a time."""
 INLINE_PX = 112
 INLINE_QUALITY = 78
 
 # Our own cap is checked first; Pillow's warning would only repeat it.
 Image.MAX_IMAGE_PIXELS = 2 * MAX_IMAGE_PIXELS
+PngImagePlugin.MAX_TEXT_MEMORY = 4 * PngImagePlugin.MAX_TEXT_CHUNK
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""EXIF orientation → what makes the picture upright."""
 
 
 def decode_image(
@@ -42,6 +59,7 @@ def decode_image(
     *,
     formats: tuple[str, ...] = CROP_FORMATS,
     max_pixels: int = MAX_IMAGE_PIXELS,
+    enough_px: int | None = None,
 ) -> np.ndarray:
     """Decode one picture to pixels: EXIF orientation applied, alpha laid on white.
 
@@ -51,6 +69,8 @@ def decode_image(
         data: the file's bytes.
         formats: Pillow names of the formats to accept.
         max_pixels: most pixels (width × height) that the header may declare.
+        enough_px: a picture is averaged down by the largest whole number that leaves its longest side
+            at least so long; by default it keeps its size.
 
     Returns:
         `uint8 (H, W, 3)` sRGB.
@@ -58,11 +78,12 @@ def decode_image(
     Raises:
         BadInputError: no bytes.
         UnsupportedImageError: not one of `formats`.
-        TooLargeError: more than `max_pixels`.
+        TooLargeError: more than `max_pixels`, a longer side than `MAX_SIDE_PX`, or too many parts.
         BrokenImageError: truncated or damaged.
     """
     if not data:
         raise BadInputError("The picture is empty (0 bytes).")
+    declared = measure_image(data, max_pixels=max_pixels)
     names = ", ".join(formats)
     try:
         with warnings.catch_warnings():
@@ -76,34 +97,76 @@ def decode_image(
         width, height = image.size
         if width < 1 or height < 1:
             raise BrokenImageError(f"The picture has no pixels ({width}×{height}).")
-        if width * height > max_pixels:
-            raise TooLargeError(
-                f"The picture has {width}×{height} pixels; at most {max_pixels:,} in all are accepted."
-            )
-        return _unpack(image)
+        _check_size(width, height, max_pixels)
+        told = (declared.width, declared.height) if declared else None
+        if image.size != told and (told or image.format in CROP_FORMATS):
+            raise BrokenImageError("The picture's header tells two sizes, or none.")
+        return _unpack(image, max(1, max(image.size) // enough_px) if enough_px else 1)
 
 
-def _unpack(image: Image.Image) -> np.ndarray:
+def measure_image(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Declared | None:
+    """Read what a picture's header declares, and refuse it if it would cost too much to decode.
+
+    Args:
+        data: the file's bytes.
+        max_pixels: most pixels that may be declared.
+
+    Returns:
+        The size; None where the format tells none that is sure, or it is not a picture.
+
+    Raises:
+        TooLargeError: more than `max_pixels`, a longer side than `MAX_SIDE_PX`, or too many parts.
+        UnsupportedImageError: a JPEG that is coded arithmetically.
+    """
+    declared = inspect_picture(data)
+    if declared is not None:
+        _check_size(declared.width, declared.height, max_pixels, declared.pixel_bytes)
+    return declared
+
+
+def _check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 1) -> None:
+    if width * height > max_pixels:
+        raise TooLargeError(
+            f"The picture has {width}×{height} pixels; at most {max_pixels:,} in all are accepted."
+        )
+    if max(width, height) > MAX_SIDE_PX:
+        raise TooLargeError(
+            f"The picture has {width}×{height} pixels; at most {MAX_SIDE_PX:,} a side are accepted."
+        )
+    if width * height * pixel_bytes > 4 * max_pixels:
+        raise TooLargeError(
+            f"The picture has {width}×{height} pixels of {8 * pixel_bytes} bits; at most "
+            f"{4 * max_pixels // pixel_bytes:,} such pixels are accepted: save it with 8 bits a channel."
+        )
+
+
+def _unpack(image: Image.Image, times: int = 1) -> np.ndarray:
+    """Unpack a picture whose sides are divided by `times`, in strips: it is never there three times."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            if upright.has_transparency_data:
-                upright = upright.convert("RGBA")
-                ground = Image.new("RGBA", upright.size, "white")
-                upright = Image.alpha_composite(ground, upright)
-            return np.asarray(_to_eight_bits(upright).convert("RGB"))
+            width, height = image.size
+            pixels = np.empty((-(-height // times), -(-width // times), 3), np.uint8)
+            rows = max(1, STRIP_PIXELS // width // times) * times
+            for top in range(0, height, rows):
+                strip = _lay_on_white(image.crop((0, top, width, min(height, top + rows))))
+                strip = strip.reduce(times) if times > 1 else strip
+                pixels[top // times :][: strip.height] = np.asarray(strip)
+            turn = _TURNS.get(find_orientation(image.info))
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
         raise BrokenImageError("The picture is damaged or cut short and cannot be decoded.") from error
+    return np.ascontiguousarray(turn(pixels)) if turn else pixels
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey, which Pillow would otherwise clip to white."""
-    if not image.mode.startswith("I"):
-        return image
-    grey = np.asarray(image).astype(np.float64)
-    return Image.fromarray(np.clip(grey / 257.0, 0, 255).astype(np.uint8))
+def _lay_on_white(strip: Image.Image) -> Image.Image:
+    """Return a part of a picture in `RGB`."""
+    if strip.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to white
+        return Image.fromarray(np.clip(np.asarray(strip) // 257, 0, 255).astype(np.uint8)).convert("RGB")
+    if strip.has_transparency_data:
+        strip = strip.convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
+    return strip.convert("RGB")
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -138,6 +201,21 @@ def resize_pixels(pixels: np.ndarray, size_px: int) -> np.ndarray:
     """
     image = Image.fromarray(pixels)
     return np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR))
+
+
+def shrink_pixels(pixels: np.ndarray, longest_px: int) -> np.ndarray:
+    """Return a picture whose longest side is no longer than this; a smaller one as it is.
+
+    Args:
+        pixels: `uint8 (H, W, 3)`.
+        longest_px: of the result.
+    """
+    height, width = pixels.shape[:2]
+    if max(width, height) <= longest_px:
+        return pixels
+    times = longest_px / max(width, height)
+    size = max(1, round(width * times)), max(1, round(height * times))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
 
 def crop_pixels(pixels: np.ndarray, box: Box) -> np.ndarray:

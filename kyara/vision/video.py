@@ -106,7 +106,7 @@ def describe_video(path: Path) -> VideoInfo:
     with _open(path) as (container, stream):
         frame = _read_first(path, container, stream)
         turned = frame.rotation % 180 == 90
-        width, height = _show_size(frame, stream)
+        width, height = _show_size(path, frame, stream)
         duration = None if container.duration is None else container.duration / 1_000_000
         return VideoInfo(
             height if turned else width,
@@ -155,9 +155,8 @@ def read_frames(path: Path, sampling: Sampling | None = None, *, first: int = 0)
             if scenes is not None:
                 wanted = scenes.starts(frame) or wanted or number == 0
             if wanted and number >= first:
-                yield _make_frame(
-                    number, float(time), frame, _show_size(frame, stream), sampling.longest_px
-                )
+                size = _show_size(path, frame, stream)
+                yield _make_frame(number, float(time), frame, size, sampling.longest_px)
         if reading.problem:
             raise BrokenVideoError(f"{path.name} {reading.problem}.")
 
@@ -312,12 +311,18 @@ class _SceneCuts:
         return True
 
 
-def _show_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Return width and height as shown, before the turn: pixels need not be square."""
+def _show_size(path: Path, frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Return width and height as shown, before the turn: pixels need not be square.
+
+    Raises:
+        TooLargeError: more pixels are shown than Kyara accepts.
+    """
     ratio = stream.sample_aspect_ratio
     if not ratio or not 1 / 8 < ratio < 8:
         return frame.width, frame.height
-    return max(1, round(frame.width * ratio)), frame.height
+    width = max(1, round(frame.width * ratio))
+    _check_size(path, width, frame.height)
+    return width, frame.height
 
 
 def _make_frame(

@@ -23,6 +23,7 @@ from kyara.registry import find_taught, open_models
 from kyara.storage.events import Events
 from kyara.storage.files import Files, open_files
 from kyara.storage.paths import INSTANCE_FOLDER, ROOT
+from kyara.web.documents import require_json, set_up_body_room
 from kyara.web.operator import gallery_api
 from kyara.web.operator.blueprints import set_up_operator_pages
 from kyara.web.operator.labelling import set_up_labelling
@@ -34,7 +35,7 @@ from kyara.web.ops.limits import set_up_limits
 from kyara.web.ops.logs import set_up_logs
 from kyara.web.ops.monitoring import set_up_monitoring
 from kyara.web.ops.openapi import complete_document
-from kyara.web.problems import register_errors, require_json
+from kyara.web.problems import register_errors
 from kyara.web.public import api, detector, explanations, pages, reports
 from kyara.web.schemas import ProblemOut
 from kyara.web.serving.model_queue import ModelQueue, set_up_queue
@@ -76,6 +77,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     set_up_monitoring(app)  # first, so that a request has its id before anybody refuses it
     set_up_headers(app)
     set_up_limits(app)
+    set_up_body_room(app)
     Bootstrap5(app)
     set_up_assets(app)
     Babel(app, locale_selector=pages.select_locale)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +10,9 @@ from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import render_template, request
 from flask_limiter import RateLimitExceeded
-from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException
 
 from kyara.errors import (
-    BadInputError,
     BusyError,
     KyaraError,
     TooManyRequestsError,
@@ -28,22 +26,6 @@ from kyara.web.ops.monitoring import count_refusal
 MAX_DETAIL_CHARACTERS = 600
 
 logger = logging.getLogger("kyara")
-
-
-def require_json() -> None:
-    """Refuse bodies of another type: a form on a strange site cannot post here."""
-    if not request.path.startswith("/api/") or request.method != "POST":
-        return
-    if not request.is_json:
-        raise UnsupportedMediaType(
-            f"The body must be application/json; received {request.mimetype or 'no content type'}."
-        )
-    try:
-        json.loads(request.get_data())
-    except RecursionError as error:  # webargs, which parses it for the routes, knows neither of these
-        raise BadInputError("The JSON is nested too deeply.") from error
-    except ValueError as error:
-        raise BadInputError(f"The body is not valid JSON: {error}.") from error
 
 
 def register_errors(app: APIFlask) -> None:

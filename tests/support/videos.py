@@ -15,7 +15,13 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "static" / "vendor" / "example.p
 
 
 def write_video(
-    path: Path, frames: Sequence[np.ndarray], rate: int = 10, *, sound: bool = False, turned: int = 0
+    path: Path,
+    frames: Sequence[np.ndarray],
+    rate: int = 10,
+    *,
+    sound: bool = False,
+    turned: int = 0,
+    pixel_ratio: Fraction | None = None,
 ) -> Path:
     """Encode frames: VP8 for `.webm`, animation for `.gif`, H.264 else."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,6 +35,8 @@ def write_video(
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format
         stream.time_base = Fraction(1, rate)
+        if pixel_ratio:
+            stream.codec_context.sample_aspect_ratio = pixel_ratio
         if turned:
             stream.set_display_rotation(turned)
         if codec == "libx264":

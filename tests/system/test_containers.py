@@ -97,10 +97,23 @@ def test_compose_has_what_it_mounts_and_no_secret_of_its_own():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             assert not source.startswith(".") or (ROOT / source).exists(), volume
-    for name in ("POSTGRES_PASSWORD", "MINIO_PASSWORD", "KYARA_SECRET_KEY"):
+    secrets = ("POSTGRES_PASSWORD", "POSTGRES_ROOT_PASSWORD", "MINIO_PASSWORD", "MINIO_ROOT_PASSWORD")
+    for name in (*secrets, "KYARA_SECRET_KEY"):
         uses = re.findall(rf"\$\{{{name}[^}}]*\}}", text)
         assert uses
         assert set(uses) == {f"${{{name}:?set {name}}}"}
+
+
+def test_in_compose_the_servers_may_do_everything_nowhere():
+    services = read_yaml(ROOT / "compose.yaml")["services"]
+    ours = services["server1"]["environment"]
+    assert services["minio"]["environment"]["MINIO_ROOT_USER"] != ours["AWS_ACCESS_KEY_ID"]
+    assert "ROOT" not in str(ours)
+    assert "POSTGRES_USER" not in services["postgres"]["environment"]  # it is then called postgres
+    assert "//kyara:" in ours["KYARA_DATABASE_URL"]
+    assert "NOSUPERUSER" in (ROOT / "deploy" / "postgres.sh").read_text()
+    allowed = json.loads((ROOT / "deploy" / "bucket.json").read_text())["Statement"]
+    assert {one.split("/")[0] for each in allowed for one in each["Resource"]} == {"arn:aws:s3:::kyara"}
 
 
 def test_nginx_in_compose_asks_the_three_servers(tmp_path):

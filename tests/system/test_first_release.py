@@ -100,7 +100,7 @@ def test_the_upgrade_is_done_once_and_the_first_release_could_go_on(settings: di
         close_app(open_app(settings))
     path = Path(settings["REPORT_FOLDER"]) / "reports.db"
     with closing(sqlite3.connect(path)) as connection, connection:
-        assert connection.execute("SELECT * FROM alembic_version_reports").fetchall() == [("0002",)]
+        assert connection.execute("SELECT * FROM alembic_version_reports").fetchall() == [("0003",)]
         connection.execute(
             "INSERT INTO reports (id, label, file, file_bytes, created_at, state, count, adopted, "
             "file_missing) VALUES ('x', 'luka', 'x.png', 1, '2026-01-01 00:00:00', 'pending', 1, 0, 0)"

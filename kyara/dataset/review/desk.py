@@ -225,7 +225,7 @@ class ReviewDesk:
 
         self._take_step(None, operator, "delete", json.dumps({"choice": str(choice)}), change)
         for file in gone.values():
-            self.store.remove_file(file)
+            self.store.discard_file(file)
         return list(gone)
 
     def read_history(self, report_id: str) -> list[Review]:

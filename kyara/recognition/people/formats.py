@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Any
 
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.people.watching import Watched
+from kyara.storage.cells import write_rows
 from kyara.vision.tracking import BRIDGE_S
 
 
@@ -50,13 +50,13 @@ def _join_spans(tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def format_csv(video: dict[str, Any]) -> str:
     """Return one row a track, the best answer in it."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     columns = ("label", "name", "work", "confidence", "similarity")
-    writer.writerow(["source", "track", "start_s", "end_s", "verdict", *columns])
+    rows: list[list[object]] = [["source", "track", "start_s", "end_s", "verdict", *columns]]
     for track in video["tracks"]:
         best = track["answers"][0] if track["answers"] else {}
         head = [video["source"], track["track"], track["start_s"], track["end_s"], track["verdict"]]
-        writer.writerow([*head, *(best.get(name) for name in columns)])
+        rows.append([*head, *(best.get(name) for name in columns)])
+    write_rows(text, rows)
     return text.getvalue()
 
 

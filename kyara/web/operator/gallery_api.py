@@ -14,7 +14,8 @@ from flask import current_app, request
 
 from kyara.errors import BadInputError, UnauthorizedError
 from kyara.storage.events import TAUGHT
-from kyara.web.public.api import decode_crops
+from kyara.web.crops import SentCrops
+from kyara.web.ops.limits import charge
 from kyara.web.public.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
 from kyara.web.secrets import find_weakness
@@ -76,10 +77,12 @@ def require_operator() -> None:
 def teach(lesson: dict[str, Any]) -> dict[str, Any]:
     """Add references of a character, which is answered from then on. The crops are kept."""
     label = lesson["label"]
-    with find_model().place(len(lesson["crops"])) as classifier:
-        references = classifier.teach(
-            label, decode_crops(lesson["crops"]), lesson.get("name"), lesson.get("work")
-        )
+    model, count = find_model(), len(lesson["crops"])
+    crops = SentCrops(lesson["crops"])
+    charge(crops.extra_requests)
+    with model.place(count + crops.extra_crops) as classifier:
+        decoded = crops.decode(model.find_deadline())
+        references = classifier.teach(label, decoded, lesson.get("name"), lesson.get("work"))
     current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 

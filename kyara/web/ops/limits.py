@@ -64,12 +64,37 @@ def set_up_limits(app: Flask) -> None:
     limiter.logger.propagate = False
     limiter.logger.setLevel(logging.INFO)
     limiter.logger.handlers = [_ToOurLog()]
+    app.extensions["kyara_limiter"] = limiter
     try:
         limiter.init_app(app)
     except (
         Exception
     ) as error:  # an address that no client understands; one that does not answer is no error
         raise BadInputError(f"KYARA_REDIS_URL cannot be used: {error}.") from error
+
+
+def charge(requests: int) -> None:
+    """Count the current request as so many more than one, once it is known what it asks for.
+
+    Args:
+        requests: how many more; no more than half of a limit is taken at once.
+
+    Raises:
+        TooManyRequestsError: the limit does not allow it.
+    """
+    limiter: Limiter | None = current_app.extensions.get("kyara_limiter")
+    if limiter is None or requests <= 0:
+        return
+    for counted in limiter.current_limits:
+        cost = min(requests, counted.limit.amount // 2)
+        try:
+            allowed = not cost or limiter.limiter.hit(counted.limit, *counted.request_args, cost=cost)
+        except Exception as error:  # of Redis' client: it went away after the request was counted as one
+            logger.warning("A request is counted as one, not as %s more: %s", cost, error)
+            return
+        if not allowed:
+            _note_breach(counted)
+            raise explain_breach()
 
 
 def read_limits(text: object) -> Mapping[str, str]:

@@ -12,7 +12,8 @@ from apiflask import APIBlueprint
 
 from kyara.errors import BusyError
 from kyara.recognition.explain import check_method, describe_explanation, explain_crop
-from kyara.web.crops import decode_crop
+from kyara.web.crops import SentCrops
+from kyara.web.ops.limits import charge
 from kyara.web.public.pages import select_language
 from kyara.web.schemas import ExplainIn, ExplainOut
 from kyara.web.serving.model_queue import find_model
@@ -53,8 +54,10 @@ def explain(request_data: dict[str, Any]) -> dict[str, Any]:
     method = request_data["method"]
     check_method(method)
     language = request_data.get("language") or select_language()
-    with explainer(), find_model().place(EXPLANATION_SIZE) as classifier:
-        pixels = decode_crop(request_data["crop"])
+    model, crop = find_model(), SentCrops([request_data.pop("crop")], numbered=False)
+    charge(crop.extra_requests)
+    with explainer(), model.place(EXPLANATION_SIZE + crop.extra_crops) as classifier:
+        pixels = crop.decode_one(model.find_deadline())
         moment = classifier.frozen()
         explanation = explain_crop(moment, pixels, request_data.get("label"), method)
         size = pixels.shape[1], pixels.shape[0]

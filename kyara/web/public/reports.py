@@ -21,14 +21,14 @@ from kyara.dataset.review.reports.rules import (
 from kyara.dataset.review.reports.settings import hash_visitor
 from kyara.errors import BadInputError
 from kyara.vision.boxes import Box
-from kyara.web.crops import decode_crop
+from kyara.web.crops import SentCrops
+from kyara.web.ops.limits import charge
 from kyara.web.review import let_visitors_vote
 from kyara.web.serving.admission import Turns
 from kyara.web.serving.model_queue import find_model
 
 blueprint = APIBlueprint("reports", __name__)
 
-# A crop of 16 Mpx takes some 150 MB from data URL to PNG: no more than two at a time.
 turns = Turns(running_places=2, places=26)
 
 
@@ -65,7 +65,8 @@ class ReportIn(Schema):
     crop = String(
         required=True,
         metadata={
-            "description": "Data URL (base64) of a PNG, JPEG or WebP crop, up to 16 Mpx. Kept as PNG.",
+            "description": "Data URL (base64) of a PNG, JPEG or WebP crop, up to 16 Mpx. Kept as PNG of "
+            "at most 512 px a side.",
             "example": "data:image/png;base64,iVBORw0KGgo…",
         },
     )
@@ -158,8 +159,10 @@ def send_report(report: dict[str, Any]) -> dict[str, str]:
     store = find_reports()
     sender = hash_visitor(store, request.remote_addr)
     check_sender_quota(store, sender, report["token"], current_app.config["REPORT_SENDER_QUOTA"])
-    with turns.hold(find_model().find_deadline()):
-        crop = decode_crop(report.pop("crop"))
+    deadline, sent = find_model().find_deadline(), SentCrops([report.pop("crop")], numbered=False)
+    charge(sent.extra_requests)
+    with turns.hold(deadline, 1 + sent.extra_crops):
+        crop = sent.decode_one(deadline)
         stored, _ = store.add(crop, box=Box(**box) if box else None, sender=sender, **report)
     let_visitors_vote(stored)
     return {"id": stored.id, "status": stored.state}

@@ -46,6 +46,20 @@ class Deadline:
         if self.left() <= 0:
             raise BusyError(_TOO_LATE, reason="late")
 
+    @contextmanager
+    def hold(self, places: threading.Semaphore) -> Iterator[None]:
+        """Wait for a place, no longer than until the deadline, and hold it.
+
+        Raises:
+            BusyError: the time is over.
+        """
+        if not places.acquire(timeout=max(0.0, self.left())):
+            raise BusyError(_TOO_LATE, reason="late")
+        try:
+            yield
+        finally:
+            places.release()
+
 
 @dataclass(frozen=True)
 class Crowd:
@@ -135,7 +149,7 @@ class Turns:
             self._check_room()
             entry = _Entry(size, time.monotonic() + size * self._pace_s, threading.Condition(self._lock))
             ahead = [other for other in self._waiting if other.rank <= entry.rank]
-            before_s = self._estimate_s(ahead)
+            before_s = self._estimate_s(ahead, size)
             # With an empty queue, admit without an estimate.
             if before_s and before_s + size * self._pace_s > deadline.left():
                 raise BusyError(_TOO_LATE, reason="late", retry_after_s=self._retry_after_s())
@@ -181,15 +195,27 @@ class Turns:
                 self._waiting.remove(entry)
             self._call_next()
 
-    def _estimate_s(self, ahead: list[_Entry]) -> float:
-        """Estimate when what runs and what is ahead will be done."""
+    def _estimate_s(self, ahead: list[_Entry], size: int) -> float:
+        """Estimate after how long a request of a size may run, behind what runs and what is ahead."""
+        places = self._plan(ahead)
+        return min(places[: max(1, self._running_places - 1)] if size >= LARGE else places)
+
+    def _plan(self, ahead: list[_Entry]) -> list[float]:
+        """Estimate in how many seconds each place is free, when what runs and what is ahead is done.
+
+        The last place is that of small requests alone, where there are several.
+        """
         now = time.monotonic()
-        work = sum(entry.size for entry in ahead) * self._pace_s
-        work += sum(
-            max(0.0, entry.size * self._pace_s - (now - entry.runs_since)) for entry in self._running
-        )
-        return work / self._running_places
+        free_s = [0.0] * self._running_places
+        large_places = max(1, self._running_places - 1)
+        for entry in (*self._running, *ahead):
+            ran_s = now - entry.runs_since if entry.runs_since else 0.0
+            allowed = free_s[:large_places] if entry.size >= LARGE else free_s
+            place = allowed.index(min(allowed))
+            free_s[place] += max(0.0, entry.size * self._pace_s - ran_s)
+        return free_s
 
     def _retry_after_s(self) -> int:
         """Return when the queue will be empty, plus a second: asking again costs the others time."""
-        return min(MAX_RETRY_AFTER_S, 1 + math.ceil(self._estimate_s(self._waiting)))
+        work_s = sum(self._plan(self._waiting))
+        return min(MAX_RETRY_AFTER_S, 1 + math.ceil(work_s / self._running_places))

@@ -105,3 +105,19 @@ def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):
     assert send(3, address="2001:db8:1::1").status_code == 201
     limited.extensions["kyara_reports"].close()
     limited.extensions["kyara_labels"].close()
+
+
+def test_one_sender_may_take_an_eighth_of_the_room_and_others_go_on(app):
+    limited = create_app({**app.config, "REPORT_QUOTA_BYTES": 200_000, "RATE_LIMITS": ""})
+    client = limited.test_client()
+
+    def send(number: int, address: str = "192.0.2.1") -> int:
+        body = {"crop": as_url(encode("PNG", (64, 60 + number))), "label": "aka_ribbon"}
+        return client.post(
+            "/api/reports", json=body, environ_overrides={"REMOTE_ADDR": address}
+        ).status_code
+
+    assert [send(number) for number in range(5)] == [201, 201, 201, 507, 507]
+    assert send(9, "192.0.2.2") == 201
+    limited.extensions["kyara_reports"].close()
+    limited.extensions["kyara_labels"].close()

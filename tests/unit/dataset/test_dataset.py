@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 from drawings import LABELS, write_dataset
 from PIL import Image
 
+from kyara.dataset.index import format_rows, read_rows
 from kyara.dataset.manifest import (
     Face,
     Manifest,
@@ -85,6 +89,16 @@ def test_an_index_from_a_spreadsheet_is_read(data):
     text = "path,label,split\r\nao_glasses/001.png,a,train\r\n"
     (data / "index.csv").write_bytes(text.encode("utf-8-sig"))
     assert read_manifest(data).labels == ("a",)
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "'=", "''@", "'", "a="])
+def test_no_cell_of_a_table_is_a_formula_and_each_is_read_as_it_was(sign, tmp_path):
+    cell = f"{sign}HYPERLINK(1)"
+    text = format_rows(["path", "label"], [[cell, "a"]])
+    (tmp_path / "index.csv").write_text(text, newline="")
+    assert [row for _, row in read_rows(tmp_path / "index.csv")] == [{"path": cell, "label": "a"}]
+    written = next(islice(csv.reader(io.StringIO(text, newline="")), 1, None))[0]
+    assert written[0] not in "=+-@\t\r\uff1d"
 
 
 def test_listing_needs_neither_files_nor_whole_groups(data):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def test_a_missing_file_is_refused(copied, name):
         load_bundle(copied)
 
 
+def shown(**changes: object) -> dict[str, object]:
+    """Preprocessing as the tiny bundle's, but for some of it."""
+    return {"input_px": 75, "scale": [0.0, 1.0], "views": [{}], "margin": 1.5, **changes}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -76,11 +82,43 @@ def test_a_missing_file_is_refused(copied, name):
         ({"task": "guess"}, "task is 'guess'"),
         ({"task": "multi"}, "0 thresholds for 4 labels"),
         ({"characters": [{"label": "x", "name": {}, "work": {}}] * 4}, "the same label"),
+        ({"characters": [{"label": "x", "name": {"en": "\ud800"}, "work": {}}]}, "'x' is not text"),
+        ({"characters": [{"label": "\udfff", "name": {}, "work": {}}]}, "is not text"),
+        ({"calibration": {"temperature": 10**400}}, "temperature is 1000"),
+        ({"calibration": {"temperature": 1e-320}}, "temperature is 1e-320"),
+        ({"calibration": {"temperature": float("nan")}}, "temperature is nan"),
+        ({"calibration": {"temperature": True}}, "temperature is True"),
+        ({"calibration": {"familiarity_threshold": "x"}}, "threshold is 'x'"),
+        ({"calibration": {"familiarity_threshold": float("nan")}}, "threshold is nan"),
+        ({"calibration": {"similarity_scale": float("inf")}}, "scale of similarity is inf"),
+        ({"calibration": {"gallery_weight": None}}, "gallery weight is None"),
+        ({"calibration": {"label_thresholds": [0.5, "x"]}}, "label's threshold is 'x'"),
+        ({"preprocessing": shown(views=[])}, "0 views"),
+        ({"preprocessing": shown(views=[{"inset": 0.1}] * 5000)}, "5,000 views"),
+        ({"preprocessing": shown(views=[{"inset": float("nan")}])}, "inset=nan"),
+        ({"preprocessing": shown(views=[{"inset": 0.5}])}, "inset is 0 to 0.4"),
+        ({"preprocessing": shown(views=[{"mirror": "no"}])}, "mirror true or false"),
+        ({"preprocessing": shown(scale=[0, float("nan")])}, "its scale is"),
+        ({"preprocessing": shown(input_px="75")}, "its input is '75' px"),
+        ({"preprocessing": shown(input_px=10**9)}, "its input is 1000000000 px"),
+        ({"preprocessing": shown(margin=float("inf"))}, "its margin is inf"),
+        ({"provenance": {"loss": float("nan")}}, "not told in plain JSON"),
+        ({"provenance": []}, "plain JSON: it is no object"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(copied, changes, message):
     change_manifest(copied, **changes)
     with pytest.raises(BundleError, match=message):
+        load_bundle(copied)
+
+
+def test_arrays_that_unpack_to_gigabytes_are_refused_before_they_are(copied):
+    with zipfile.ZipFile(copied / "head.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("weight.npy", "w", force_zip64=True) as file:
+            for _ in range(300):
+                file.write(bytes(1_000_000))
+    trust_file(copied, "head.npz")
+    with pytest.raises(BundleError, match="unpacks to 300,000,000 bytes"):
         load_bundle(copied)
 
 

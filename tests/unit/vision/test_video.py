@@ -161,3 +161,12 @@ def test_read_frames_refuses_frames_that_are_too_large(counted, monkeypatch):
     monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 47)
     with pytest.raises(TooLargeError, match="frames of 64×48 pixels"):
         next(read_frames(counted))
+
+
+def test_read_frames_refuses_frames_whose_wide_pixels_make_them_too_large(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "wide.mp4", [draw_number(1)], pixel_ratio=Fraction(79, 10))
+    assert describe_video(path).width == round(64 * 7.9)
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 48 * 7)
+    for read in (describe_video, lambda one: next(read_frames(one, Sampling(longest_px=64)))):
+        with pytest.raises(TooLargeError, match="frames of 506×48 pixels"):
+            read(path)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from kyara.errors import BadInputError, TooManyAttemptsError
+from kyara.storage.clock import Clock
 from kyara.web.operator.accounts import AccountStore
 
 PASSWORD = "nine lives of a cat"
@@ -41,6 +44,33 @@ def test_an_account_logs_in_and_its_sessions_end_with_the_password(store: Accoun
     assert store.find_session(again) is None
     store.remove("rin")
     assert store.list() == []
+
+
+def test_a_clock_that_is_set_back_lets_nobody_wait_and_no_session_live_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store, clock = AccountStore(tmp_path), Clock()
+    month = timedelta(days=30)
+    monkeypatch.setattr("kyara.web.operator.accounts.store.tell_time", lambda: clock.now() + month)
+    store.create("rin", PASSWORD)
+    token = store.log_in("rin", PASSWORD, sender="a")
+    assert token and store.find_session(token)
+    with pytest.raises(TooManyAttemptsError):
+        while True:
+            store.log_in("rin", "a guess", sender="b")
+    monkeypatch.setattr("kyara.web.operator.accounts.store.tell_time", clock.now)
+    assert store.find_session(token) is None
+    assert store.log_in("rin", PASSWORD, sender="b")
+    store.close()
+
+
+def test_within_a_process_time_never_goes_back(monkeypatch: pytest.MonkeyPatch):
+    clock, real = Clock(), time.time
+    before = clock.now()
+    monkeypatch.setattr("time.time", lambda: real() - 30 * 24 * 3600)
+    assert before <= clock.now() <= before + timedelta(minutes=5)
+    monkeypatch.setattr("time.time", lambda: real() + 3600)
+    assert clock.now() >= before + timedelta(hours=1)
 
 
 @pytest.mark.parametrize("name", ["", "nobody", "r\x00in", "\ud800", "琴吹䌷", "x" * 5000])

@@ -15,8 +15,14 @@ from hostile import as_url, hostile_bodies
 from app import create_app
 from kyara.recognition.explain import METHODS
 from kyara.vision.images import encode_png, read_image
-from kyara.web.crops import decode_crop
+from kyara.web.crops import SentCrops
 from kyara.web.public.explanations import explainer
+from kyara.web.serving.admission import Deadline
+
+
+def decode(data_url: str) -> np.ndarray:
+    """Return the pixels of a data URL."""
+    return SentCrops([data_url]).decode_one(Deadline(10))
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def test_an_answer_is_explained_by_every_method(client, crop: str, method: str):
     answer = client.post("/api/explain", json=question)
     assert answer.status_code == 200
     assert (answer.json["label"], answer.json["method"]) == (LABELS[2], method)
-    assert decode_crop(answer.json["heatmap"]).shape == (320, 320, 3)
+    assert decode(answer.json["heatmap"]).shape == (320, 320, 3)
     assert answer.json["took_ms"] > 0
     names = {near["label"]: near["name"] for near in answer.json["nearest"]}
     assert LABELS[2] in names
@@ -45,7 +51,7 @@ def test_the_best_answer_is_the_default_and_the_map_has_the_crops_shape(client, 
     best = client.post("/api/identify", json={"crops": [url]}).json["faces"][0]["answers"][0]
     answer = client.post("/api/explain", json={"crop": url}, headers=headers).json
     assert (answer["label"], answer["method"]) == (best["label"], "occlusion")
-    assert decode_crop(answer["heatmap"]).shape == (320, 240, 3)
+    assert decode(answer["heatmap"]).shape == (320, 240, 3)
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def test_only_taught_references_have_thumbnails(teaching_client):
     answer = teaching_client.post("/api/explain", json={"crop": url, "label": "drawn_twice"}).json
     taught = [near for near in answer["nearest"] if near["taught"]]
     assert [near["name"] for near in taught] == ["Drawn Twice"]
-    assert decode_crop(taught[0]["thumbnail"]).shape == (96, 96, 3)
+    assert decode(taught[0]["thumbnail"]).shape == (96, 96, 3)
     others = [near for near in answer["nearest"] if not near["taught"]]
     assert others
     assert all("thumbnail" not in near for near in others)

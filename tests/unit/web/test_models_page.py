@@ -35,8 +35,8 @@ def test_the_state_tells_what_serves_and_a_stream_sends_it(operator):
 
 
 def test_what_cannot_be_done_is_told(operator, app):
-    assert operator.post("/operator/models/promote", name="../tiny").status_code == 503
-    assert operator.post("/operator/models/promote", name="nobody").status_code == 503
+    for name in ("../tiny", "..", "nobody", "tiny/", "a\0b", "\ud800"):
+        assert operator.post("/operator/models/promote", name=name).status_code == 404
     assert "nothing to roll back" in operator.post("/operator/models/rollback").json["detail"]
     assert operator.post("/operator/models/retrain", recipe="dance").status_code == 422
     assert operator.post("/operator/models/retrain", name="../x").status_code == 400

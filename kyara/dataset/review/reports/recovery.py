@@ -59,9 +59,10 @@ def recover(place: Files, sessions: sessionmaker[Session], *, alone: bool) -> Re
         rows.refresh_stored_bytes(session)
     # Rows before files: a report that arrives in between is a fresh file without a row, and is left.
     with sessions() as session:
-        states = {
-            row.file: row.state for row in session.execute(select(ReportRow.file, ReportRow.state))
-        }
+        states: dict[str, str] = {}
+        for name, state in session.execute(select(ReportRow.file, ReportRow.state)):
+            if states.get(name, ReportState.WITHDRAWN) == ReportState.WITHDRAWN:  # reports share files
+                states[name] = state
     present = set()
     for file in place.list():
         name = file.name

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from kyara.dataset.review.reports.rules import Correction
 from kyara.dataset.review.reports.tables import ReportRow, ReportState, StorageRow, SubmissionRow
-from kyara.errors import StorageFullError, TooLateError
+from kyara.errors import CollidedError, StorageFullError, TooLateError
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class StoredFile:
     Attributes:
         report_id: 32 hexadecimal digits.
         name: inside the report folder.
-        size_bytes: of the file.
+        size_bytes: of the file; 0 where another report has it already.
         pixels_sha256: as `vision.images.hash_pixels`.
     """
 
@@ -48,6 +48,25 @@ def find_twin(session: Session, label: str, pixels_sha256: str) -> str | None:
     return session.scalar(
         select(ReportRow.id).where(ReportRow.label == label, ReportRow.pixels_sha256 == pixels_sha256)
     )
+
+
+def find_file(session: Session, pixels_sha256: str) -> str | None:
+    """Return the file of a live report of these pixels, whatever its label."""
+    return session.scalar(
+        select(ReportRow.file)
+        .where(
+            ReportRow.pixels_sha256 == pixels_sha256,
+            ReportRow.state != ReportState.WITHDRAWN,
+            ReportRow.file_missing.is_(False),
+        )
+        .limit(1)
+    )
+
+
+def is_needed(session: Session, file: str) -> bool:
+    """Tell whether a live report has this file."""
+    live = (ReportRow.file == file, ReportRow.state != ReportState.WITHDRAWN)
+    return session.scalar(select(ReportRow.id).where(*live).limit(1)) is not None
 
 
 def insert_report(
@@ -73,9 +92,13 @@ def insert_report(
 
     Raises:
         StorageFullError: the quota does not allow it.
+        CollidedError: the file is another report's, which was withdrawn meanwhile.
         sqlalchemy.exc.IntegrityError: someone was faster with this token, or this label and pixels.
     """
     _take_room(session, stored.size_bytes, quota_bytes)
+    # From here on no file goes: whoever withdraws its last report waits for the row of the storage.
+    if not stored.size_bytes and not is_needed(session, stored.name):
+        raise CollidedError("The picture was withdrawn meanwhile. Please send it again.")
     row = ReportRow(
         id=stored.report_id,
         label=correction.label,
@@ -155,12 +178,23 @@ def withdraw_submission(session: Session, submission: SubmissionRow, now: dateti
     session.flush()
     row = _recount(session, submission.report_id)
     if row.count == 0:
-        _take_room(session, -row.file_bytes, None)
+        _leave_file(session, row)
         row.state = ReportState.WITHDRAWN
         row.pixels_sha256 = None
         row.predicted = row.confidence = row.model_version = row.box = row.note = None
         row.file_bytes = 0
     return row
+
+
+def _leave_file(session: Session, row: ReportRow) -> None:
+    """Give back the room of a report's file, or let another report of the same pixels have it."""
+    others = (ReportRow.file == row.file, ReportRow.id != row.id)
+    live = select(ReportRow).where(*others, ReportRow.state != ReportState.WITHDRAWN)
+    heir = session.scalar(live.order_by(ReportRow.created_at).limit(1))
+    if heir is None:
+        _take_room(session, -row.file_bytes, None)
+    else:
+        heir.file_bytes += row.file_bytes
 
 
 def count_stored_bytes(session: Session) -> int:

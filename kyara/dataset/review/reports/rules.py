@@ -13,7 +13,7 @@ from anyascii import anyascii
 from werkzeug.utils import secure_filename
 
 from kyara.errors import BadInputError
-from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED
+from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, is_blank
 from kyara.vision.boxes import Box
 
 MAX_LABEL_CHARACTERS = 200
@@ -127,6 +127,12 @@ def check_label(label: str, what: str = "label") -> str:
         BadInputError: empty, too long, or with characters that cannot be a name's.
     """
     checked = _check_text(what, label, MAX_LABEL_CHARACTERS)
+    for position, character in enumerate(checked, start=1):
+        if is_blank(character):
+            raise BadInputError(
+                f"The {what} has a character that nobody sees (U+{ord(character):04X}) at position "
+                f"{position}: remove it."
+            )
     if not checked:
         raise BadInputError(
             f"The {what} is empty: type the character's name, "

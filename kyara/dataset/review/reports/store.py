@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,17 @@ from kyara.errors import (
     StorageAwayError,
     UnreachableError,
 )
+from kyara.storage.clock import tell_time
 from kyara.storage.database import explain_database_errors
 from kyara.storage.files import Files, FolderFiles
 from kyara.vision.boxes import Box
-from kyara.vision.images import hash_pixels
+from kyara.vision.images import hash_pixels, shrink_pixels
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
 UNDO_S = 60
 """How long a visitor may take a report back; the page offers it for ten seconds."""
+MAX_PICTURE_PX = 512
+"""Longest side of what is kept of a crop: networks are trained on 128 to 299 px."""
 _ATTEMPTS = 10
 
 _log = logging.getLogger(__name__)
@@ -93,6 +96,11 @@ class ReportStore:
         return self._database.recovery
 
     @property
+    def quota_bytes(self) -> int:
+        """Most bytes that all PNG files together may take."""
+        return self._quota_bytes
+
+    @property
     def sessions(self) -> sessionmaker[Session]:
         """Of the database, for the other rooms of reports too.
 
@@ -121,10 +129,11 @@ class ReportStore:
         """Store a correction; when this returns, it survives a crash and a power cut.
 
         A token that was used before returns the report it made then, whatever else is sent with
-        it, also where that was withdrawn. Pixels and label that have a report add to its count.
+        it, also where that was withdrawn. Pixels and label that have a report add to its count; pixels
+        that have one under another label are stored once.
 
         Args:
-            crop: `uint8 (H, W, 3)` sRGB.
+            crop: `uint8 (H, W, 3)` sRGB; kept with at most `MAX_PICTURE_PX` a side.
             label: who it is; see `rules.check_label`.
             note: at most 1,000 characters.
             predicted: label that the site had answered.
@@ -152,7 +161,7 @@ class ReportStore:
             model_version=model_version,
             box=box,
         )
-        return self._add(crop, correction, datetime.now(UTC), sender)
+        return self._add(shrink_pixels(crop, MAX_PICTURE_PX), correction, tell_time(), sender)
 
     def withdraw(self, report_id: str, token: str) -> Report:
         """Take back the submission that this token made; the last one takes the file with it.
@@ -169,7 +178,7 @@ class ReportStore:
             TooLateError: more than `undo_s` seconds have passed, or it has been reviewed.
         """
         check_token(token)
-        now = datetime.now(UTC)
+        now = tell_time()
         with explain_database_errors(REPORTS), self.sessions.begin() as session:
             held = rows.lock_submission(session, report_id, token)
             if held is None:
@@ -182,7 +191,7 @@ class ReportStore:
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
         if report.state == ReportState.WITHDRAWN:
-            self.remove_file(report.file)
+            self.discard_file(report.file)
         return report
 
     def get(self, report_id: str) -> Report:
@@ -235,9 +244,11 @@ class ReportStore:
                 try:
                     repeated = self._repeat(correction, pixels_sha256, now, sender)
                     if repeated is not None:
-                        if stored and stored.name != repeated.file:
-                            self.remove_file(stored.name)
+                        if stored:
+                            self.discard_file(stored.name)
                         return repeated, False
+                    if stored is None or not stored.size_bytes:
+                        stored = self._find_file(pixels_sha256)
                     stored = stored or self._write(crop, correction, pixels_sha256, now)
                     with explain_database_errors(REPORTS), self.sessions.begin() as session:
                         row = rows.insert_report(
@@ -258,8 +269,8 @@ class ReportStore:
         except KyaraError:
             # Here the database has certainly not kept the row. After any other error it may have:
             # then the file stays, and the next start adopts it.
-            if stored:
-                self.remove_file(stored.name)
+            if stored and stored.size_bytes:
+                self._remove_file(stored.name)
             raise
 
     def _repeat(
@@ -277,6 +288,12 @@ class ReportStore:
             row = rows.count_submission(session, twin, correction, now, sender)
             return row.to_report() if row else None
 
+    def _find_file(self, pixels_sha256: str) -> rows.StoredFile | None:
+        """Return the file that has these pixels already, for a report under another label."""
+        with explain_database_errors(REPORTS), self.sessions() as session:
+            name = rows.find_file(session, pixels_sha256)
+        return rows.StoredFile(uuid.uuid4().hex, name, 0, pixels_sha256) if name else None
+
     def _write(
         self, crop: np.ndarray, correction: Correction, pixels_sha256: str, now: datetime
     ) -> rows.StoredFile:
@@ -291,8 +308,14 @@ class ReportStore:
         self._files.write(name, data)
         return rows.StoredFile(report_id, name, len(data), pixels_sha256)
 
-    def remove_file(self, name: str) -> None:
-        """Remove a file that has no row or a withdrawn one; what fails, the next start repairs."""
+    def discard_file(self, name: str) -> None:
+        """Remove a file unless a report needs it; what fails, the next start repairs."""
+        with explain_database_errors(REPORTS), self.sessions() as session:
+            if rows.is_needed(session, name):
+                return
+        self._remove_file(name)
+
+    def _remove_file(self, name: str) -> None:
         try:
             self._files.remove(name)
         except (OSError, StorageAwayError) as error:

@@ -35,7 +35,7 @@ class Report:
     Attributes:
         id: 32 hexadecimal digits.
         label: who it shows, Unicode NFC.
-        file: name inside the report folder.
+        file: name inside the report folder; reports of the same pixels share it.
         state: where it stands in review.
         count: how many submissions (same pixels, same label) stand behind it.
         created_at: time of the first one, UTC.
@@ -94,9 +94,9 @@ class ReportRow(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     label: Mapped[str] = mapped_column(String(MAX_LABEL_CHARACTERS))
-    file: Mapped[str] = mapped_column(String(120), unique=True)
+    file: Mapped[str] = mapped_column(String(120), index=True)
     file_bytes: Mapped[int] = mapped_column(BigInteger)
-    pixels_sha256: Mapped[str | None] = mapped_column(String(64))
+    pixels_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     predicted: Mapped[str | None] = mapped_column(String(MAX_LABEL_CHARACTERS))
     confidence: Mapped[float | None]
     model_version: Mapped[str | None] = mapped_column(String(MAX_MODEL_VERSION_CHARACTERS))

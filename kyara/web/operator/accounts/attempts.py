@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kyara.errors import TooManyAttemptsError
+from kyara.storage.clock import SKEW
 from kyara.web.operator.accounts.tables import FailureRow
 
 FORGET_AFTER = timedelta(hours=24)
@@ -83,7 +84,10 @@ def count_attempt(session: Session, subjects: Iterable[str], now: datetime) -> N
         TooManyAttemptsError: one of them still waits; nothing is counted.
     """
     rows = [_lock_subject(session, subject, now) for subject in sorted(subjects)]
-    wait = max(row.blocked_until for row in rows) - now
+    # What was written ahead of now is of a clock that was set back: nobody waits for it to come again.
+    wait = max(
+        (row.blocked_until - now for row in rows if row.last_at <= now + SKEW), default=timedelta()
+    )
     if wait > timedelta():
         seconds = int(wait.total_seconds()) + 1
         raise TooManyAttemptsError(

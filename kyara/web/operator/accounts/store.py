@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.errors import BadInputError, NotFoundError
+from kyara.storage.clock import SKEW, tell_time
 from kyara.storage.database import explain_database_errors, open_database, prepare_tables
 from kyara.web.operator.accounts import attempts, passwords
 from kyara.web.operator.accounts.tables import (
@@ -159,7 +160,7 @@ class AccountStore:
         Raises:
             TooManyAttemptsError: there were too many wrong ones; the password was not looked at.
         """
-        now = datetime.now(UTC)
+        now = tell_time()
         folded = name.strip().lower()
         known = folded if len(folded) <= 80 and folded.isascii() and folded.isprintable() else "?"
         subjects = attempts.name_subjects(known, sender, device)
@@ -188,12 +189,13 @@ class AccountStore:
 
         The token is random and long, and looked up by its hash: there is nothing to time.
         """
+        now = tell_time()
         query = (
             select(OperatorRow)
             .join(SessionRow, SessionRow.operator == OperatorRow.name)
             .where(
                 SessionRow.token_sha256 == _hash(token),
-                SessionRow.created_at > datetime.now(UTC) - SESSION_LIFE,
+                SessionRow.created_at.between(now - SESSION_LIFE, now + SKEW),
             )
         )
         with explain_database_errors(OPERATORS), self._open() as session:

@@ -94,7 +94,7 @@ def test_a_full_disk_refuses_and_leaves_no_half_file(open_store: OpenStore, fold
     command = [sys.executable, "-W", "error", "-c", FULL_DISK_SCRIPT, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
-    assert "There is no room for these 1,0" in done.stdout
+    assert "There is no room for these 787," in done.stdout
     reports = open_store().list()
     assert [report.label for report in reports] == ["small", "small"]
     assert list_files(folder) == sorted(report.file for report in reports)

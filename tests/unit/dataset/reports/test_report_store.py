@@ -12,6 +12,7 @@ from PIL import Image
 from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files, query
 
 from kyara.dataset.review.reports import ReportState, ReportStore
+from kyara.dataset.review.reports.recovery import Recovery
 from kyara.errors import NotFoundError
 from kyara.vision.boxes import Box
 from kyara.vision.images import decode_image
@@ -103,7 +104,28 @@ def test_the_same_pixels_and_label_are_counted(store: ReportStore, folder: Path)
     other, other_created = store.add(draw_crop(1), "miku")
     assert (again.id, again.count, again.note, created) == (first.id, 2, "the second visitor's", False)
     assert other_created
-    assert list_files(folder) == sorted([first.file, other.file])
+    assert list_files(folder) == [first.file] == [other.file]
+
+
+def test_a_picture_under_two_labels_takes_the_room_of_one_until_both_are_gone(
+    open_store: OpenStore, folder: Path
+) -> None:
+    store = open_store()
+    first, _ = store.add(draw_crop(1), "miku", token=TOKEN)
+    size_bytes = store.count_stored_bytes()
+    other, _ = store.add(draw_crop(1), "luka", token="another-token")
+    assert (other.file, store.count_stored_bytes()) == (first.file, size_bytes)
+    store.withdraw(first.id, TOKEN)
+    assert open_store().recovery == Recovery()
+    assert (store.read_file(other)[:4], store.count_stored_bytes()) == (b"\x89PNG", size_bytes)
+    store.withdraw(other.id, "another-token")
+    assert (list_files(folder), store.count_stored_bytes()) == ([], 0)
+
+
+def test_no_more_is_kept_of_a_crop_than_training_needs(store: ReportStore) -> None:
+    report, _ = store.add(np.random.default_rng(1).integers(0, 256, (1200, 900, 3), np.uint8), "miku")
+    assert decode_image(store.read_file(report)).shape == (512, 384, 3)
+    assert store.count_stored_bytes() < 700_000
 
 
 def test_pixels_of_another_shape_are_another_crop(store: ReportStore) -> None:
