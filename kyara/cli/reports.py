@@ -31,15 +31,15 @@ class Places:
 
     def open_desk(self) -> Any:
         """Return the desk of these places."""
-        from kyara.dataset.review.desk import ReviewDesk
         from kyara.dataset.review.reports import ReportStore
+        from kyara.dataset.review.reports.journal import ReportJournal
         from kyara.storage.files import open_files
         from kyara.storage.settings import PlaceSettings
 
         endpoint = PlaceSettings.read().files_endpoint_url
         files = open_files(self.files, "user_report", self.reports, endpoint)
         store = ReportStore(self.reports, self.database or None, files_in=files)
-        return ReviewDesk(store, self.dataset, self.find_names)
+        return ReportJournal(store, self.dataset, self.find_names)
 
     def find_names(self) -> Any:
         """Return whom a report may be accepted as; without a model, whom the dataset knows."""
@@ -137,10 +137,10 @@ def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _choose(state: str, label: str | None, sender: str | None) -> Any:
-    from kyara.dataset.review.reports import ReportState
+    from kyara.dataset.review.reports import ReviewState
     from kyara.dataset.review.reports.choosing import Choice
 
-    return Choice(state=None if state == "all" else ReportState(state), label=label, sender=sender)
+    return Choice(state=None if state == "all" else ReviewState(state), label=label, sender=sender)
 
 
 def _print_reports(entries: list[dict[str, Any]], as_json: bool) -> None:
@@ -163,8 +163,8 @@ def list_reports(
     places: Places, state: str, label: str | None, sender: str | None, limit: int, as_json: bool
 ) -> None:
     """List reports, those with most submissions first, with what is suspicious."""
-    from kyara.dataset.review.placement import read_pixels
     from kyara.dataset.review.queue import describe_page
+    from kyara.dataset.review.reports.placement import read_pixels
 
     desk, classifier = places.open_desk(), places.load_classifier()
     page = describe_page(
@@ -180,7 +180,7 @@ def list_reports(
 
 
 def _decide(places: Places, ids: tuple[str, ...], action: str, as_json: bool, **more: Any) -> None:
-    from kyara.dataset.review.desk import Action
+    from kyara.dataset.review.journal import Action
     from kyara.dataset.review.queue import describe_entry
 
     desk = places.open_desk()

@@ -12,9 +12,9 @@ from apiflask import APIFlask
 from flask import current_app
 
 from kyara.dataset.names import count_faces, read_new_characters
-from kyara.dataset.review.desk import ReviewDesk
-from kyara.dataset.review.placement import read_pixels
 from kyara.dataset.review.reports import Report, ReportStore
+from kyara.dataset.review.reports.journal import ReportJournal
+from kyara.dataset.review.reports.placement import read_pixels
 from kyara.dataset.review.vote import is_vote_on, take_votes
 from kyara.errors import BundleError, KyaraError
 from kyara.recognition.characters import KnownNames
@@ -60,14 +60,14 @@ def set_up_review(app: APIFlask) -> None:
     store: ReportStore = app.extensions["kyara_reports"]
     dataset = Path(app.config["DATASET_FOLDER"])
     try:
-        app.extensions["kyara_desk"] = ReviewDesk(store, dataset, find_names)
+        app.extensions["kyara_desk"] = ReportJournal(store, dataset, find_names)
     except KyaraError as error:
         _log.error("The dataset is not in step with the accepted reports: %s", error)
-        app.extensions["kyara_desk"] = ReviewDesk(store, dataset, find_names, check=False)
+        app.extensions["kyara_desk"] = ReportJournal(store, dataset, find_names, check=False)
     app.extensions["kyara_report_features"] = FeatureCache(store)
 
 
-def find_desk() -> ReviewDesk:
+def find_desk() -> ReportJournal:
     """Return this application's desk."""
     return current_app.extensions["kyara_desk"]
 

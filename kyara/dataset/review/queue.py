@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from kyara.dataset.review.opinion import form_opinion
 from kyara.dataset.review.reports.choosing import Choice
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, ReportState
+from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
 from kyara.dataset.review.reports.voices import Voice, find_floods, list_voices
+from kyara.dataset.review.tables import ReviewState
 from kyara.dataset.review.vote import count_voices
 from kyara.errors import KyaraError
 from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, KnownNames
@@ -51,7 +52,7 @@ def list_page(
     """Return reports, those with most submissions first, then the oldest, and how many there are."""
     conditions = choice.conditions()
     order = (ReportRow.count.desc(), ReportRow.created_at, ReportRow.id)
-    if choice.state not in (None, ReportState.PENDING):
+    if choice.state not in (None, ReviewState.PENDING):
         order = (ReportRow.reviewed_at.desc().nulls_last(), ReportRow.id)
     with explain_database_errors(REPORTS), store.sessions() as session:
         total = session.scalar(select(func.count()).select_from(ReportRow).where(*conditions)) or 0

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import select
 
-from kyara.dataset.review.desk import Action, ReviewDesk
+from kyara.dataset.review.journal import Action
 from kyara.dataset.review.opinion import form_opinion
-from kyara.dataset.review.placement import read_pixels
+from kyara.dataset.review.reports.journal import ReportJournal
+from kyara.dataset.review.reports.placement import read_pixels
 from kyara.dataset.review.reports.settings import VOTE, keep_setting, read_setting
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, ReportState
+from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
 from kyara.dataset.review.reports.voices import Voice, find_floods, list_voices
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import KyaraError
 from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, KnownNames
 from kyara.storage.database import explain_database_errors
@@ -99,7 +101,7 @@ def switch_vote(store: ReportStore, on: bool) -> None:
 
 
 def take_votes(
-    desk: ReviewDesk, classifier: Classifier, pictures: Collection[str] | None = None
+    desk: ReportJournal, classifier: Classifier, pictures: Collection[str] | None = None
 ) -> list[Report]:
     """Accept what the vote accepts; the features of a picture are made only where enough agree.
 
@@ -113,7 +115,7 @@ def take_votes(
     """
     known = desk.find_names()
     with explain_database_errors(REPORTS), desk.store.sessions() as session:
-        query = select(ReportRow).where(ReportRow.state == ReportState.PENDING)
+        query = select(ReportRow).where(ReportRow.state == ReviewState.PENDING)
         if pictures is not None:
             query = query.where(ReportRow.pixels_sha256.in_(list(pictures)))
         pending = [row.to_report() for row in session.scalars(query)]

@@ -17,8 +17,9 @@ from apiflask import APIBlueprint, APIFlask
 from flask import current_app, render_template
 from werkzeug.wrappers import Response
 
-from kyara.dataset.review.labelling import JOURNAL_FILE, LabelConflictError, LabelJournal, make_label
+from kyara.dataset.review.labelling import JOURNAL_FILE, LabelJournal, make_label
 from kyara.dataset.review.labelling.preparing import read_progress, start_preparing
+from kyara.dataset.review.steps import ReviewConflictError
 from kyara.errors import ConflictError, KyaraError
 from kyara.recognition.characters import search_characters
 from kyara.web.operator.guard import find_operator
@@ -76,16 +77,17 @@ def find_desk() -> LabelDesk:
     return current_app.extensions["kyara_labels"]
 
 
-@blueprint.errorhandler(LabelConflictError)
-def answer_conflict(error: LabelConflictError) -> tuple[dict[str, Any], int, dict[str, str]]:
+@blueprint.errorhandler(ReviewConflictError)
+def answer_conflict(error: ReviewConflictError) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Answer 409 with the faces as they are now."""
-    describer = Describer(find_desk().open(), _find_classifier(), select_language())
+    journal = find_desk().open()
+    describer = Describer(journal, _find_classifier(), select_language())
     problem = {
         "type": "about:blank",
         "title": error.title,
         "status": error.status,
         "detail": str(error),
-        "faces": [describer.describe_face(state) for state in error.faces],
+        "faces": [describer.describe_face(state) for state in journal.get_states(error.items)],
         "names": describer.names,
     }
     return problem, error.status, {"Content-Type": "application/problem+json"}
@@ -124,7 +126,7 @@ def decide(decision: dict[str, Any]) -> dict[str, Any]:
     """Give faces a label, or take it away."""
     journal = find_desk().open()
     states = journal.accept(
-        decision["faces"], decision["label"], find_operator(), action=decision["action"]
+        decision["faces"], decision["label"], find_operator(), step=decision["action"]
     )
     return _describe_change(journal, decision["action"], states)
 
@@ -134,7 +136,7 @@ def decide(decision: dict[str, Any]) -> dict[str, Any]:
 def take_back(undo: dict[str, Any]) -> dict[str, Any]:
     """Take back one of one's own actions."""
     journal = find_desk().open()
-    states = journal.undo(undo["undoes"], find_operator(), action=undo["action"])
+    states = journal.undo(undo["undoes"], find_operator(), step=undo["action"])
     return _describe_change(journal, undo["action"], states)
 
 

@@ -21,10 +21,10 @@ from flask import (
 )
 
 from kyara.dataset.folder import FACES_FOLDER
-from kyara.dataset.review.desk import MAX_DECIDED, Action
 from kyara.dataset.review.exporting import export_to_zip
+from kyara.dataset.review.journal import MAX_DECIDED, Action
 from kyara.dataset.review.queue import describe_entry, describe_page
-from kyara.dataset.review.reports import Report, ReportState
+from kyara.dataset.review.reports import Report, ReviewState
 from kyara.dataset.review.reports.choosing import Choice
 from kyara.dataset.review.reports.rules import TOKEN_PATTERN
 from kyara.dataset.review.vote import switch_vote, take_votes
@@ -35,7 +35,7 @@ from kyara.web.review import find_classifier, find_desk, find_names, vote_is_on
 
 PAGE_REPORTS = 24
 MAX_ZIP_IN_MEMORY_BYTES = 8 * 1024 * 1024
-STATES = [str(state) for state in ReportState]
+STATES = [str(state) for state in ReviewState]
 
 blueprint = APIBlueprint("report_pages", __name__, url_prefix="/operator/reports", enable_openapi=False)
 
@@ -206,7 +206,7 @@ def export(query: dict[str, Any]) -> Response:
 
 
 def _choose(query: dict[str, Any]) -> Choice:
-    state = None if query["state"] == "all" else ReportState(query["state"])
+    state = None if query["state"] == "all" else ReviewState(query["state"])
     return Choice(state=state, label=query["label"] or None, sender=query["sender"] or None)
 
 

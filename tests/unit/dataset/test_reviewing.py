@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from kyara.dataset.review.desk import Action, ReviewDesk
 from kyara.dataset.review.exporting import export_to_folder
+from kyara.dataset.review.journal import Action
 from kyara.dataset.review.opinion import OBJECTION_GAP, form_opinion
 from kyara.dataset.review.queue import describe_page
-from kyara.dataset.review.reports import NOT_A_FACE, NOT_LISTED, Report, ReportState, ReportStore
+from kyara.dataset.review.reports import NOT_A_FACE, NOT_LISTED, Report, ReportStore, ReviewState
 from kyara.dataset.review.reports.choosing import Choice
+from kyara.dataset.review.reports.journal import ReportJournal
 from kyara.dataset.review.reports.settings import hash_visitor
 from kyara.dataset.review.reports.voices import FLOOD_SUBMISSIONS
 from kyara.dataset.review.vote import VOTER, is_vote_on, switch_vote, take_votes
@@ -66,8 +67,8 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(store: ReportStore, dataset: Path) -> ReviewDesk:
-    return ReviewDesk(store, dataset, lambda: KNOWN)
+def desk(store: ReportStore, dataset: Path) -> ReportJournal:
+    return ReportJournal(store, dataset, lambda: KNOWN)
 
 
 def report(store: ReportStore, seed: int, label: str = "luka", sender: str | None = None) -> Report:
@@ -251,7 +252,7 @@ def test_deleting_a_sender_leaves_what_others_said(store, desk):
     both, mine = report(store, 1, sender="a" * 32), report(store, 2, sender="a" * 32)
     report(store, 1, sender="b" * 32)
     assert desk.delete(Choice(sender="a" * 32), "rin") == [mine.id]
-    assert (store.get(both.id).count, store.get(mine.id).state) == (1, ReportState.WITHDRAWN)
+    assert (store.get(both.id).count, store.get(mine.id).state) == (1, ReviewState.WITHDRAWN)
     named = report(store, 3, "初音ミク")
     assert desk.delete(Choice(label="初音ミク"), "rin") == [named.id]
     with pytest.raises(BadInputError, match="which reports"):
@@ -270,7 +271,7 @@ def test_the_next_desk_puts_right_what_a_crash_cut_in_two(store, desk, dataset):
     (place / f"report-{three.id}.png").rename(elsewhere / f"report-{three.id}.png")
     stranger = place / f"report-{'0' * 32}.png"
     shutil.copyfile(place / f"report-{two.id}.png", stranger)
-    ReviewDesk(store, dataset, lambda: KNOWN)
+    ReportJournal(store, dataset, lambda: KNOWN)
     assert sorted(path.name for path in place.iterdir()) == sorted(
         [f"report-{one.id}.png", stranger.name]
     )
@@ -285,7 +286,7 @@ def test_a_database_of_the_first_schema_goes_on(tmp_path, dataset):
     database.close()
     store = ReportStore(folder)
     one, _ = store.add(draw(1), "luka", token="a-visitors-token")
-    desk = ReviewDesk(store, dataset, lambda: KNOWN)
+    desk = ReportJournal(store, dataset, lambda: KNOWN)
     desk.decide({one.id: 0}, Action.ACCEPT, "rin")
     store.close()
     again = ReportStore(folder)
@@ -330,8 +331,8 @@ def test_an_export_holds_bare_crops_and_the_history(store, desk, tmp_path):
 
 
 @pytest.fixture
-def tiny_desk(store: ReportStore, dataset: Path, tiny_classifier) -> ReviewDesk:
-    return ReviewDesk(store, dataset, lambda: KnownNames.of(tiny_classifier.characters))
+def tiny_desk(store: ReportStore, dataset: Path, tiny_classifier) -> ReportJournal:
+    return ReportJournal(store, dataset, lambda: KnownNames.of(tiny_classifier.characters))
 
 
 @pytest.fixture
@@ -414,7 +415,7 @@ def test_suspicious_reports_are_marked(store, tiny_desk, tiny_classifier, face):
     view = tiny_classifier.frozen()
     page = describe_page(
         store,
-        Choice(state=ReportState.PENDING),
+        Choice(state=ReviewState.PENDING),
         tiny_desk.find_names(),
         limit=100,
         offset=0,

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from kyara.dataset.folder import FACES_FOLDER, INBOX_FOLDER
-from kyara.dataset.review.labelling.rules import NOT_A_FACE, name_file
+from kyara.dataset.review.labelling.rules import name_file
+from kyara.recognition.characters import NOT_A_FACE
 from kyara.storage.atomic import move_file, sync_folder
 
 SET_ASIDE = "set_aside"

@@ -16,8 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kyara.dataset.review.reports.rules import Correction
-from kyara.dataset.review.reports.tables import ReportRow, ReportState, StorageRow, SubmissionRow
-from kyara.errors import StorageFullError, TooLateError
+from kyara.dataset.review.reports.tables import ReportRow, StorageRow, SubmissionRow
+from kyara.dataset.review.tables import ReviewState
+from kyara.errors import NotFoundError, StorageFullError, TooLateError
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def count_submission(
     Raises:
         sqlalchemy.exc.IntegrityError: someone was faster with this token.
     """
-    if not lock_report(session, report_id, ReportRow.state != ReportState.WITHDRAWN):
+    if not lock_report(session, report_id, ReportRow.state != ReviewState.WITHDRAWN):
         return None
     _add_submission(session, report_id, correction, created_at, sender)
     return _recount(session, report_id)
@@ -133,7 +134,7 @@ def check_undo(row: ReportRow, age: timedelta, undo: timedelta) -> None:
     Raises:
         TooLateError: it is older than `undo`, or its report has been reviewed.
     """
-    if row.state != ReportState.PENDING:
+    if row.state != ReviewState.PENDING:
         raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
     if age > undo:
         raise TooLateError(
@@ -156,7 +157,7 @@ def withdraw_submission(session: Session, submission: SubmissionRow, now: dateti
     row = _recount(session, submission.report_id)
     if row.count == 0:
         _take_room(session, -row.file_bytes, None)
-        row.state = ReportState.WITHDRAWN
+        row.state = ReviewState.WITHDRAWN
         row.pixels_sha256 = None
         row.predicted = row.confidence = row.model_version = row.box = row.note = None
         row.file_bytes = 0
@@ -209,6 +210,21 @@ def lock_report(session: Session, report_id: str, *conditions: Any) -> bool:
     """Hold a report's row until the commit; False where there is none that meets the conditions."""
     statement = update(ReportRow).where(ReportRow.id == report_id, *conditions)
     return _count_changed(session, statement.values(count=ReportRow.count)) == 1
+
+
+def hold_report(session: Session, report_id: str) -> ReportRow:
+    """Return a report that may be reviewed, held until the commit.
+
+    Raises:
+        NotFoundError: there is none of this id.
+        TooLateError: its visitor withdrew it, or an operator deleted it.
+    """
+    if not lock_report(session, report_id):
+        raise NotFoundError(f"There is no report {ascii(report_id)[:64]}.")
+    row = session.get_one(ReportRow, report_id, populate_existing=True)
+    if row.state == ReviewState.WITHDRAWN:
+        raise TooLateError(f"The report {report_id} was withdrawn or deleted.")
+    return row
 
 
 def _add_submission(

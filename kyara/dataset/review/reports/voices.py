@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kyara.dataset.review.reports.tables import ReportRow, ReportState, SubmissionRow
+from kyara.dataset.review.reports.tables import ReportRow, SubmissionRow
+from kyara.dataset.review.tables import ReviewState
 
 FLOOD_SUBMISSIONS = 20
 """More from one sender within `FLOOD_WINDOW` is a flood: a person corrects a few faces of a picture."""
@@ -48,7 +49,7 @@ def list_voices(session: Session, pictures: Collection[str]) -> dict[str, list[V
         .join(SubmissionRow, SubmissionRow.report_id == ReportRow.id)
         .where(
             ReportRow.pixels_sha256.in_(list(pictures)),
-            ReportRow.state != ReportState.WITHDRAWN,
+            ReportRow.state != ReviewState.WITHDRAWN,
             SubmissionRow.withdrawn_at.is_(None),
         )
         .order_by(SubmissionRow.created_at)
