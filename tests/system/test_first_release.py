@@ -36,7 +36,7 @@ def open_app(settings: dict[str, str]) -> APIFlask:
 def close_app(app: APIFlask) -> None:
     app.extensions["kyara_reports"].close()
     app.extensions["kyara_accounts"].close()
-    app.extensions["kyara_labels"].close()
+    app.extensions["kyara_review"].close()
 
 
 @pytest.fixture

@@ -68,6 +68,10 @@ class ReviewJournal(ABC):
         """Of the journal's database."""
 
     @abstractmethod
+    def recover(self) -> object:
+        """Make the dataset equal the journal, where a crash or a person left it different."""
+
+    @abstractmethod
     def _change_item(self, session: Session, step: StepRow, item: str, after: Verdict) -> None:
         """Let a step change an item; the item is held until the commit."""
 

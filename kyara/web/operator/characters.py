@@ -18,7 +18,7 @@ from kyara.dataset.review.tables import ReviewState
 from kyara.recognition.characters import search_characters
 from kyara.storage.database import explain_database_errors
 from kyara.vision.languages import LANGUAGES
-from kyara.web.review import find_classifier, find_desk, find_names
+from kyara.web.review import find_classifier, find_names, find_review
 
 PAGE_CHARACTERS = 50
 
@@ -92,5 +92,5 @@ def count_pending() -> Counter[str]:
         .where(ReportRow.state == ReviewState.PENDING)
         .group_by(ReportRow.label)
     )
-    with explain_database_errors(REPORTS), find_desk().store.sessions() as session:
+    with explain_database_errors(REPORTS), find_review().reports.store.sessions() as session:
         return Counter({label: count for label, count in session.execute(query)})

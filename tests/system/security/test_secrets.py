@@ -104,4 +104,4 @@ def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):
     assert send(0, token="a-random-text").status_code == 201
     assert send(3, address="2001:db8:1::1").status_code == 201
     limited.extensions["kyara_reports"].close()
-    limited.extensions["kyara_labels"].close()
+    limited.extensions["kyara_review"].close()

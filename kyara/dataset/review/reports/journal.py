@@ -38,26 +38,23 @@ class ReportJournal(ReviewJournal):
         store: ReportStore,
         dataset: Path,
         find_names: Callable[[], KnownNames],
-        *,
-        check: bool = True,
     ) -> None:
-        """Take the store, and bring the dataset into step where a crash left it behind.
-
-        Args:
-            store: of the reports.
-            dataset: the dataset folder, which need not exist yet.
-            find_names: tells whom a report may be accepted as, at the moment of asking.
-            check: whether to look at the dataset at all.
-        """
+        """Take the store of the reports, the dataset folder, and what tells who may be accepted now."""
         super().__init__(dataset)
         self.store = store
         self.find_names = find_names
-        if check:
-            placement.reconcile(store, self.dataset)
 
     @property
     def sessions(self) -> sessionmaker[Session]:
         return self.store.sessions
+
+    def recover(self) -> None:
+        """Bring the dataset into step with all reports where a crash left it behind.
+
+        Raises:
+            KyaraError: database or folder cannot be used.
+        """
+        placement.reconcile(self.store, self.dataset)
 
     def decide(
         self,

@@ -19,7 +19,7 @@ FLOOD_WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Voice:
+class Vote:
     """One submission that was not withdrawn.
 
     Attributes:
@@ -37,7 +37,7 @@ class Voice:
     at: datetime
 
 
-def list_voices(session: Session, pictures: Collection[str]) -> dict[str, list[Voice]]:
+def list_votes(session: Session, pictures: Collection[str]) -> dict[str, list[Vote]]:
     """Return what was said of pictures, oldest first.
 
     Args:
@@ -54,11 +54,11 @@ def list_voices(session: Session, pictures: Collection[str]) -> dict[str, list[V
         )
         .order_by(SubmissionRow.created_at)
     )
-    found: dict[str, list[Voice]] = {picture: [] for picture in pictures}
+    found: dict[str, list[Vote]] = {picture: [] for picture in pictures}
     for report, submission in session.execute(query):
         picture = report.pixels_sha256 or ""
         found[picture].append(
-            Voice(report.id, picture, report.label, submission.sender, submission.created_at)
+            Vote(report.id, picture, report.label, submission.sender, submission.created_at)
         )
     return found
 
