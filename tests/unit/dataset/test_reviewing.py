@@ -8,11 +8,12 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from first_release_data import DUMPS
 from sqlalchemy import text
 
 from kyara.dataset.review.exporting import export_to_folder
@@ -311,6 +312,21 @@ def test_a_database_of_the_first_schema_goes_on(tmp_path, dataset):
     last = ReportStore(folder)
     assert (last.get("x").revision, last.get("x").reviewed_by) == (0, None)
     last.close()
+
+
+def test_what_the_release_before_decided_is_known_and_can_be_undone(tmp_path, dataset):
+    (tmp_path / "old").mkdir()
+    with closing(sqlite3.connect(tmp_path / "old" / "reports.db")) as connection:
+        connection.executescript((DUMPS / "reviewed.sql").read_text(encoding="utf-8"))
+    with closing(ReportStore(tmp_path / "old")) as store:
+        journal = ReportJournal(store, dataset, lambda: KNOWN)
+        with pytest.raises(ConflictError, match="decided anew by len"):
+            journal.undo("step-of-rin", "rin")
+        (one,) = journal.undo("step-of-len", "len")
+        assert (one.state, one.reviewed_label, one.revision) == ("rejected", None, 3)
+        actions = [(review.operator, review.action) for review in journal.read_history(one.id)]
+        assert actions == [("rin", "reject"), ("len", "not_a_face"), ("len", "undo")]
+        assert {report.state for report in journal.undo("step-of-rin", "rin")} == {"pending"}
 
 
 def test_an_address_is_kept_as_a_keyed_hash_only(store, tmp_path):
