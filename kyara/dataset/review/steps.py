@@ -228,19 +228,23 @@ def list_steps(
 
 def list_reviews(session: Session, *conditions: Any) -> list[Review]:
     """Return what steps did, oldest first."""
-    query = select(ReviewRow, StepRow).join(StepRow, ReviewRow.step == StepRow.id).where(*conditions)
+    of_review = (ReviewRow.item, ReviewRow.before, ReviewRow.after)
+    of_step = (StepRow.id, StepRow.operator, StepRow.action, StepRow.at, StepRow.undone_at)
+    query = select(*of_review, *of_step).join(StepRow, ReviewRow.step == StepRow.id).where(*conditions)
     return [
         Review(
-            item=review.item,
-            step=step.id,
-            operator=step.operator,
-            action=step.action,
-            at=step.at,
-            before=Verdict.from_json(review.before),
-            after=Verdict.from_json(review.after),
-            undone=step.undone_at is not None,
+            item=item,
+            step=step,
+            operator=operator,
+            action=action,
+            at=at,
+            before=Verdict.from_json(before),
+            after=Verdict.from_json(after),
+            undone=undone_at is not None,
         )
-        for review, step in session.execute(query.order_by(ReviewRow.id))
+        for item, before, after, step, operator, action, at, undone_at in session.execute(
+            query.order_by(ReviewRow.id)
+        )
     ]
 
 

@@ -9,10 +9,9 @@ from flask import render_template
 
 from kyara.dataset.review.tables import ReviewState
 from kyara.web.operator.guard import find_operator
+from kyara.web.operator.label_answers import MAX_HISTORY
 from kyara.web.review import find_review, vote_is_on
 
-MAX_HISTORY = 500
-"""Most steps that a page can undo before it asks for older ones."""
 KINDS = {"all": "All", "reports": "Reports", "faces": "Collected faces"}
 
 blueprint = APIBlueprint("review_pages", __name__, url_prefix="/operator", enable_openapi=False)

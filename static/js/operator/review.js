@@ -133,7 +133,7 @@ listenToKeys({
   askNew,
   undo,
   chooseGroup,
-  chooseAll: () => state.choose(state.order.filter((id) => state.faces.get(id)?.label === null)),
+  chooseAll,
   chooseNone: () => state.choose([]),
   toggle: () => state.toggle(state.cursor),
   takeAway,
@@ -145,6 +145,12 @@ listenToKeys({
 function askNew() {
   const targets = state.targets;
   names.askNew(names.input.value.trim(), (character) => takeCharacter(character, targets));
+}
+
+/** All that have no label; where none is left, all. */
+function chooseAll() {
+  const open = state.order.filter((id) => state.faces.get(id)?.label === null);
+  state.choose(open.length > 0 ? open : state.order);
 }
 
 function chooseGroup() {
@@ -170,6 +176,7 @@ function go(move, extend) {
 
 byId("label-nobody", HTMLButtonElement).addEventListener("click", () => decide(state.targets, NOT_A_FACE));
 byId("label-new", HTMLButtonElement).addEventListener("click", askNew);
+byId("label-all", HTMLButtonElement).addEventListener("click", chooseAll);
 byId("label-group", HTMLButtonElement).addEventListener("click", chooseGroup);
 byId("label-help", HTMLButtonElement).addEventListener("click", () => byId("keys-dialog", HTMLDialogElement).showModal());
 byId("label-several", HTMLButtonElement).addEventListener("click", ({ currentTarget }) => {
@@ -195,12 +202,17 @@ function drawSoon() {
 function drawBeside() {
   panel.draw();
   const { left } = state;
-  byId("label-left", HTMLElement).textContent = left > 0 ? `${left} left` : kind === "faces" ? "All faces have a label." : "Nothing is left.";
+  byId("label-left", HTMLElement).textContent = left > 0 ? `${left} left` : sayDone();
   undoButton.setAttribute("aria-disabled", String(state.history.length === 0));
   const empty = state.order.length === 0;
   byId("label-empty", HTMLElement).hidden = !empty;
   byId("label-desk", HTMLElement).hidden = empty;
   if (!empty && left > 0 && left === state.beyond && queue.length === 0) void load();
+}
+
+function sayDone() {
+  if (!reports) return "All faces have a label.";
+  return reports.filter.state === "pending" ? "Nothing is left." : `${reports.total} reports`;
 }
 
 state.addEventListener("change", (event) => {

@@ -4,9 +4,10 @@
 gave.
 """
 
-from kyara.dataset.review.labelling.journal import JOURNAL_FILE, LabelJournal, Recovery
+from kyara.dataset.review.labelling.journal import LabelJournal
+from kyara.dataset.review.labelling.opening import JOURNAL_FILE
 from kyara.dataset.review.labelling.rules import make_label, name_face, name_file
-from kyara.dataset.review.labelling.states import FaceState
+from kyara.dataset.review.labelling.states import FaceState, Recovery
 from kyara.recognition.characters import NOT_A_FACE
 
 __all__ = [

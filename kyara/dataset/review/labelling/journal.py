@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, insert, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.dataset.folder import INBOX_FOLDER, LOCK_FILE, Change, change_dataset, list_faces_below
@@ -18,34 +16,27 @@ from kyara.dataset.names import write_names
 from kyara.dataset.review import steps
 from kyara.dataset.review.journal import ReviewJournal
 from kyara.dataset.review.labelling import placing
+from kyara.dataset.review.labelling.opening import JOURNAL_FILE, LABELS, open_labels
 from kyara.dataset.review.labelling.rules import check_decision, check_faces, name_face, name_file
 from kyara.dataset.review.labelling.states import (
     FaceState,
+    Recovery,
     choose_verdict,
     describe_face,
     is_seen,
     list_labels,
 )
-from kyara.dataset.review.steps import Verdict
-from kyara.dataset.review.tables import JOURNAL, NewCharacterRow, ReviewRow, StepRow
+from kyara.dataset.review.steps import Review, Verdict
+from kyara.dataset.review.tables import NewCharacterRow, ReviewRow, StepRow
 from kyara.errors import KyaraError, NotFoundError
 from kyara.recognition.characters import Character, check_label, check_texts, name_after_label
-from kyara.storage.atomic import explain_os_error, explain_sqlite_error, hold_lock
-from kyara.storage.database import DatabaseKind, explain_database_errors, open_database, say_shortly
-from kyara.storage.migrations import upgrade_database
+from kyara.storage.atomic import explain_os_error, hold_lock
+from kyara.storage.database import explain_database_errors
 
-JOURNAL_FILE = "labels.db"
-LABELS = DatabaseKind("labels", "the dataset folder", JOURNAL)
+_MOST_ASKED = 10_000
+"""Faces of one query; SQLite takes 32,766 values."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class Recovery:
-    """What a start found: ids of faces whose files it moved, and of those that have no file."""
-
-    moved: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
 
 
 class LabelJournal(ReviewJournal):
@@ -73,22 +64,12 @@ class LabelJournal(ReviewJournal):
             (self.dataset / INBOX_FOLDER).mkdir(parents=True, exist_ok=True)
             # SQLite does not wait where several processes make the same new file
             with hold_lock(self.dataset / LOCK_FILE):
-                self._engine = self._open()
+                self._engine = open_labels(self.path)
                 self._inode = self.path.stat().st_ino
         except OSError as error:
             raise explain_os_error(error, str(self.dataset), "Nothing was changed.") from error
         self._sessions = sessionmaker(self._engine)
         self.recovery = self.recover()
-
-    def _open(self) -> Engine:
-        engine = open_database(URL.create("sqlite", database=str(self.path)), LABELS)
-        try:
-            upgrade_database(engine, JOURNAL)
-        except DBAPIError as error:
-            engine.dispose()
-            words = f"The journal of labels {self.path} cannot be used ({say_shortly(error)})."
-            raise explain_sqlite_error(error.orig or error, self.path, words) from error
-        return engine
 
     def close(self) -> None:
         """Close the journal; harmless when done twice."""
@@ -178,10 +159,9 @@ class LabelJournal(ReviewJournal):
 
     def list_inbox(self) -> list[str]:
         """Return the ids of the faces that have no label, sorted."""
-        states = self.list_states()
         inbox = self.dataset / INBOX_FOLDER
-        faces = (name_face(path) for path in list_faces_below(inbox) if "/" not in path)
-        return [face for face in faces if face not in states or states[face].label is None]
+        faces = [name_face(path) for path in list_faces_below(inbox) if "/" not in path]
+        return [state.face for state in self.get_states(faces) if state.label is None]
 
     def list_labels(self, faces: Collection[str]) -> set[str]:
         """Return every label that one of some faces ever had: whose counts a decision may change."""
@@ -263,7 +243,11 @@ class LabelJournal(ReviewJournal):
         return recovery
 
     def _read_states(self, session: Session, faces: Collection[str]) -> list[FaceState]:
-        last = steps.list_last_reviews(session, ReviewRow.item.in_(list(faces)))
+        last: dict[str, Review] = {}
+        asked = list(faces)
+        for start in range(0, len(asked), _MOST_ASKED):
+            some = asked[start : start + _MOST_ASKED]
+            last |= steps.list_last_reviews(session, ReviewRow.item.in_(some))
         return [describe_face(last[face]) if face in last else FaceState(face) for face in faces]
 
     def _change_item(self, session: Session, step: StepRow, item: str, after: Verdict) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -31,6 +31,14 @@ class FaceState:
     version: str = ""
     operator: str = ""
     at: datetime | None = None
+
+
+@dataclass
+class Recovery:
+    """What a start found: ids of faces whose files it moved, and of those that have no file."""
+
+    moved: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def choose_verdict(label: str | None) -> tuple[Verdict, Action]:
