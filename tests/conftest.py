@@ -151,7 +151,7 @@ def app(tiny_model_folder: Path, report_dir: Path) -> Iterator[APIFlask]:
     )
     yield app
     app.extensions["kyara_reports"].close()
-    app.extensions["kyara_labels"].close()
+    app.extensions["kyara_review"].close()
 
 
 @pytest.fixture

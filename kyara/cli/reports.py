@@ -29,17 +29,19 @@ class Places:
     models: Path
     operator: str
 
-    def open_desk(self) -> Any:
-        """Return the desk of these places."""
-        from kyara.dataset.review.desk import ReviewDesk
+    def open_journal(self) -> Any:
+        """Return the journal of these places; what a crash left is put right."""
         from kyara.dataset.review.reports import ReportStore
+        from kyara.dataset.review.reports.journal import ReportJournal
         from kyara.storage.files import open_files
         from kyara.storage.settings import PlaceSettings
 
         endpoint = PlaceSettings.read().files_endpoint_url
         files = open_files(self.files, "user_report", self.reports, endpoint)
         store = ReportStore(self.reports, self.database or None, files_in=files)
-        return ReviewDesk(store, self.dataset, self.find_names)
+        journal = ReportJournal(store, self.dataset, self.find_names)
+        journal.recover()
+        return journal
 
     def find_names(self) -> Any:
         """Return whom a report may be accepted as; without a model, whom the dataset knows."""
@@ -137,10 +139,10 @@ def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _choose(state: str, label: str | None, sender: str | None) -> Any:
-    from kyara.dataset.review.reports import ReportState
+    from kyara.dataset.review.reports import ReviewState
     from kyara.dataset.review.reports.choosing import Choice
 
-    return Choice(state=None if state == "all" else ReportState(state), label=label, sender=sender)
+    return Choice(state=None if state == "all" else ReviewState(state), label=label, sender=sender)
 
 
 def _print_reports(entries: list[dict[str, Any]], as_json: bool) -> None:
@@ -163,29 +165,29 @@ def list_reports(
     places: Places, state: str, label: str | None, sender: str | None, limit: int, as_json: bool
 ) -> None:
     """List reports, those with most submissions first, with what is suspicious."""
-    from kyara.dataset.review.placement import read_pixels
     from kyara.dataset.review.queue import describe_page
+    from kyara.dataset.review.reports.placement import read_pixels
 
-    desk, classifier = places.open_desk(), places.load_classifier()
+    journal, classifier = places.open_journal(), places.load_classifier()
     page = describe_page(
-        desk.store,
+        journal.store,
         _choose(state, label, sender),
-        desk.find_names(),
+        journal.find_names(),
         limit=limit,
         offset=0,
         classifier=classifier,
-        extract=lambda report: classifier.backbone.extract([read_pixels(desk.store, report)])[0],
+        extract=lambda report: classifier.backbone.extract([read_pixels(journal.store, report)])[0],
     )
     _print_reports(page.entries, as_json)
 
 
 def _decide(places: Places, ids: tuple[str, ...], action: str, as_json: bool, **more: Any) -> None:
-    from kyara.dataset.review.desk import Action
+    from kyara.dataset.review.journal import Action
     from kyara.dataset.review.queue import describe_entry
 
-    desk = places.open_desk()
-    done = desk.decide(dict.fromkeys(ids), Action(action), places.operator, **more)
-    known = desk.find_names()
+    journal = places.open_journal()
+    done = journal.decide(dict.fromkeys(ids), Action(action), places.operator, **more)
+    known = journal.find_names()
     _print_reports([describe_entry(report, known) for report in done], as_json)
 
 
@@ -221,12 +223,12 @@ def undo(places: Places, step: str | None, as_json: bool) -> None:
     """Take back your STEP, by default your last one; another operator's is refused."""
     from kyara.dataset.review.queue import describe_entry
 
-    desk = places.open_desk()
+    journal = places.open_journal()
     if step:
-        done = desk.undo(step, places.operator)
+        done = journal.undo(step, places.operator)
     else:
-        _, done = desk.undo_last(places.operator)
-    known = desk.find_names()
+        _, done = journal.undo_last(places.operator)
+    known = journal.find_names()
     _print_reports([describe_entry(report, known) for report in done], as_json)
 
 
@@ -243,15 +245,15 @@ def export(
     from kyara.dataset.review.exporting import export_to_folder, export_to_zip
     from kyara.errors import BadInputError
 
-    desk, choice = places.open_desk(), _choose(state, label, sender)
+    journal, choice = places.open_journal(), _choose(state, label, sender)
     if out.suffix == ".zip":
         try:
             with out.open("xb") as file:
-                count = export_to_zip(desk.store, choice, file)
+                count = export_to_zip(journal.store, choice, file)
         except OSError as error:
             raise BadInputError(f"{out} cannot be written ({error.strerror}).") from error
     else:
-        count = export_to_folder(desk.store, choice, out)
+        count = export_to_folder(journal.store, choice, out)
     click.echo(json.dumps({"reports": count}) if as_json else f"{count} report(s) are in {out}.")
 
 
@@ -271,7 +273,7 @@ def delete(
     choice.check_given()
     if not yes:
         click.confirm("Delete them for good?", abort=True, err=True)
-    gone = places.open_desk().delete(choice, places.operator)
+    gone = places.open_journal().delete(choice, places.operator)
     click.echo(json.dumps({"deleted": gone}) if as_json else f"{len(gone)} report(s) are deleted.")
 
 
@@ -284,13 +286,13 @@ def vote(places: Places, switch: str, as_json: bool) -> None:
     from kyara.dataset.review.vote import is_vote_on, switch_vote, take_votes
     from kyara.web.settings import Settings
 
-    desk, accepted = places.open_desk(), []
+    journal, accepted = places.open_journal(), []
     if switch != "take":
-        switch_vote(desk.store, switch == "on")
-    on = is_vote_on(desk.store, Settings.read().report_vote)
+        switch_vote(journal.store, switch == "on")
+    on = is_vote_on(journal.store, Settings.read().report_vote)
     classifier = places.load_classifier()
     if on and classifier:
-        accepted = [report.id for report in take_votes(desk, classifier)]
+        accepted = [report.id for report in take_votes(journal, classifier)]
     if as_json:
         click.echo(json.dumps({"vote": on, "accepted": accepted}))
     else:

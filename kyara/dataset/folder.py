@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,15 @@ def list_faces_below(faces: Path) -> list[str]:
             if os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith("."):
                 found.append(f"{below}/{name}" if below else name)
     return sorted(found)
+
+
+def remove_empty_folders(dataset: Path, folder: Path) -> None:
+    """Remove a character's folder, and that of the work above it, where they have no faces any more."""
+    faces = dataset / FACES_FOLDER
+    while folder != faces and folder.is_relative_to(faces):
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+        folder = folder.parent
 
 
 def read_inbox(dataset: Path) -> Mapping[str, Mapping[str, Any]]:

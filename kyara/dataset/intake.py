@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kyara.dataset.folder import FACES_FOLDER, Change
+from kyara.dataset.folder import FACES_FOLDER, Change, remove_empty_folders
 from kyara.errors import BadInputError
 from kyara.storage.atomic import explain_os_error, replace_file, sync_folder
 from kyara.vision.images import SUFFIXES
@@ -98,11 +97,7 @@ def take_out(dataset: Path, face_id: str, label: str, *, keep_history: bool = Fa
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
             sync_folder(path.parent)
-        folder = path.parent
-        while folder != dataset / FACES_FOLDER:
-            with suppress(OSError):  # it has other faces
-                folder.rmdir()
-            folder = folder.parent
+        remove_empty_folders(dataset, path.parent)
         if not keep_history:
             (dataset / HISTORY_FOLDER / f"{face_id}.json").unlink(missing_ok=True)
     except OSError as error:

@@ -26,7 +26,6 @@ from kyara.storage.paths import INSTANCE_FOLDER, ROOT
 from kyara.web.documents import require_json, set_up_body_room
 from kyara.web.operator import gallery_api
 from kyara.web.operator.blueprints import set_up_operator_pages
-from kyara.web.operator.labelling import set_up_labelling
 from kyara.web.operator.models import set_up_models
 from kyara.web.ops import readiness
 from kyara.web.ops.assets import set_up_assets
@@ -95,7 +94,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.config["SECURITY_SCHEMES"] = gallery_api.SECURITY_SCHEMES
         app.register_blueprint(gallery_api.blueprint)
     set_up_operator_pages(app)
-    set_up_labelling(app)
     set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)

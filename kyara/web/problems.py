@@ -12,6 +12,7 @@ from flask import render_template, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
+from kyara.dataset.review.steps import ReviewConflictError
 from kyara.errors import (
     BusyError,
     KyaraError,
@@ -89,6 +90,14 @@ def answer_problem(
     if crop is not None:
         problem["crop"] = crop
     return problem, status, {**(headers or {}), "Content-Type": "application/problem+json"}
+
+
+def answer_stale(
+    error: ReviewConflictError, now: dict[str, Any]
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Answer a decision about what changed meanwhile: problem details, and how it is now."""
+    problem = {"type": "about:blank", "title": error.title, "status": error.status, "detail": str(error)}
+    return {**problem, **now}, error.status, {"Content-Type": "application/problem+json"}
 
 
 def _join_messages(detail: Any, path: str = "") -> str:

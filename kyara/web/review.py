@@ -1,4 +1,4 @@
-"""What the pages about reports share: the desk, the names, and the features of crops."""
+"""What the review pages share: the service, the names, and the features of crops."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from apiflask import APIFlask
 from flask import current_app
 
 from kyara.dataset.names import count_faces, read_new_characters
-from kyara.dataset.review.desk import ReviewDesk
-from kyara.dataset.review.placement import read_pixels
 from kyara.dataset.review.reports import Report, ReportStore
+from kyara.dataset.review.reports.placement import read_pixels
+from kyara.dataset.review.service import ReviewService
 from kyara.dataset.review.vote import is_vote_on, take_votes
 from kyara.errors import BundleError, KyaraError
 from kyara.recognition.characters import KnownNames
@@ -56,20 +56,16 @@ class FeatureCache:
 
 
 def set_up_review(app: APIFlask) -> None:
-    """Open the desk of an application, and bring its dataset into step with the reports."""
+    """Add the review service to an application; its dataset is brought into step with the journals."""
     store: ReportStore = app.extensions["kyara_reports"]
     dataset = Path(app.config["DATASET_FOLDER"])
-    try:
-        app.extensions["kyara_desk"] = ReviewDesk(store, dataset, find_names)
-    except KyaraError as error:
-        _log.error("The dataset is not in step with the accepted reports: %s", error)
-        app.extensions["kyara_desk"] = ReviewDesk(store, dataset, find_names, check=False)
+    app.extensions["kyara_review"] = ReviewService(store, dataset, find_names)
     app.extensions["kyara_report_features"] = FeatureCache(store)
 
 
-def find_desk() -> ReviewDesk:
-    """Return this application's desk."""
-    return current_app.extensions["kyara_desk"]
+def find_review() -> ReviewService:
+    """Return this application's review service."""
+    return current_app.extensions["kyara_review"]
 
 
 def find_classifier() -> Classifier | None:
@@ -90,7 +86,7 @@ def find_names() -> KnownNames:
 
 def vote_is_on() -> bool:
     """Tell whether the vote decides."""
-    return is_vote_on(find_desk().store, bool(current_app.config["REPORT_VOTE"]))
+    return is_vote_on(find_review().reports.store, bool(current_app.config["REPORT_VOTE"]))
 
 
 def let_visitors_vote(report: Report) -> None:
@@ -101,6 +97,6 @@ def let_visitors_vote(report: Report) -> None:
     if classifier is None:
         return
     try:
-        take_votes(find_desk(), classifier, [report.pixels_sha256])
+        take_votes(find_review().reports, classifier, [report.pixels_sha256])
     except KyaraError as error:
         _log.warning("The vote on report %s was not taken: %s", report.id, error)

@@ -113,7 +113,7 @@ def read_marked(page: Page, mark: str) -> dict[str, str]:
 
 def count_actions(dataset: Path) -> int:
     with closing(sqlite3.connect(dataset / "labels.db")) as connection:
-        return connection.execute("SELECT COUNT(*) FROM actions").fetchone()[0]
+        return connection.execute("SELECT COUNT(*) FROM review_steps").fetchone()[0]
 
 
 def test_200_faces_are_labelled_by_keyboard_over_a_killed_server(

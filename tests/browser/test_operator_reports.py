@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 from command_line import ROOT
 from hostile import as_url
+from inboxes import fill_inbox
 from operators import PASSWORD
 from playwright.sync_api import Browser, Page, expect
 
@@ -56,30 +57,55 @@ def test_an_operator_logs_in_and_reviews_by_keyboard(
     page.fill("#name", "rin")
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
-    count, line, faces = (
-        page.locator("#queue-count"),
-        page.locator("#line"),
+    count, saved, faces = (
+        page.locator("#label-left"),
+        page.locator("#label-saved"),
         tmp_path / "dataset" / "faces",
     )
-    expect(count).to_have_text("4")
+    tiles = page.locator(".tile-face")
+    expect(count).to_have_text("4 left")
+    expect(page.locator("#panel-source")).to_contain_text("the visitor says Aka Ribbon")
     page.keyboard.press("a")
-    expect(line).to_contain_text("accepted as Aka Ribbon")
-    expect(count).to_have_text("3")
+    expect(saved).to_have_text("All saved")
+    expect(tiles.nth(0)).to_have_attribute("data-mark", "saved")
+    expect(tiles.nth(0).locator(".tile-name")).to_have_text("Aka Ribbon")
+    expect(count).to_have_text("3 left")
     assert len(list(faces.rglob("*.png"))) == 1
     page.keyboard.press("z")
-    expect(count).to_have_text("4")
+    expect(count).to_have_text("4 left")
+    expect(saved).to_have_text("All saved")
     assert not list(faces.rglob("*.png"))
     page.keyboard.press("c")
     page.keyboard.type("glass")
-    expect(page.locator("#name-options li[aria-selected=true]")).to_contain_text("Ao Glasses")
+    expect(page.locator("#label-options li[aria-selected=true]")).to_contain_text("Ao Glasses")
     page.keyboard.press("Enter")
-    page.keyboard.press("Enter")
-    expect(line).to_contain_text("accepted as Ao Glasses")
-    page.keyboard.press("Shift+ArrowDown")
+    expect(tiles.nth(0)).to_have_attribute("data-mark", "saved")
+    expect(tiles.nth(0).locator(".tile-name")).to_have_text("Ao Glasses")
+    page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("x")
-    expect(line).to_contain_text("2 reports rejected")
-    expect(count).to_have_text("1")
+    expect(count).to_have_text("1 left")
+    expect(saved).to_have_text("All saved")
+    assert [path.parent.name for path in faces.rglob("*.png")] == ["ao_glasses"]
+    # one page shows both kinds, and one undo takes back the last step of either
+    ids = fill_inbox(tmp_path / "dataset", 2)
+    page.goto(f"{server.url}/operator/review")
+    expect(count).to_have_text("3 left")
+    page.locator(f'.tile-face[data-face="{ids[0]}"]').click()
+    page.keyboard.press("x")
+    expect(count).to_have_text("2 left")
+    page.locator('[data-kind="report"] .tile-face').click()
+    page.keyboard.press("r")
+    expect(count).to_have_text("1 left")
+    expect(saved).to_have_text("All saved")
+    page.reload()
+    expect(count).to_have_text("1 left")
+    page.keyboard.press("z")
+    expect(page.locator('[data-kind="report"] .tile-face')).to_have_count(1)
+    expect(count).to_have_text("2 left")
+    page.keyboard.press("z")
+    expect(count).to_have_text("3 left")
+    expect(saved).to_have_text("All saved")
     page.keyboard.press("?")
-    expect(page.locator("#help-dialog")).to_be_visible()
+    expect(page.locator("#keys-dialog")).to_be_visible()
     context.close()
     assert not problems

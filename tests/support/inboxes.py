@@ -49,10 +49,11 @@ def fill_inbox(dataset: Path, faces: int, *, sources: int = 4, size_px: int = 32
 
 def read_labels(dataset: Path) -> dict[str, str]:
     """Read the labels from the journal's rows, by SQL of the test's own."""
-    query = "SELECT face, after FROM decisions ORDER BY number"
+    query = "SELECT report_id, after FROM reviews ORDER BY id"
     with closing(sqlite3.connect(dataset / "labels.db")) as connection:
         last = dict(connection.execute(query).fetchall())
-    return {face: label for face, label in last.items() if label is not None}
+    labels = {face: json.loads(after)["label"] for face, after in last.items()}
+    return {face: label for face, label in labels.items() if label is not None}
 
 
 def list_labelled(dataset: Path) -> dict[str, str]:

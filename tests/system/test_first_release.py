@@ -17,15 +17,15 @@ from operators import log_in
 from PIL import Image
 
 from app import create_app
-from kyara.dataset.review.reports import ReportState
+from kyara.dataset.review.reports import ReviewState
 from kyara.recognition.enrolment_store import TaughtStore
 from kyara.vision.images import encode_png
 
 STATES = {
-    "aka_ribbon": ReportState.PENDING,
-    "琴吹䌷": ReportState.PENDING,
-    "not_a_face": ReportState.PENDING,
-    "ao_glasses": ReportState.WITHDRAWN,
+    "aka_ribbon": ReviewState.PENDING,
+    "琴吹䌷": ReviewState.PENDING,
+    "not_a_face": ReviewState.PENDING,
+    "ao_glasses": ReviewState.WITHDRAWN,
 }
 
 
@@ -36,7 +36,7 @@ def open_app(settings: dict[str, str]) -> APIFlask:
 def close_app(app: APIFlask) -> None:
     app.extensions["kyara_reports"].close()
     app.extensions["kyara_accounts"].close()
-    app.extensions["kyara_labels"].close()
+    app.extensions["kyara_review"].close()
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_every_report_is_there_with_its_picture(app):
     assert store.recovery.missing == store.recovery.adopted == store.recovery.set_aside == []
     assert store.count_stored_bytes() == 2212 + 2124 + 2124
     rin = log_in(app, "rin", PASSWORD)
-    for report in store.list(ReportState.PENDING):
+    for report in store.list(ReviewState.PENDING):
         with rin.get(f"/operator/reports/{report.id}/crop") as answer:
             pixels = np.asarray(Image.open(io.BytesIO(answer.data)).convert("RGB"))
         assert np.array_equal(pixels, draw_crop(REPORT_SEEDS[report.file]))

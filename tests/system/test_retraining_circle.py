@@ -23,7 +23,7 @@ from waiting import wait_until
 from app import create_app
 from classification import Classifier
 from kyara.dataset.review.opinion import form_opinion
-from kyara.dataset.review.reports.voices import FLOOD_SUBMISSIONS
+from kyara.dataset.review.reports.votes import FLOOD_SUBMISSIONS
 from kyara.registry import find_serving, promote_bundle
 from kyara.storage.jobs import read_status
 from kyara.vision.images import encode_png
@@ -122,7 +122,7 @@ def site(places: dict[str, str]) -> Iterator[APIFlask]:
     app = create_app({"TESTING": True, **places})
     yield app
     app.extensions["kyara_reports"].close()
-    app.extensions["kyara_labels"].close()
+    app.extensions["kyara_review"].close()
     app.extensions["kyara_accounts"].close()
 
 

@@ -1,7 +1,7 @@
-"""Reviewing reports and labelling faces: an operator decides, and the dataset folder follows.
+"""The review queue: reports of visitors and collected faces; an operator decides, the dataset follows.
 
-`desk.ReviewDesk` is the one class that decides about reports. The modules around it: `opinion` (what the
-features say of a label), `vote` (three visitors who agree), `queue` (what a reviewer sees), `placement`
-(the dataset's side), `exporting`. `reports` keeps what visitors sent, and by `reports.steps` the rows of
-reviews; `labelling` is the journal of labels, and `suggesting` what the model says of an inbox.
+`journal` is the one way to decide, to refuse what is stale, to undo and to recover; `steps` its rows and
+`tables` its tables. Both kinds of item use it: `reports.journal` and `labelling.journal`. Around them:
+`opinion` (what the features say of a label), `vote` (three visitors who agree), `queue` (what a reviewer
+sees), `exporting`, and `suggesting` (what the model says of collected faces).
 """

@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from sqlalchemy import select
 
-from kyara.dataset.review.placement import describe_report, read_pixels
-from kyara.dataset.review.reports import steps
+from kyara.dataset.review import steps
 from kyara.dataset.review.reports.choosing import Choice
+from kyara.dataset.review.reports.placement import describe_report, read_pixels
 from kyara.dataset.review.reports.store import ReportStore
 from kyara.dataset.review.reports.tables import REPORTS, ReportRow
 from kyara.errors import BadInputError, KyaraError, StorageAwayError

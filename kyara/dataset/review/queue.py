@@ -15,9 +15,10 @@ from sqlalchemy import func, select
 from kyara.dataset.review.opinion import form_opinion
 from kyara.dataset.review.reports.choosing import Choice
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, ReportState
-from kyara.dataset.review.reports.voices import Voice, find_floods, list_voices
-from kyara.dataset.review.vote import count_voices
+from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
+from kyara.dataset.review.reports.votes import Vote, find_floods, list_votes
+from kyara.dataset.review.tables import ReviewState
+from kyara.dataset.review.vote import count_votes
 from kyara.errors import KyaraError
 from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, KnownNames
 from kyara.recognition.identities import Neighbour
@@ -26,7 +27,7 @@ from kyara.storage.database import explain_database_errors
 if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
 
-FLOOD, FAR, TORN = "flood", "far", "torn"
+FLOOD, OUTLIER, CONFLICTING = "flood", "outlier", "conflicting"
 OWN_REFERENCES = 3
 OTHER_REFERENCES = 3
 ExtractFeatures = Callable[[Report], np.ndarray]
@@ -51,7 +52,7 @@ def list_page(
     """Return reports, those with most submissions first, then the oldest, and how many there are."""
     conditions = choice.conditions()
     order = (ReportRow.count.desc(), ReportRow.created_at, ReportRow.id)
-    if choice.state not in (None, ReportState.PENDING):
+    if choice.state not in (None, ReviewState.PENDING):
         order = (ReportRow.reviewed_at.desc().nulls_last(), ReportRow.id)
     with explain_database_errors(REPORTS), store.sessions() as session:
         total = session.scalar(select(func.count()).select_from(ReportRow).where(*conditions)) or 0
@@ -82,19 +83,19 @@ def describe_page(
     """
     reports, total = list_page(store, choice, limit=limit, offset=offset)
     with explain_database_errors(REPORTS), store.sessions() as session:
-        voices = list_voices(session, {report.pixels_sha256 or "" for report in reports})
-        senders = {voice.sender for said in voices.values() for voice in said}
+        votes = list_votes(session, {report.pixels_sha256 or "" for report in reports})
+        senders = {vote.sender for said in votes.values() for vote in said}
         floods = find_floods(session, senders)
     entries = []
     for report in reports:
-        said = voices[report.pixels_sha256 or ""]
-        entry = describe_entry(report, known) | describe_voices(report, said, floods, known)
+        said = votes[report.pixels_sha256 or ""]
+        entry = describe_entry(report, known) | describe_votes(report, said, floods, known)
         if classifier and extract:
             entry |= describe_features(report, entry["meant"], classifier, extract, known)
         marks = {
-            FLOOD: any(voice.sender in floods for voice in said if voice.report_id == report.id),
-            FAR: bool(entry.get("objects")),
-            TORN: bool(entry["others"]),
+            FLOOD: any(vote.sender in floods for vote in said if vote.report_id == report.id),
+            OUTLIER: bool(entry.get("objects")),
+            CONFLICTING: bool(entry["others"]),
         }
         entries.append({**entry, "marks": [mark for mark, there in marks.items() if there]})
     return Page(entries, total)
@@ -126,20 +127,20 @@ def describe_entry(report: Report, known: KnownNames) -> dict[str, Any]:
     }
 
 
-def describe_voices(
-    report: Report, said: Sequence[Voice], floods: Collection[str], known: KnownNames
+def describe_votes(
+    report: Report, said: Sequence[Vote], floods: Collection[str], known: KnownNames
 ) -> dict[str, Any]:
     """Return who stands behind a report, and what others say of the same picture."""
-    mine = [voice for voice in said if voice.report_id == report.id]
+    mine = [vote for vote in said if vote.report_id == report.id]
     meant = known.resolve(report.label) or report.label
     others: dict[str, int] = {}
-    for voice in said:
-        label = known.resolve(voice.label) or voice.label
+    for vote in said:
+        label = known.resolve(vote.label) or vote.label
         if label != meant:
             others[label] = others.get(label, 0) + 1
-    tally = count_voices(said, floods, known)
+    tally = count_votes(said, floods, known)
     return {
-        "senders": sorted({voice.sender for voice in mine if voice.sender}),
+        "senders": sorted({vote.sender for vote in mine if vote.sender}),
         "others": [
             {"said": label, "name": known.say(label), "count": count}
             for label, count in sorted(others.items(), key=lambda pair: (-pair[1], pair[0]))

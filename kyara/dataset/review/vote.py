@@ -1,7 +1,7 @@
 """The vote: three visitors who agree may take an operator's place, where an operator has allowed it.
 
 A label wins a picture when at least three different senders gave it, they are more than two thirds of
-all who said anything of the picture, and the features do not object. One sender has one voice, the last
+all who said anything of the picture, and the features do not object. One sender has one vote, the last
 one. A sender that floods has none, and neither has one that is not known; both still count as somebody
 who said something else. A picture that an operator has decided about is left to operators.
 """
@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import select
 
-from kyara.dataset.review.desk import Action, ReviewDesk
+from kyara.dataset.review.journal import Action
 from kyara.dataset.review.opinion import form_opinion
-from kyara.dataset.review.placement import read_pixels
+from kyara.dataset.review.reports.journal import ReportJournal
+from kyara.dataset.review.reports.placement import read_pixels
 from kyara.dataset.review.reports.settings import VOTE, keep_setting, read_setting
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, ReportState
-from kyara.dataset.review.reports.voices import Voice, find_floods, list_voices
+from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
+from kyara.dataset.review.reports.votes import Vote, find_floods, list_votes
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import KyaraError
 from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, KnownNames
 from kyara.storage.database import explain_database_errors
@@ -44,9 +46,9 @@ class Tally:
     """What visitors say of one picture.
 
     Attributes:
-        label: that most senders gave, resolved; None where nobody has a voice.
+        label: that most senders gave, resolved; None where nobody has a vote.
         agreeing: senders who gave it.
-        senders: all who said anything of the picture; of those without a voice, each label counts once.
+        senders: all who said anything of the picture; of those without a vote, each label counts once.
     """
 
     label: str | None
@@ -63,22 +65,22 @@ class Tally:
         )
 
 
-def count_voices(voices: Iterable[Voice], floods: Collection[str], known: KnownNames) -> Tally:
+def count_votes(votes: Iterable[Vote], floods: Collection[str], known: KnownNames) -> Tally:
     """Count what is said of one picture.
 
     Args:
-        voices: of the picture, oldest first.
-        floods: senders that have no voice.
+        votes: of the picture, oldest first.
+        floods: senders that have no vote.
         known: which label a text means.
     """
     last: dict[str, str] = {}
     unknown: set[str] = set()
-    for voice in voices:
-        label = known.resolve(voice.label) or voice.label
-        if voice.sender is None or voice.sender in floods:
+    for vote in votes:
+        label = known.resolve(vote.label) or vote.label
+        if vote.sender is None or vote.sender in floods:
             unknown.add(label)
         else:
-            last[voice.sender] = label
+            last[vote.sender] = label
     given = list(last.values())
     if not given:
         return Tally(None, 0, len(unknown))
@@ -99,32 +101,32 @@ def switch_vote(store: ReportStore, on: bool) -> None:
 
 
 def take_votes(
-    desk: ReviewDesk, classifier: Classifier, pictures: Collection[str] | None = None
+    journal: ReportJournal, classifier: Classifier, pictures: Collection[str] | None = None
 ) -> list[Report]:
     """Accept what the vote accepts; the features of a picture are made only where enough agree.
 
     Args:
-        desk: where it is decided.
+        journal: where it is decided.
         classifier: the model whose features may object.
         pictures: `pixels_sha256` of those to look at; None for all with a pending report.
 
     Returns:
         The reports that are accepted now. What cannot be accepted is logged and stays pending.
     """
-    known = desk.find_names()
-    with explain_database_errors(REPORTS), desk.store.sessions() as session:
-        query = select(ReportRow).where(ReportRow.state == ReportState.PENDING)
+    known = journal.find_names()
+    with explain_database_errors(REPORTS), journal.store.sessions() as session:
+        query = select(ReportRow).where(ReportRow.state == ReviewState.PENDING)
         if pictures is not None:
             query = query.where(ReportRow.pixels_sha256.in_(list(pictures)))
         pending = [row.to_report() for row in session.scalars(query)]
         reviewed = select(ReportRow.pixels_sha256).where(ReportRow.revision > 0)
         decided = set(session.scalars(reviewed))
-        voices = list_voices(session, {report.pixels_sha256 or "" for report in pending})
-        senders = {voice.sender for said in voices.values() for voice in said}
+        votes = list_votes(session, {report.pixels_sha256 or "" for report in pending})
+        senders = {vote.sender for said in votes.values() for vote in said}
         floods = find_floods(session, senders)
     accepted: list[Report] = []
     for report in pending:
-        tally = count_voices(voices[report.pixels_sha256 or ""], floods, known)
+        tally = count_votes(votes[report.pixels_sha256 or ""], floods, known)
         if (
             report.pixels_sha256 in decided
             or not tally.wins
@@ -134,9 +136,9 @@ def take_votes(
         if tally.label in (NOT_A_FACE, NOT_LISTED):
             continue
         try:
-            features: np.ndarray = classifier.backbone.extract([read_pixels(desk.store, report)])[0]
+            features: np.ndarray = classifier.backbone.extract([read_pixels(journal.store, report)])[0]
             if not form_opinion(classifier.frozen(), features, tally.label).objects:
-                accepted += desk.decide({report.id: report.revision}, Action.ACCEPT, VOTER)
+                accepted += journal.decide({report.id: report.revision}, Action.ACCEPT, VOTER)
         except KyaraError as error:
             _log.warning("The vote on report %s is left to an operator: %s", report.id, error)
     return accepted

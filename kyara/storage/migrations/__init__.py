@@ -1,6 +1,6 @@
 """How the tables of a room came to be what they are, and how a database is brought up to date.
 
-A *room* is a set of tables that one part of Kyara owns: `reports`, `operators`, `taught`. Rooms may
+A *room* is a set of tables that one part of Kyara owns: `reports`, `review`, `operators`. Rooms may
 share a database or have one each (SQLite files do), so each has a version table of its own,
 `alembic_version_<room>`, and a folder of revisions, `migrations/<room>/`, which Alembic runs.
 
@@ -50,11 +50,13 @@ class Room:
         name: of the folder of revisions, and in the name of the version table.
         tables: as the newest revision leaves them.
         folder: of the revisions.
+        carried_over: tables that were made without revisions, and that a revision carries over.
     """
 
     name: str
     tables: MetaData
     folder: Path = field(default=FOLDER)
+    carried_over: frozenset[str] = frozenset()
 
     @property
     def revisions(self) -> tuple[str, ...]:
@@ -106,7 +108,8 @@ def read_revision(connection: Connection, room: Room) -> str | None:
 
 
 def _has_any_table(connection: Connection, room: Room) -> bool:
-    return not set(room.tables.tables).isdisjoint(inspect(connection).get_table_names())
+    known = room.carried_over.union(room.tables.tables)
+    return not known.isdisjoint(inspect(connection).get_table_names())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from apiflask import APIFlask
 
-from kyara.web.operator import characters, dashboard, datasets, guard, login, reports
+from kyara.web.operator import characters, dashboard, datasets, guard, labelling, login, reports, review
 from kyara.web.review import set_up_review
 
 __all__ = ["dashboard", "login", "set_up_operator_pages"]  # two add routes to the guard's
@@ -16,5 +16,5 @@ def set_up_operator_pages(app: APIFlask) -> None:
     """
     guard.set_up_guard(app)
     set_up_review(app)
-    for module in (guard, reports, datasets, characters):
+    for module in (guard, review, reports, labelling, datasets, characters):
         app.register_blueprint(module.blueprint)

@@ -13,11 +13,12 @@ from flask import current_app, render_template
 from sqlalchemy import func, select
 
 from kyara.dataset.names import count_faces
-from kyara.dataset.review.reports.tables import REPORTS, ReportRow, ReportState
+from kyara.dataset.review.reports.tables import REPORTS, ReportRow
+from kyara.dataset.review.tables import ReviewState
 from kyara.recognition.characters import search_characters
 from kyara.storage.database import explain_database_errors
 from kyara.vision.languages import LANGUAGES
-from kyara.web.review import find_classifier, find_desk, find_names
+from kyara.web.review import find_classifier, find_names, find_review
 
 PAGE_CHARACTERS = 50
 
@@ -88,8 +89,8 @@ def count_pending() -> Counter[str]:
     """Count the pending reports of each label, as visitors wrote it."""
     query = (
         select(ReportRow.label, func.count())
-        .where(ReportRow.state == ReportState.PENDING)
+        .where(ReportRow.state == ReviewState.PENDING)
         .group_by(ReportRow.label)
     )
-    with explain_database_errors(REPORTS), find_desk().store.sessions() as session:
+    with explain_database_errors(REPORTS), find_review().reports.store.sessions() as session:
         return Counter({label: count for label, count in session.execute(query)})

@@ -34,14 +34,13 @@ SETTINGS = {
 }
 
 NAVIGATION = (
-    ("operator_pages.show_dashboard", "Dashboard"),
-    ("report_pages.show_reports", "Reports"),
-    ("labelling_pages.show_labelling", "Labelling"),
-    ("dataset_pages.show_datasets", "Datasets"),
-    ("character_pages.show_characters", "Characters"),
-    ("model_pages.show_models", "Models"),
+    ("operator_pages.show_dashboard", "Dashboard", {}),
+    ("review_pages.show_review", "Review", {"kind": "all"}),
+    ("dataset_pages.show_datasets", "Datasets", {}),
+    ("character_pages.show_characters", "Characters", {}),
+    ("model_pages.show_models", "Models", {}),
 )
-"""Endpoints, and what they are called; those that do not exist are left out."""
+"""Endpoints, what they are called, and their values; those that do not exist are left out."""
 
 blueprint = Blueprint("operator_pages", __name__, url_prefix="/operator")
 _csrf = CSRFProtect()
@@ -173,5 +172,5 @@ def describe_operator() -> dict[str, Any]:
     if not is_operator_path(request.path):
         return {}
     known = current_app.view_functions
-    entries = [(endpoint, text) for endpoint, text in NAVIGATION if endpoint in known]
+    entries = [entry for entry in NAVIGATION if entry[0] in known]
     return {"operator": current_user, "operator_entries": entries, "operator_csrf": generate_csrf}

@@ -109,8 +109,8 @@ class Describer:
 
     def list_history(self, operator: str) -> list[dict[str, Any]]:
         """Return an operator's own actions that can be undone, the newest last."""
-        actions = self._journal.list_actions(operator, most=MAX_HISTORY, standing=True)
-        return [{"id": action.id, "faces": action.faces} for action in reversed(actions)]
+        steps = self._journal.list_steps(operator, most=MAX_HISTORY, standing=True)
+        return [{"id": step.id, "faces": step.items} for step in reversed(steps)]
 
     def _name(self, label: str | None) -> None:
         """Put the name of a label among the names."""

@@ -6,7 +6,7 @@ from apiflask import Schema
 from apiflask.fields import Dict, Integer, String
 from apiflask.validators import Length, Range
 
-from kyara.dataset.review.labelling import MAX_FACES
+from kyara.dataset.review.journal import MAX_DECIDED
 
 _ACTION = String(required=True, validate=Length(8, 64))
 
@@ -21,7 +21,7 @@ class DecisionIn(Schema):
     """A label for some faces, each with the version that the operator saw."""
 
     action = _ACTION
-    faces = Dict(keys=String(), values=String(), required=True, validate=Length(1, MAX_FACES))
+    faces = Dict(keys=String(), values=String(), required=True, validate=Length(1, MAX_DECIDED))
     label = String(required=True, allow_none=True, validate=Length(1, 100))
 
 

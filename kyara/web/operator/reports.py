@@ -1,4 +1,4 @@
-"""The queue of reports, and what an operator does with them."""
+"""What the review page asks about reports: the queue, and what an operator does with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from apiflask.validators import Length, OneOf, Range, Regexp
 from flask import (
     Response,
     current_app,
-    render_template,
     request,
     send_file,
     send_from_directory,
@@ -21,21 +20,23 @@ from flask import (
 )
 
 from kyara.dataset.folder import FACES_FOLDER
-from kyara.dataset.review.desk import MAX_DECIDED, Action
 from kyara.dataset.review.exporting import export_to_zip
+from kyara.dataset.review.journal import MAX_DECIDED, Action
 from kyara.dataset.review.queue import describe_entry, describe_page
-from kyara.dataset.review.reports import Report, ReportState
+from kyara.dataset.review.reports import Report, ReviewState
 from kyara.dataset.review.reports.choosing import Choice
 from kyara.dataset.review.reports.rules import TOKEN_PATTERN
+from kyara.dataset.review.steps import ReviewConflictError
 from kyara.dataset.review.vote import switch_vote, take_votes
 from kyara.errors import NotFoundError
 from kyara.vision.images import SUFFIXES, encode_png
 from kyara.web.operator.guard import find_operator
-from kyara.web.review import find_classifier, find_desk, find_names, vote_is_on
+from kyara.web.problems import answer_stale
+from kyara.web.review import find_classifier, find_names, find_review, vote_is_on
 
 PAGE_REPORTS = 24
 MAX_ZIP_IN_MEMORY_BYTES = 8 * 1024 * 1024
-STATES = [str(state) for state in ReportState]
+STATES = [str(state) for state in ReviewState]
 
 blueprint = APIBlueprint("report_pages", __name__, url_prefix="/operator/reports", enable_openapi=False)
 
@@ -92,10 +93,11 @@ class SwitchIn(Schema):
     on = Boolean(required=True)
 
 
-@blueprint.get("")
-def show_reports() -> str:
-    """Show the page."""
-    return render_template("operator/reports.html", states=STATES, vote=vote_is_on())
+@blueprint.errorhandler(ReviewConflictError)
+def answer_conflict(error: ReviewConflictError) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Answer 409 with the reports as they are now."""
+    store = find_review().reports.store
+    return answer_stale(error, _answer([store.get(report_id) for report_id in error.items]))
 
 
 @blueprint.get("/queue")
@@ -105,7 +107,7 @@ def list_queue(query: dict[str, Any]) -> dict[str, Any]:
     classifier = find_classifier()
     features = current_app.extensions["kyara_report_features"]
     page = describe_page(
-        find_desk().store,
+        find_review().reports.store,
         _choose(query),
         find_names(),
         limit=query["limit"],
@@ -123,7 +125,7 @@ def list_queue(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/<report_id>/crop")
 def show_crop(report_id: str) -> Response:
     """Show a report's crop."""
-    store = find_desk().store
+    store = find_review().reports.store
     picture = io.BytesIO(store.read_file(store.get(report_id)))
     return send_file(picture, mimetype="image/png", etag=report_id)
 
@@ -131,8 +133,8 @@ def show_crop(report_id: str) -> Response:
 @blueprint.get("/<report_id>/history")
 def show_history(report_id: str) -> dict[str, Any]:
     """Return what was decided about a report, oldest first."""
-    find_desk().store.get(report_id)
-    return {"history": [review.to_json() for review in find_desk().read_history(report_id)]}
+    find_review().reports.store.get(report_id)
+    return {"history": [review.to_json() for review in find_review().reports.read_history(report_id)]}
 
 
 @blueprint.get("/reference")
@@ -154,7 +156,7 @@ def show_reference() -> Response:
 @blueprint.input(DecisionIn, location="json", arg_name="decision")
 def decide(decision: dict[str, Any]) -> dict[str, Any]:
     """Decide about reports, all or none."""
-    reports = find_desk().decide(
+    reports = find_review().reports.decide(
         {seen["id"]: seen["revision"] for seen in decision["reports"]},
         Action(decision["action"]),
         find_operator(),
@@ -169,11 +171,11 @@ def decide(decision: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(UndoStepIn, location="json", arg_name="undo")
 def undo(undo: dict[str, Any]) -> dict[str, Any]:
     """Take back one's own step, by default the last one that stands."""
-    desk, operator = find_desk(), find_operator()
+    journal, operator = find_review().reports, find_operator()
     if undo["step"] is None:
-        step, reports = desk.undo_last(operator)
+        step, reports = journal.undo_last(operator)
         return {**_answer(reports), "step": step}
-    return {**_answer(desk.undo(undo["step"], operator)), "step": undo["step"]}
+    return {**_answer(journal.undo(undo["step"], operator)), "step": undo["step"]}
 
 
 @blueprint.post("/delete")
@@ -181,17 +183,20 @@ def undo(undo: dict[str, Any]) -> dict[str, Any]:
 def delete(deletion: dict[str, Any]) -> dict[str, Any]:
     """Delete reports for good."""
     given = {name: value for name, value in deletion.items() if value is not None}
-    return {"deleted": find_desk().delete(Choice(**given), find_operator()), "counts": _count()}
+    return {
+        "deleted": find_review().reports.delete(Choice(**given), find_operator()),
+        "counts": _count(),
+    }
 
 
 @blueprint.post("/vote")
 @blueprint.input(SwitchIn, location="json", arg_name="switch")
 def set_vote(switch: dict[str, Any]) -> dict[str, Any]:
     """Turn the vote on or off; turned on, it is taken at once on everything that waits."""
-    desk = find_desk()
-    switch_vote(desk.store, switch["on"])
+    journal = find_review().reports
+    switch_vote(journal.store, switch["on"])
     classifier = find_classifier()
-    accepted = take_votes(desk, classifier) if switch["on"] and classifier else []
+    accepted = take_votes(journal, classifier) if switch["on"] and classifier else []
     return {"vote": switch["on"], "accepted": [report.id for report in accepted], "counts": _count()}
 
 
@@ -200,18 +205,18 @@ def set_vote(switch: dict[str, Any]) -> dict[str, Any]:
 def export(query: dict[str, Any]) -> Response:
     """Download reports: `reports.json` and their crops."""
     out = tempfile.SpooledTemporaryFile(max_size=MAX_ZIP_IN_MEMORY_BYTES)
-    export_to_zip(find_desk().store, _choose(query), out)
+    export_to_zip(find_review().reports.store, _choose(query), out)
     out.seek(0)
     return send_file(out, "application/zip", as_attachment=True, download_name="reports.zip")
 
 
 def _choose(query: dict[str, Any]) -> Choice:
-    state = None if query["state"] == "all" else ReportState(query["state"])
+    state = None if query["state"] == "all" else ReviewState(query["state"])
     return Choice(state=state, label=query["label"] or None, sender=query["sender"] or None)
 
 
 def _count() -> dict[str, int]:
-    return {str(state): count for state, count in find_desk().store.count_by_state().items()}
+    return {str(state): count for state, count in find_review().reports.store.count_by_state().items()}
 
 
 def _answer(reports: list[Report]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from apiflask.fields import Float, Integer, Nested, String
 from apiflask.validators import OneOf, Range, Regexp
 from flask import current_app, request
 
-from kyara.dataset.review.reports import ReportState, ReportStore
+from kyara.dataset.review.reports import ReportStore, ReviewState
 from kyara.dataset.review.reports.quota import check_sender_quota
 from kyara.dataset.review.reports.rules import (
     MAX_BOX_PX,
@@ -124,7 +124,7 @@ class ReportOut(Schema):
 
     id = String(metadata={"description": "32 hexadecimal digits.", "example": "9b2f" * 8})
     status = String(
-        validate=OneOf([str(state) for state in ReportState]),
+        validate=OneOf([str(state) for state in ReviewState]),
         metadata={"description": "Where it stands in review.", "example": "pending"},
     )
 
@@ -179,4 +179,4 @@ def withdraw_report(report_id: str, query: dict[str, Any]) -> dict[str, str]:
     if not token:
         raise BadInputError("Send the report's token, as ?token=… or in a JSON body.")
     stored = find_reports().withdraw(report_id, token)
-    return {"id": stored.id, "status": ReportState.WITHDRAWN}
+    return {"id": stored.id, "status": ReviewState.WITHDRAWN}

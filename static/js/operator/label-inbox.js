@@ -8,11 +8,11 @@ import { sayPercent } from "../page/messages.js";
 /** @typedef {import("./label-state.js").LabelState} LabelState */
 /** @typedef {import("./label-state.js").Face} Face */
 
-const KINDS = { uncertain: "Uncertain", new: "Nobody known", sure: "Sure", unseen: "Not seen by the model" };
+const KINDS = { report: "Reports", uncertain: "Uncertain", new: "Nobody known", sure: "Sure", unseen: "Not seen by the model" };
 const DRAG_PX = 6;
 
-/** @param {string} face */
-export const pictureUrl = (face) => `/operator/label/pictures/${encodeURIComponent(face)}`;
+/** @param {Face} face */
+export const pictureUrl = ({ confirmed: { id, report } }) => report?.crop ?? `/operator/label/pictures/${encodeURIComponent(id)}`;
 
 export class Inbox {
   /** @type {Map<string, HTMLElement>} */
@@ -51,7 +51,7 @@ export class Inbox {
       }
       const tile = copyTemplate("tile-template");
       tile.dataset.face = id;
-      part(tile, "img").setAttribute("src", pictureUrl(id));
+      part(tile, "img").setAttribute("src", pictureUrl(face));
       part(sections[sections.length - 1], ".inbox-tiles").append(tile);
       this.#tiles.set(id, tile);
     }
@@ -86,12 +86,13 @@ export class Inbox {
     tile.tabIndex = current ? 0 : -1;
     tile.setAttribute("aria-selected", String(this.state.chosen.has(id)));
     const [best] = face.confirmed.answers;
-    const guess = best && face.confirmed.kind !== "new" ? `${this.state.nameOf(best[0]).name}?` : "";
+    const { kind, report } = face.confirmed;
+    const guess = report ? report.said_name : best && kind !== "new" ? `${this.state.nameOf(best[0]).name}?` : "";
     const name = face.label === null ? guess : this.state.nameOf(face.label).name;
     part(tile, ".tile-name").textContent = name;
-    const words = { open: "", saving: "unsaved", saved: "saved ✓", changed: face.note }[mark];
+    const words = { open: report ? sayReport(report) : "", saving: "unsaved", saved: "saved ✓", changed: face.note }[mark];
     part(tile, ".tile-state").textContent = words;
-    const share = best && face.label === null && guess ? `, ${sayPercent(best[1])}` : "";
+    const share = best && !report && face.label === null && guess ? `, ${sayPercent(best[1])}` : "";
     tile.setAttribute("aria-label", `Face ${this.state.order.indexOf(id) + 1}. ${name}${share} ${words}`);
   }
 
@@ -192,6 +193,11 @@ function findMark(face) {
   if (face.waiting > 0) return "saving";
   if (face.note) return "changed";
   return face.label === null ? "open" : "saved";
+}
+
+/** @param {import("./review-calls.js").Report} report */
+function sayReport({ marks, count }) {
+  return [count > 1 ? `×${count}` : "", ...marks].filter(Boolean).join(", ");
 }
 
 /** @param {Event} event */

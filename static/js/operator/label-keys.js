@@ -1,9 +1,13 @@
 /**
- * The keyboard of the labelling page. Everything works without a mouse.
+ * The keyboard of the review page; the letters depend on whether a report or a collected face is looked at. Everything works without a mouse.
  */
 
 /**
  * @typedef {object} Commands
+ * @property {() => boolean} isReport whether the keys are about a report
+ * @property {(all: boolean) => void} takeFirst the first suggestion; of a report, what the visitor said
+ * @property {() => void} reject a report
+ * @property {() => void} remove the label of a face; a report for good
  * @property {(number: number, all: boolean) => void} takeNumber the n-th suggestion, 0 for the first
  * @property {(all: boolean) => void} nobody not a face
  * @property {() => void} askNew
@@ -55,9 +59,10 @@ function obey(event, commands) {
   if (digit === 0) commands.chooseGroup();
   else if (digit !== null) commands.takeNumber(digit - 1, shiftKey);
   else if (key in MOVES) commands.go(MOVES[key], shiftKey);
-  else if (key === "Enter") commands.takeNumber(0, shiftKey);
+  else if (key === "Enter") commands.takeFirst(shiftKey);
   else if (key === " ") commands.toggle();
-  else if (key === "Delete" || key === "Backspace") commands.takeAway();
+  else if (key === "Delete") commands.remove();
+  else if (key === "Backspace" && !commands.isReport()) commands.takeAway();
   else if (key === "Escape") commands.chooseNone();
   else if (key === "?") commands.help();
   else return obeyLetter(key, commands, shiftKey);
@@ -79,12 +84,26 @@ function obeyLetter(key, commands, shiftKey) {
   else if (letter === "n") commands.askNew();
   else if (letter === "z") commands.undo();
   else if (key === "/") commands.type();
+  else if (commands.isReport()) return obeyReportLetter(letter, commands, shiftKey);
   else {
     if (key === "Process" || key === "Unidentified" || (key.length === 1 && /[\p{L}\p{N}]/u.test(key))) {
       commands.type(); // and the browser writes the letter into the field
     }
     return false;
   }
+  return true;
+}
+
+/** @param {string} letter @param {Commands} commands @param {boolean} shiftKey */
+function obeyReportLetter(letter, commands, shiftKey) {
+  if (letter === "a") commands.takeFirst(false);
+  else if (letter === "c") commands.type();
+  else if (letter === "r") commands.reject();
+  else if (letter === "o") commands.takeAway();
+  else if (letter === "s") commands.toggle();
+  else if (letter === "j") commands.go("next", shiftKey);
+  else if (letter === "k") commands.go("previous", shiftKey);
+  else return false;
   return true;
 }
 

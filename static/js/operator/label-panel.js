@@ -5,6 +5,7 @@
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { sayPercent, sayTime } from "../page/messages.js";
 import { pictureUrl } from "./label-inbox.js";
+import { showDetail } from "./report-detail.js";
 
 /** @typedef {import("./label-state.js").LabelState} LabelState */
 /** @typedef {import("./label-state.js").Face} Face */
@@ -12,10 +13,15 @@ import { pictureUrl } from "./label-inbox.js";
 const PILE = 12;
 
 export class Panel {
-  /** @param {LabelState} state @param {(label: string) => void} take */
-  constructor(state, take) {
+  /**
+   * @param {LabelState} state @param {(label: string) => void} take
+   * @param {(filter: {label?: string, sender?: string}) => void} narrow show fewer reports
+   */
+  constructor(state, take, narrow) {
     this.state = state;
     this.take = take;
+    this.narrow = narrow;
+    this.detail = byId("report-detail", HTMLElement);
     this.picture = byId("panel-picture", HTMLImageElement);
     this.pile = byId("panel-pile", HTMLElement);
     this.title = byId("panel-title", HTMLElement);
@@ -31,10 +37,14 @@ export class Panel {
     const many = targets.length > 1;
     this.picture.hidden = many;
     this.pile.hidden = !many;
-    if (many) this.pile.replaceChildren(...targets.slice(0, PILE).map(createThumbnail));
-    else this.#showPicture(targets[0]);
     const shown = /** @type {Face} */ (this.state.faces.get(targets[0]));
-    this.title.textContent = many ? `${targets.length} faces chosen` : `Face ${order.indexOf(targets[0]) + 1} of ${order.length}`;
+    if (many) this.pile.replaceChildren(...targets.slice(0, PILE).map((id) => createThumbnail(/** @type {Face} */ (this.state.faces.get(id)))));
+    else this.#showPicture(shown);
+    const { report } = shown.confirmed;
+    for (const part of document.querySelectorAll(".for-reports")) /** @type {HTMLElement} */ (part).hidden = !report;
+    this.detail.hidden = many || !report;
+    if (report && !many) showDetail(report, this.narrow);
+    this.title.textContent = many ? `${targets.length} ${report ? "reports" : "faces"} chosen` : `${report ? "Report" : "Face"} ${order.indexOf(targets[0]) + 1} of ${order.length}`;
     this.source.textContent = many ? "A key is about all of them." : describe(shown, this.state);
     this.answers.replaceChildren(...this.state.candidates().map((each, index) => this.#createAnswer(each, index)));
     const alike = this.state.group.length;
@@ -42,11 +52,11 @@ export class Panel {
     this.groupWords.textContent = many ? "This face alone" : `All ${alike} look-alikes`;
   }
 
-  /** @param {string} face */
+  /** @param {Face} face */
   #showPicture(face) {
     const url = pictureUrl(face);
     if (this.picture.getAttribute("src") !== url) this.picture.src = url;
-    this.picture.alt = `Face ${this.state.order.indexOf(face) + 1}`;
+    this.picture.alt = `Face ${this.state.order.indexOf(face.confirmed.id) + 1}`;
   }
 
   /** @param {import("./label-state.js").Candidate} candidate @param {number} index */
@@ -63,7 +73,7 @@ export class Panel {
   }
 }
 
-/** @param {string} face */
+/** @param {Face} face */
 function createThumbnail(face) {
   const image = new Image();
   image.src = pictureUrl(face);
@@ -73,8 +83,10 @@ function createThumbnail(face) {
 
 /** @param {Face} face @param {LabelState} state */
 function describe(face, state) {
-  const { source, time_s } = face.confirmed;
-  const place = [source, time_s === null || time_s === undefined ? "" : sayTime(time_s)].filter(Boolean);
+  const { source, time_s, report } = face.confirmed;
+  const place = report
+    ? [`the visitor says ${report.said_name}`, report.verdict === "unknown" ? "unknown to the model; its closest guesses:" : ""]
+    : [source, time_s === null || time_s === undefined ? "" : sayTime(time_s)];
   if (face.label !== null) place.unshift(state.nameOf(face.label).name);
   return [...place, face.note].filter(Boolean).join(" · ");
 }

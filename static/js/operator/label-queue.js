@@ -8,7 +8,7 @@ import { ConnectionError, ServerError, describeError } from "./api.js";
 
 /** @typedef {import("./label-state.js").Action} Action */
 /** @typedef {import("./label-state.js").FaceJson} FaceJson */
-/** @typedef {{action: string, faces: FaceJson[], characters: import("./label-counts.js").Count[], names: Record<string, import("./label-state.js").Name>}} Answer */
+/** @typedef {{faces?: FaceJson[], reports?: import("./review-calls.js").Report[], characters?: import("./label-counts.js").Count[], names?: Record<string, import("./label-state.js").Name>, counts?: Record<string, number>}} Answer */
 /** @typedef {{text: string, login: boolean, stuck: boolean}} Trouble stuck: it may never pass */
 
 const FIRST_WAIT_MS = 500;

@@ -1,19 +1,23 @@
 /**
- * The faces of the labelling page: what the server confirmed, what is on its way, which are chosen.
+ * The items of the review page, reports and collected faces: what the server confirmed, what is on its
+ * way, which are chosen. A report is a face with a suggested label.
  * Nothing here touches the page or the network.
  */
 
 import { createToken } from "../report/report-queue.js";
 
-/** @typedef {{id: string, label: string | null, version: string, operator: string, kind: string, group: string, answers: [string, number][], source: string, time_s: number | null}} FaceJson */
-/** @typedef {{id: string, kind: "label", label: string | null, faces: Record<string, string>}} LabelAction */
-/** @typedef {{id: string, kind: "undo", undoes: string, faces: string[]}} UndoAction */
+/** @typedef {{id: string, label: string | null, version: string, operator: string, kind: string, group: string, answers: [string, number][], source: string, time_s: number | null, report?: import("./review-calls.js").Report}} FaceJson the version of a report is its revision, as text */
+/** @typedef {{id: string, kind: "label", label: string | null, faces: Record<string, string>, decision?: Decision}} LabelAction of reports: with a decision */
+/** @typedef {{id: string, kind: "undo", undoes: string, faces: string[], reports?: boolean}} UndoAction */
 /** @typedef {LabelAction | UndoAction} Action */
-/** @typedef {{id: string, faces: string[], before?: Record<string, string | null>}} Done what can be undone */
+/** @typedef {{id: string, faces: string[], reports?: boolean, before?: Record<string, string | null>}} Done what can be undone */
+/** @typedef {"accept" | "correct" | "reject" | "not_a_face" | "reopen"} Decision about reports */
 /** @typedef {{name: string, work: string}} Name */
 /** @typedef {{label: string, confidence: number | null}} Candidate */
 
 export const NOT_A_FACE = "not_a_face";
+/** What a report is labelled with that was rejected without saying who it shows. */
+export const REJECTED = "\0rejected";
 export const CANDIDATES = 5;
 
 /**
@@ -63,6 +67,7 @@ export class LabelState extends EventTarget {
   nameOf(label) {
     if (label === null) return { name: "", work: "" };
     if (label === NOT_A_FACE) return { name: "Not a face", work: "" };
+    if (label === REJECTED) return { name: "Rejected", work: "" };
     return this.names.get(label) ?? { name: label, work: "" };
   }
 
@@ -74,6 +79,11 @@ export class LabelState extends EventTarget {
   get targets() {
     if (this.chosen.size > 0) return this.order.filter((id) => this.chosen.has(id));
     return this.current ? [this.cursor] : [];
+  }
+
+  /** Whether the keys are about a report. */
+  get isReport() {
+    return this.faces.get(this.targets[0])?.confirmed.report !== undefined;
   }
 
   /** Faces that still need a label, those that the server keeps beyond the list included. */
@@ -108,31 +118,38 @@ export class LabelState extends EventTarget {
   }
 
   /**
-   * Give faces a label, and go on to the next one that has none.
-   * @param {string[]} ids @param {string | null} label @returns {LabelAction | null} to be sent
+   * Give faces, or reports, a label, and go on to the next one that has none.
+   * @param {string[]} ids @param {string | null} label @param {Decision} [decision] of reports
+   * @returns {LabelAction | null} to be sent
    */
-  decide(ids, label) {
-    const faces = ids.filter((id) => this.faces.has(id) && this.faces.get(id)?.label !== label);
+  decide(ids, label, decision) {
+    const faces = ids.filter((id) => this.faces.has(id) && this.faces.get(id)?.label !== this.#readWish(id, label, decision));
     if (faces.length === 0) return null;
     /** @type {LabelAction} */
-    const action = { id: createToken(), kind: "label", label, faces: {} };
+    const action = { id: createToken(), kind: "label", label, faces: {}, ...(decision && { decision }) };
     /** @type {Record<string, string | null>} */
     const before = {};
     for (const id of faces) {
       const face = /** @type {Face} */ (this.faces.get(id));
       action.faces[id] = face.version;
       before[id] = face.label;
-      this.#mark(face, label, action.id);
+      this.#mark(face, this.#readWish(id, label, decision), action.id);
     }
-    this.history.push({ id: action.id, faces, before });
-    if (label && label !== NOT_A_FACE) {
+    this.history.push({ id: action.id, faces, before, ...(decision && { reports: true }) });
+    if (label && label !== NOT_A_FACE && label !== REJECTED) {
       this.recent = [label, ...this.recent.filter((other) => other !== label)].slice(0, 20);
     }
     const cleared = [...this.chosen];
     this.chosen.clear();
     this.#emit([...faces, ...cleared]);
-    if (label !== null) this.goTo(this.findOpen(faces[faces.length - 1]));
+    if (label !== null || decision === "accept") this.goTo(this.findOpen(faces[faces.length - 1]));
     return action;
+  }
+
+  /** The label that a decision gives: of a report that is accepted, the visitor's own. @param {string} id @param {string | null} label @param {Decision} [decision] */
+  #readWish(id, label, decision) {
+    const report = this.faces.get(id)?.confirmed.report;
+    return decision === "accept" && report ? (report.meant ?? report.said) : label;
   }
 
   /** Take back the last own action. @returns {UndoAction | null} to be sent */
@@ -140,7 +157,7 @@ export class LabelState extends EventTarget {
     const done = this.history.pop();
     if (!done) return null;
     /** @type {UndoAction} */
-    const action = { id: createToken(), kind: "undo", undoes: done.id, faces: done.faces };
+    const action = { id: createToken(), kind: "undo", undoes: done.id, faces: done.faces, ...(done.reports && { reports: true }) };
     const shown = done.faces.filter((id) => this.faces.has(id));
     for (const id of shown) {
       const face = /** @type {Face} */ (this.faces.get(id));
@@ -159,12 +176,12 @@ export class LabelState extends EventTarget {
     for (const [id, seen] of entries) {
       const face = this.faces.get(id);
       if (!face || (action.kind === "label" && face.version !== seen)) continue;
-      this.#mark(face, action.kind === "label" ? action.label : face.label, action.id);
+      this.#mark(face, action.kind === "label" ? this.#readWish(id, action.label, action.decision) : face.label, action.id);
     }
     const { kind } = action;
     if (kind === "undo") this.history = this.history.filter(({ id }) => id !== action.undoes);
     else if (!this.history.some(({ id }) => id === action.id)) {
-      this.history.push({ id: action.id, faces: Object.keys(action.faces) });
+      this.history.push({ id: action.id, faces: Object.keys(action.faces), ...(action.decision && { reports: true }) });
     }
     this.#emit(null);
     this.goTo(this.findOpen(this.cursor));
@@ -201,7 +218,7 @@ export class LabelState extends EventTarget {
       const json = now.get(id);
       if (!face) continue;
       this.#settle(face, json ?? face.confirmed);
-      if (json) face.note = json.operator ? `labelled by ${json.operator}` : "changed meanwhile";
+      if (json) face.note = json.operator ? `${json.report ? "decided" : "labelled"} by ${json.operator}` : "changed meanwhile";
       else if (face.waiting === 0 && face.label === null) rest.push(id);
       if (!json && changed.length === 0) face.note = reason;
     }
@@ -222,7 +239,7 @@ export class LabelState extends EventTarget {
   /** @param {Face} face @param {string | null} label @param {string} version */
   #mark(face, label, version) {
     face.label = label;
-    face.version = version;
+    face.version = face.confirmed.report ? String(Number(face.version) + 1) : version;
     face.waiting += 1;
     face.note = "";
   }

@@ -43,6 +43,11 @@ export class ModelNotice {
     else this.#hide();
   }
 
+  /** Say what was done. @param {string} text */
+  tell(text) {
+    this.#say(text, "info", "Close", () => this.#hide());
+  }
+
   /** Say what went wrong. @param {string} text @param {() => void} [again] */
   warn(text, again) {
     this.#say(text, "error", again ? "Try again" : "Close", again ?? (() => this.#hide()));

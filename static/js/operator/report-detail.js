@@ -1,20 +1,20 @@
 /**
- * One report in full: the crop, who said what, what the model says, the nearest references, the history.
+ * What there is to know of a report: who said what, the nearest references, the history.
  */
 
 import { isAbort } from "./api.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { sayPercent } from "../page/messages.js";
-import { fetchHistory } from "./report-calls.js";
+import { fetchReviews } from "./review-calls.js";
 
-/** @typedef {import("./report-calls.js").Report} Report */
-/** @typedef {import("./report-calls.js").Reference} Reference */
+/** @typedef {import("./review-calls.js").Report} Report */
+/** @typedef {import("./review-calls.js").Reference} Reference */
 
 /** What a mark means. */
 export const MARKS = {
   flood: ["flood", "A sender behind it sent more than twenty reports within an hour."],
-  far: ["far", "The label is far from what the features say, or has no references to compare with."],
-  torn: ["torn", "The same picture was reported with other labels."],
+  outlier: ["outlier", "The label is far from what the features say, or has no references to compare with."],
+  conflicting: ["conflicting", "The same picture was reported with other labels."],
 };
 
 /** @type {AbortController | null} */
@@ -22,9 +22,6 @@ let asking = null;
 
 /** @param {Report} report @param {(filter: {label?: string, sender?: string}) => void} narrow */
 export function showDetail(report, narrow) {
-  const crop = byId("detail-crop", HTMLImageElement);
-  if (!crop.src.endsWith(report.crop)) crop.src = report.crop;
-  byId("detail-title", HTMLElement).textContent = report.said_name;
   fill("detail-said", [
     makeLink(report.said, () => narrow({ label: report.said })),
     report.meant === null || report.meant === report.said ? "" : ` means ${report.meant}`,
@@ -43,7 +40,6 @@ export function showDetail(report, narrow) {
   fill("detail-others", [others || "nobody says otherwise", quorum]);
   fill("detail-note", [report.note ?? "none"]);
   showMarks(byId("detail-marks", HTMLElement), report);
-  showAnswers(report);
   showReferences("detail-references", report.references ?? []);
   showReferences("detail-nearest", report.nearest ?? []);
   void showHistory(report);
@@ -91,17 +87,6 @@ function showMarks(list, { marks }) {
   );
 }
 
-/** @param {Report} report */
-function showAnswers({ answers = [], verdict }) {
-  const items = answers.map(({ name, confidence }) => {
-    const item = document.createElement("li");
-    item.textContent = `${name} · ${sayPercent(confidence)}`;
-    return item;
-  });
-  byId("detail-answers", HTMLElement).replaceChildren(...items);
-  byId("detail-answers", HTMLElement).dataset.verdict = verdict ?? "none";
-}
-
 /** @param {string} id @param {Reference[]} references */
 function showReferences(id, references) {
   const items = references.map(({ name, similarity, picture }) => {
@@ -127,7 +112,7 @@ async function showHistory(report) {
   const list = byId("detail-history", HTMLElement);
   list.replaceChildren();
   try {
-    for (const review of await fetchHistory(report.id, asking.signal)) {
+    for (const review of await fetchReviews(report.id, asking.signal)) {
       const item = document.createElement("li");
       const label = review.after.label ? ` as ${review.after.label}` : "";
       const taken = review.undone ? " (undone)" : "";

@@ -59,7 +59,7 @@ def test_https_is_insisted_on_where_the_operator_says_so(app):
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert secure.config["SESSION_COOKIE_SECURE"] is True
     secure.extensions["kyara_reports"].close()
-    secure.extensions["kyara_labels"].close()
+    secure.extensions["kyara_review"].close()
 
 
 @pytest.mark.parametrize("seconds", [-1, True, "a year", 1.5, 10**12])

@@ -31,7 +31,7 @@ def make_app(app: APIFlask) -> Iterator[MakeApp]:
     yield make
     for each in made:
         each.extensions["kyara_reports"].close()
-        each.extensions["kyara_labels"].close()
+        each.extensions["kyara_review"].close()
 
 
 def ask(app: APIFlask, address: str = "203.0.113.7", path: str = "/api/characters", **options) -> Any:

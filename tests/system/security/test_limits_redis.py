@@ -30,7 +30,7 @@ def make_app(app: APIFlask) -> Iterator[MakeApp]:
     yield make
     for each in made:
         each.extensions["kyara_reports"].close()
-        each.extensions["kyara_labels"].close()
+        each.extensions["kyara_review"].close()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def running(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     )
     yield app
     app.extensions["kyara_reports"].close()
-    app.extensions["kyara_labels"].close()
+    app.extensions["kyara_review"].close()
 
 
 @pytest.fixture(scope="module")

@@ -103,8 +103,7 @@ def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):
     assert "within a day" in refused.text
     assert send(0, token="a-random-text").status_code == 201
     assert send(3, address="2001:db8:1::1").status_code == 201
-    limited.extensions["kyara_reports"].close()
-    limited.extensions["kyara_labels"].close()
+    limited.extensions["kyara_review"].close()
 
 
 def test_one_sender_may_take_an_eighth_of_the_room_and_others_go_on(app):
@@ -119,5 +118,4 @@ def test_one_sender_may_take_an_eighth_of_the_room_and_others_go_on(app):
 
     assert [send(number) for number in range(5)] == [201, 201, 201, 507, 507]
     assert send(9, "192.0.2.2") == 201
-    limited.extensions["kyara_reports"].close()
-    limited.extensions["kyara_labels"].close()
+    limited.extensions["kyara_review"].close()

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from command_line import ROOT
 from sqlalchemy import Column, Engine, Integer, MetaData, String, Table, inspect, text
 
-from kyara.dataset.review.reports.tables import REPORTS
+from kyara.dataset.review.reports.tables import REPORT_JOURNAL, REPORTS
 from kyara.errors import BadInputError
 from kyara.recognition.enrolment_store.tables import TAUGHT
 from kyara.registry.tables import SERVING
@@ -24,7 +24,7 @@ from kyara.storage.database import DatabaseKind, open_database, prepare_tables
 from kyara.storage.migrations import FOLDER, Room, read_revision, upgrade_database
 from kyara.web.operator.accounts.tables import OPERATORS
 
-KINDS = [REPORTS, OPERATORS, TAUGHT, SERVING]
+KINDS = [REPORTS, REPORT_JOURNAL, OPERATORS, TAUGHT, SERVING]
 
 OpenEngine = Callable[[str], Engine]
 

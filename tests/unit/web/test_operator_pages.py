@@ -24,7 +24,7 @@ def list_operator_routes(app: APIFlask) -> list[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/operator"):
             values: dict[str, object] = {}
-            for name in rule.arguments:
+            for name in rule.arguments - set(rule.defaults or ()):
                 values[name] = 1 if "Integer" in type(rule._converters[name]).__name__ else "x" * 32
             built = rule.build(values, append_unknown=False)
             assert built

@@ -1,28 +1,19 @@
-"""Labels that people give: a journal of every decision, and the dataset folder that equals it.
+"""Collected faces: their labels, the dataset folder that equals them, and what the model suggests.
 
-`LabelJournal` writes a decision down first and moves the face's file then; what a crash cuts in two, the
-next start finishes. Nothing else changes a label that a person gave.
+`LabelJournal` is the review journal of one dataset folder; nothing else changes a label that a person
+gave.
 """
 
-from kyara.dataset.review.labelling.journal import JOURNAL_FILE, LabelJournal, Recovery
-from kyara.dataset.review.labelling.rules import (
-    MAX_FACES,
-    NOT_A_FACE,
-    Action,
-    FaceState,
-    LabelConflictError,
-    make_label,
-    name_face,
-    name_file,
-)
+from kyara.dataset.review.labelling.journal import LabelJournal
+from kyara.dataset.review.labelling.opening import JOURNAL_FILE
+from kyara.dataset.review.labelling.rules import make_label, name_face, name_file
+from kyara.dataset.review.labelling.states import FaceState, Recovery
+from kyara.recognition.characters import NOT_A_FACE
 
 __all__ = [
     "JOURNAL_FILE",
-    "MAX_FACES",
     "NOT_A_FACE",
-    "Action",
     "FaceState",
-    "LabelConflictError",
     "LabelJournal",
     "Recovery",
     "make_label",

@@ -4,59 +4,50 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-import uuid
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
-from kyara.dataset.folder import (
-    INBOX_FOLDER,
-    LOCK_FILE,
-    Change,
-    IndexedFace,
-    change_dataset,
-    list_faces_below,
-)
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session, sessionmaker
+
+from kyara.dataset.folder import INBOX_FOLDER, LOCK_FILE, Change, change_dataset, list_faces_below
 from kyara.dataset.names import write_names
-from kyara.dataset.review.labelling import placing, rows
-from kyara.dataset.review.labelling.journal_file import explain_errors, open_file, write_together
-from kyara.dataset.review.labelling.refusals import check_seen, check_undo
-from kyara.dataset.review.labelling.rules import (
-    Action,
+from kyara.dataset.review import steps
+from kyara.dataset.review.journal import ReviewJournal
+from kyara.dataset.review.labelling import placing
+from kyara.dataset.review.labelling.opening import JOURNAL_FILE, LABELS, open_labels
+from kyara.dataset.review.labelling.rules import check_decision, check_faces, name_face, name_file
+from kyara.dataset.review.labelling.states import (
     FaceState,
-    check_action_id,
-    check_decision,
-    check_faces,
-    name_face,
-    name_file,
+    Recovery,
+    choose_verdict,
+    describe_face,
+    is_seen,
+    list_labels,
 )
-from kyara.errors import ConflictError, KyaraError, NotFoundError
+from kyara.dataset.review.steps import Review, Verdict
+from kyara.dataset.review.tables import NewCharacterRow, ReviewRow, StepRow
+from kyara.errors import KyaraError, NotFoundError
 from kyara.recognition.characters import Character, check_label, check_texts, name_after_label
 from kyara.storage.atomic import explain_os_error, hold_lock
+from kyara.storage.database import explain_database_errors
 
-JOURNAL_FILE = "labels.db"
+_MOST_ASKED = 10_000
+"""Faces of one query; SQLite takes 32,766 values."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class Recovery:
-    """What a start found: ids of faces whose files it moved, and of those that have no file."""
-
-    moved: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-
-class LabelJournal:
+class LabelJournal(ReviewJournal):
     """Labels of the faces of one dataset folder; safe for many threads and processes.
 
     Attributes:
-        dataset: the folder.
         recovery: what the start repaired.
-        index: the rows of `faces/index.csv` after the last change that this process made.
     """
+
+    noun, kind = "face", LABELS
+    refuses_second_undo = True
 
     def __init__(self, dataset: Path) -> None:
         """Open the journal, making what is missing, and make the folder equal to it.
@@ -67,23 +58,26 @@ class LabelJournal:
         Raises:
             KyaraError: the folder or the journal cannot be used.
         """
-        self.dataset = dataset.resolve()
+        super().__init__(dataset)
         self.path = self.dataset / JOURNAL_FILE
-        self._lock = threading.Lock()
-        self.index: tuple[IndexedFace, ...] = ()
         try:
             (self.dataset / INBOX_FOLDER).mkdir(parents=True, exist_ok=True)
             # SQLite does not wait where several processes make the same new file
             with hold_lock(self.dataset / LOCK_FILE):
-                self._connection = open_file(self.path)
+                self._engine = open_labels(self.path)
                 self._inode = self.path.stat().st_ino
         except OSError as error:
             raise explain_os_error(error, str(self.dataset), "Nothing was changed.") from error
+        self._sessions = sessionmaker(self._engine)
         self.recovery = self.recover()
 
     def close(self) -> None:
         """Close the journal; harmless when done twice."""
-        self._connection.close()
+        self._engine.dispose()
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        return self._sessions
 
     def accept(
         self,
@@ -91,7 +85,7 @@ class LabelJournal:
         label: str | None,
         operator: str,
         *,
-        action: str | None = None,
+        step: str | None = None,
     ) -> list[FaceState]:
         """Give faces a label; when this returns, it survives a crash and a power cut.
 
@@ -100,13 +94,13 @@ class LabelJournal:
                 versions only faces that have no label can be given one.
             label: of a character, `NOT_A_FACE`, or None to take the label away.
             operator: who decides.
-            action: an id for this decision; the same again changes nothing and returns what is now.
+            step: an id for this decision; the same again changes nothing and returns what is now.
 
         Returns:
             How these faces are now, in order.
 
         Raises:
-            LabelConflictError: a face is not as the operator saw it; nothing was changed.
+            ReviewConflictError: a face is not as the operator saw it; nothing was changed.
             NotFoundError: there is no such face.
             BadInputError: a label or an id that cannot be.
             StorageFullError: no room. What the journal has taken is finished when it is tried again.
@@ -114,111 +108,68 @@ class LabelJournal:
         seen: dict[str, str | None] = {face: None for face in faces}
         if isinstance(faces, Mapping):
             seen.update(faces)
+        self._check_count(seen)
         check_faces(seen)
         check_decision(label)
+        after, action = choose_verdict(label)
         request = json.dumps({"label": label, "faces": seen}, sort_keys=True)
-        with self._change(action, operator, request) as (change, number):
-            if number is None:
-                check_seen(self._connection, seen)
-                self._check_files(seen)
-                self._make_folder(label)
-                with write_together(self._connection, self.path):
-                    number = rows.add_action(
-                        self._connection, action or uuid.uuid4().hex, operator, request, None
-                    )
-                    for face in seen:
-                        rows.add_decision(self._connection, number, face, label)
-            self._settle(seen)
-        self.index = change.index
+
+        def change(session: Session, made: StepRow) -> None:
+            states = {state.face: state for state in self._read_states(session, seen)}
+            stale = [face for face, version in seen.items() if not is_seen(states[face], version)]
+            self._refuse_stale(session, stale, seen)
+            for face in seen:
+                if not any(path.is_file() for path in self._list_places(session, face)):
+                    raise NotFoundError(f"There is no face {ascii(face)[:80]} in {self.dataset}.")
+                self._change_item(session, made, face, after)
+
+        self._check_path()
+        self._take_step(step, operator, action, request, change)
         return self.get_states(seen)
 
-    def undo(self, undoes: str, operator: str, *, action: str | None = None) -> list[FaceState]:
-        """Take back one's own action; every face of it gets the label that it had before.
+    def undo(self, undoes: str, operator: str, *, step: str | None = None) -> list[FaceState]:
+        """Take back one's own step; every face of it gets the label that it had before.
 
         Args:
-            undoes: id of the action.
+            undoes: id of the step.
             operator: who undoes; must be who acted.
-            action: an id for the undo; the same again changes nothing and returns what is now.
+            step: an id for the undo; the same again changes nothing and returns what is now.
 
         Returns:
             How its faces are now.
 
         Raises:
             ConflictError: it is another operator's, is undone already, or is itself an undo; or
-                (`LabelConflictError`) a face was labelled anew after it. Nothing was changed.
-            NotFoundError: there is no such action.
+                (`ReviewConflictError`) a face was labelled anew after it. Nothing was changed.
+            NotFoundError: there is no such step.
             StorageFullError: as `accept`.
         """
-        request = json.dumps({"undoes": undoes})
-        with self._change(action, operator, request) as (change, number):
-            if number is None:
-                taken = check_undo(self._connection, undoes, operator)
-                decisions = rows.list_decisions(self._connection, taken["number"])
-                for label in {decision["before"] for decision in decisions}:
-                    self._make_folder(label)
-                with write_together(self._connection, self.path):
-                    number = rows.add_action(
-                        self._connection, action or uuid.uuid4().hex, operator, request, taken["number"]
-                    )
-                    for decision in reversed(decisions):
-                        rows.add_reversal(self._connection, number, decision)
-            faces = [row["face"] for row in rows.list_decisions(self._connection, number)]
-            self._settle(faces)
-        self.index = change.index
-        return self.get_states(faces)
+        self._check_path()
+        return self.get_states(self._undo(undoes, operator, step))
 
     def get_states(self, faces: Collection[str]) -> list[FaceState]:
         """Return how faces are now; one that nobody has decided on has no version."""
-        with self._reading():
-            found = [(face, rows.find_last(self._connection, face)) for face in faces]
-        return [rows.to_state(row) if row else FaceState(face) for face, row in found]
+        with self._read() as session:
+            return self._read_states(session, faces)
 
     def list_states(self) -> dict[str, FaceState]:
         """Return how every face is that was ever decided on, by id."""
-        with self._reading():
-            return rows.read_states(self._connection)
+        with self._read() as session:
+            return {face: describe_face(last) for face, last in steps.list_last_reviews(session).items()}
 
     def list_inbox(self) -> list[str]:
         """Return the ids of the faces that have no label, sorted."""
-        states = self.list_states()
         inbox = self.dataset / INBOX_FOLDER
-        faces = (name_face(path) for path in list_faces_below(inbox) if "/" not in path)
-        return [face for face in faces if face not in states or states[face].label is None]
-
-    def list_actions(
-        self, operator: str | None = None, *, most: int = 100, standing: bool = False
-    ) -> list[Action]:
-        """Return actions, newest first.
-
-        Args:
-            operator: only this one's.
-            most: at most so many.
-            standing: only decisions that nobody took back.
-        """
-        with self._reading():
-            return rows.list_actions(self._connection, operator, most, standing=standing)
+        faces = [name_face(path) for path in list_faces_below(inbox) if "/" not in path]
+        return [state.face for state in self.get_states(faces) if state.label is None]
 
     def list_labels(self, faces: Collection[str]) -> set[str]:
         """Return every label that one of some faces ever had: whose counts a decision may change."""
-        with self._reading():
-            return {label for face in faces for label in rows.list_labels(self._connection, face)}
-
-    def find_file(self, face: str) -> Path:
-        """Return a face's file, wherever it lies now.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        check_faces({face: None})
-        with self._reading():
-            places = self._list_places(face)
-        path = next((path for path in places if path.is_file()), None)
-        if path is None:
-            raise NotFoundError(f"There is no face {ascii(face)[:80]} in {self.dataset}.")
-        return path
+        with self._read() as session:
+            return set().union(*(list_labels(session, face) for face in faces))
 
     def read_picture(self, face: str) -> tuple[Path, bytes]:
-        """Return a face's file and its content.
+        """Return a face's file, wherever it lies now, and its content.
 
         Raises:
             NotFoundError: there is none.
@@ -229,6 +180,20 @@ class LabelJournal:
                 return path, path.read_bytes()
             except FileNotFoundError:  # it was just moved: look again
                 continue
+
+    def find_file(self, face: str) -> Path:
+        """Return a face's file, wherever it lies now.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        check_faces([face])
+        with self._read() as session:
+            places = self._list_places(session, face)
+        path = next((path for path in places if path.is_file()), None)
+        if path is None:
+            raise NotFoundError(f"There is no face {ascii(face)[:80]} in {self.dataset}.")
+        return path
 
     def add_character(
         self, label: str, operator: str, name: Mapping[str, str], work: Mapping[str, str]
@@ -241,16 +206,18 @@ class LabelJournal:
         check_decision(check_label(label))
         name = check_texts(name, "name") or name_after_label(label)
         work = check_texts(work, "work")
-        with self._lock, write_together(self._connection, self.path):
-            rows.add_character(self._connection, label, name, work, operator)
+        row = {"label": label, "name": name, "work": work, "operator": operator, "at": datetime.now(UTC)}
+        with explain_database_errors(LABELS), self.sessions.begin() as session:
+            session.execute(insert(NewCharacterRow).prefix_with("OR IGNORE").values(row))
         known = self.list_characters()
         write_names(self.dataset, known)
         return next(one for one in known if one.label == label)
 
     def list_characters(self) -> list[Character]:
         """Return the characters that operators made."""
-        with self._reading():
-            return [Character(*texts) for texts in rows.list_characters(self._connection)]
+        with self._read() as session:
+            made = session.scalars(select(NewCharacterRow).order_by(NewCharacterRow.label))
+            return [Character(row.label, row.name, row.work) for row in made]
 
     def recover(self) -> Recovery:
         """Make the folder equal the journal; files that the journal does not know are left alone.
@@ -259,11 +226,9 @@ class LabelJournal:
             KyaraError: a file cannot be moved.
         """
         recovery = Recovery()
-        with self._lock, change_dataset(self.dataset) as change:
+        with change_dataset(self.dataset) as change:
             files = placing.find_files(self.dataset)
-            with explain_errors(self.path):
-                states = rows.read_states(self._connection)
-            for state in states.values():
+            for state in self.list_states().values():
                 found = files.get(name_file(state.face), [])
                 target = placing.find_folder(self.dataset, state.label) / name_file(state.face)
                 if found == [target]:
@@ -277,29 +242,46 @@ class LabelJournal:
                 _log.warning("%s: %d faces %s: %s", self.dataset, len(ids), what, ", ".join(ids[:10]))
         return recovery
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        with self._lock, explain_errors(self.path):
-            yield
+    def _read_states(self, session: Session, faces: Collection[str]) -> list[FaceState]:
+        last: dict[str, Review] = {}
+        asked = list(faces)
+        for start in range(0, len(asked), _MOST_ASKED):
+            some = asked[start : start + _MOST_ASKED]
+            last |= steps.list_last_reviews(session, ReviewRow.item.in_(some))
+        return [describe_face(last[face]) if face in last else FaceState(face) for face in faces]
 
-    @contextmanager
-    def _change(
-        self, action: str | None, operator: str, request: str
-    ) -> Iterator[tuple[Change, int | None]]:
-        """Hold journal and folder; give the number of the action where it is a repeat.
+    def _change_item(self, session: Session, step: StepRow, item: str, after: Verdict) -> None:
+        (state,) = self._read_states(session, [item])
+        steps.add_review(session, step, item, choose_verdict(state.label)[0], after)
 
-        Raises:
-            ConflictError: the id was used for something else.
-        """
-        if action is not None:
-            check_action_id(action)
-        with self._lock, change_dataset(self.dataset) as change:
-            self._check_path()
-            with explain_errors(self.path):
-                known = rows.find_action(self._connection, action) if action else None
-                if known and (known["operator"], known["request"]) != (operator, request):
-                    raise ConflictError(f"The action id {action} was used for something else.")
-                yield change, known["number"] if known else None
+    def _prepare(self, session: Session, change: Change, items: Collection[str]) -> None:
+        for label in {state.label for state in self._read_states(session, items)}:
+            try:
+                placing.make_folder(self.dataset, label)
+            except OSError as error:
+                folder = placing.find_folder(self.dataset, label)
+                raise explain_os_error(error, str(folder), "Nothing was changed.") from error
+
+    def _settle(self, change: Change, items: Collection[str]) -> None:
+        if not items:
+            return
+        with self._read() as session:
+            for state in self._read_states(session, items):
+                self._place(state.face, state.label, self._list_places(session, state.face))
+
+    def _place(self, face: str, label: str | None, places: Collection[Path]) -> None:
+        try:
+            placing.place_face(self.dataset, face, label, places)
+        except OSError as error:
+            kept = "The label is safe in the journal; the file follows when this is tried again."
+            raise explain_os_error(error, f"The file of face {face}", kept) from error
+
+    def _list_places(self, session: Session, face: str) -> list[Path]:
+        """Return where a face's file may be, by all that was ever decided on it; the likeliest first."""
+        (state,) = self._read_states(session, [face])
+        labels = [state.label, None, *sorted(list_labels(session, face))]
+        folders = [placing.find_folder(self.dataset, label) for label in dict.fromkeys(labels)]
+        return [folder / name_file(face) for folder in folders]
 
     def _check_path(self) -> None:
         """Refuse to write to a journal that somebody removed or replaced: it would be lost."""
@@ -312,36 +294,3 @@ class LabelJournal:
                 f"{self.path} was removed or replaced while it was in use. Nothing was changed; "
                 "put it back, or start the site again."
             )
-
-    def _check_files(self, faces: Collection[str]) -> None:
-        for face in faces:
-            if not any(path.is_file() for path in self._list_places(face)):
-                raise NotFoundError(f"There is no face {ascii(face)[:80]} in {self.dataset}.")
-
-    def _make_folder(self, label: str | None) -> None:
-        try:
-            placing.make_folder(self.dataset, label)
-        except OSError as error:
-            folder = placing.find_folder(self.dataset, label)
-            raise explain_os_error(error, str(folder), "Nothing was changed.") from error
-
-    def _settle(self, faces: Collection[str]) -> None:
-        """Move the files of faces to where the journal says."""
-        for face in faces:
-            last = rows.find_last(self._connection, face)
-            self._place(face, last["label"] if last else None, self._list_places(face))
-
-    def _place(self, face: str, label: str | None, places: Collection[Path]) -> None:
-        try:
-            placing.place_face(self.dataset, face, label, places)
-        except OSError as error:
-            kept = "The label is safe in the journal; the file follows when this is tried again."
-            raise explain_os_error(error, f"The file of face {face}", kept) from error
-
-    def _list_places(self, face: str) -> list[Path]:
-        """Return where a face's file may be, by all that was ever decided on it; the likeliest first."""
-        last = rows.find_last(self._connection, face)
-        labels = [last["label"] if last else None, None]
-        labels += sorted(rows.list_labels(self._connection, face))
-        folders = [placing.find_folder(self.dataset, label) for label in dict.fromkeys(labels)]
-        return [folder / name_file(face) for folder in folders]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import filecmp
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
-from kyara.dataset.folder import FACES_FOLDER, INBOX_FOLDER
-from kyara.dataset.review.labelling.rules import NOT_A_FACE, name_file
+from kyara.dataset.folder import FACES_FOLDER, INBOX_FOLDER, remove_empty_folders
+from kyara.dataset.review.labelling.rules import name_file
+from kyara.recognition.characters import NOT_A_FACE
 from kyara.storage.atomic import move_file, sync_folder
 
 SET_ASIDE = "set_aside"
@@ -66,7 +66,7 @@ def place_face(dataset: Path, face: str, label: str | None, elsewhere: Iterable[
             sync_folder(path.parent)
         else:
             _set_aside(dataset, path)
-        _remove_empty(dataset, path.parent)
+        remove_empty_folders(dataset, path.parent)
     return target.exists()
 
 
@@ -77,15 +77,6 @@ def _set_aside(dataset: Path, path: Path) -> None:
     while (target := folder / (f"{number}-{path.name}" if number else path.name)).exists():
         number += 1
     move_file(path, target)
-
-
-def _remove_empty(dataset: Path, folder: Path) -> None:
-    """Remove the folder of a character that has no faces any more."""
-    faces = dataset / FACES_FOLDER
-    while folder != faces and folder.is_relative_to(faces):
-        with suppress(OSError):  # it is not empty
-            folder.rmdir()
-        folder = folder.parent
 
 
 def find_files(dataset: Path) -> dict[str, list[Path]]:

@@ -7,7 +7,8 @@ survive power loss), `rules` (what a label, a note and a token may be).
 """
 
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import Report, ReportState
+from kyara.dataset.review.reports.tables import Report
+from kyara.dataset.review.tables import ReviewState
 from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED
 
-__all__ = ["NOT_A_FACE", "NOT_LISTED", "Report", "ReportState", "ReportStore"]
+__all__ = ["NOT_A_FACE", "NOT_LISTED", "Report", "ReportStore", "ReviewState"]

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 
-from kyara.dataset.review.reports.tables import ReportRow, ReportState, SubmissionRow
+from kyara.dataset.review.reports.tables import ReportRow, SubmissionRow
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import BadInputError
 
 
@@ -24,7 +25,7 @@ class Choice:
     """
 
     ids: Collection[str] | None = None
-    state: ReportState | None = None
+    state: ReviewState | None = None
     label: str | None = None
     sender: str | None = None
 
@@ -32,7 +33,7 @@ class Choice:
         """Return what a row of `reports` has to meet."""
         found: list[ColumnElement[bool]] = []
         if self.state is None:
-            found.append(ReportRow.state != ReportState.WITHDRAWN)
+            found.append(ReportRow.state != ReviewState.WITHDRAWN)
         else:
             found.append(ReportRow.state == self.state)
         if self.ids is not None:

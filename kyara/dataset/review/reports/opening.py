@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.dataset.review.reports.damage import check_soundness, find_cause, set_database_aside
 from kyara.dataset.review.reports.recovery import Recovery, recover
-from kyara.dataset.review.reports.tables import REPORTS
+from kyara.dataset.review.reports.tables import REPORT_JOURNAL, REPORTS
 from kyara.errors import BadInputError, KyaraError, StorageAwayError, StorageFullError, UnavailableError
 from kyara.storage.database import (
     explain_database_errors,
@@ -123,7 +123,8 @@ class ReportDatabase:
 
     def _prepare(self, alone: bool) -> Recovery:
         """Make the tables where there are none, and bring files and rows into step."""
-        prepare_tables(self._engine, REPORTS)
+        for kind in (REPORTS, REPORT_JOURNAL):
+            prepare_tables(self._engine, kind)
         try:
             with explain_database_errors(REPORTS):
                 if self._own_file:

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import REPORTS, ReportRow, ReportState, SubmissionRow
+from kyara.dataset.review.reports.tables import REPORTS, ReportRow, SubmissionRow
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import StorageFullError, TooManyRequestsError
 from kyara.storage.clock import tell_time
 from kyara.storage.database import explain_database_errors
@@ -65,7 +66,7 @@ def _count_waiting_bytes(session: Session, sender: str) -> int:
         .where(
             SubmissionRow.sender == sender,
             SubmissionRow.created_at == ReportRow.created_at,
-            ReportRow.state == ReportState.PENDING,
+            ReportRow.state == ReviewState.PENDING,
         )
     )
     return session.scalar(query) or 0

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from kyara.dataset.review.reports import files, rows
 from kyara.dataset.review.reports.rules import Correction, check_correction
-from kyara.dataset.review.reports.tables import ReportRow, ReportState
+from kyara.dataset.review.reports.tables import ReportRow
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import BadInputError, KyaraError
 from kyara.storage.files import Files, Listed
 from kyara.vision.images import hash_pixels
@@ -61,7 +62,7 @@ def recover(place: Files, sessions: sessionmaker[Session], *, alone: bool) -> Re
     with sessions() as session:
         states: dict[str, str] = {}
         for name, state in session.execute(select(ReportRow.file, ReportRow.state)):
-            if states.get(name, ReportState.WITHDRAWN) == ReportState.WITHDRAWN:  # reports share files
+            if states.get(name, ReviewState.WITHDRAWN) == ReviewState.WITHDRAWN:  # reports share files
                 states[name] = state
     present = set()
     for file in place.list():
@@ -71,13 +72,13 @@ def recover(place: Files, sessions: sessionmaker[Session], *, alone: bool) -> Re
         present.add(name)
         state = states.get(name)
         fresh = not alone and time.time() - file.modified < FRESH_S
-        if fresh or (state and state != ReportState.WITHDRAWN):
+        if fresh or (state and state != ReviewState.WITHDRAWN):
             continue
         try:
             _repair(place, file, sessions, result, withdrawn=state is not None)
         except OSError as error:
             _log.warning("Cannot repair %s, it stays as it is: %s", name, error)
-    live = {name for name, state in states.items() if state != ReportState.WITHDRAWN}
+    live = {name for name, state in states.items() if state != ReviewState.WITHDRAWN}
     result.missing = sorted(live - present)
     with sessions.begin() as session:
         rows.refresh_stored_bytes(session)
@@ -164,7 +165,7 @@ def _mark_missing(session: Session, missing: list[str]) -> None:
     """Say in each row whether its file is there; rows are never deleted for it."""
     session.execute(update(ReportRow).where(ReportRow.file_missing).values(file_missing=False))
     for name in missing:
-        gone = (ReportRow.file == name, ReportRow.state != ReportState.WITHDRAWN)
+        gone = (ReportRow.file == name, ReportRow.state != ReviewState.WITHDRAWN)
         session.execute(update(ReportRow).where(*gone).values(file_missing=True))
 
 

@@ -16,8 +16,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kyara.dataset.review.reports.rules import Correction
-from kyara.dataset.review.reports.tables import ReportRow, ReportState, StorageRow, SubmissionRow
-from kyara.errors import CollidedError, StorageFullError, TooLateError
+from kyara.dataset.review.reports.tables import ReportRow, StorageRow, SubmissionRow
+from kyara.dataset.review.tables import ReviewState
+from kyara.errors import CollidedError, NotFoundError, StorageFullError, TooLateError
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def find_file(session: Session, pixels_sha256: str) -> str | None:
         select(ReportRow.file)
         .where(
             ReportRow.pixels_sha256 == pixels_sha256,
-            ReportRow.state != ReportState.WITHDRAWN,
+            ReportRow.state != ReviewState.WITHDRAWN,
             ReportRow.file_missing.is_(False),
         )
         .limit(1)
@@ -65,7 +66,7 @@ def find_file(session: Session, pixels_sha256: str) -> str | None:
 
 def is_needed(session: Session, file: str) -> bool:
     """Tell whether a live report has this file."""
-    live = (ReportRow.file == file, ReportRow.state != ReportState.WITHDRAWN)
+    live = (ReportRow.file == file, ReportRow.state != ReviewState.WITHDRAWN)
     return session.scalar(select(ReportRow.id).where(*live).limit(1)) is not None
 
 
@@ -131,7 +132,7 @@ def count_submission(
     Raises:
         sqlalchemy.exc.IntegrityError: someone was faster with this token.
     """
-    if not lock_report(session, report_id, ReportRow.state != ReportState.WITHDRAWN):
+    if not lock_report(session, report_id, ReportRow.state != ReviewState.WITHDRAWN):
         return None
     _add_submission(session, report_id, correction, created_at, sender)
     return _recount(session, report_id)
@@ -156,7 +157,7 @@ def check_undo(row: ReportRow, age: timedelta, undo: timedelta) -> None:
     Raises:
         TooLateError: it is older than `undo`, or its report has been reviewed.
     """
-    if row.state != ReportState.PENDING:
+    if row.state != ReviewState.PENDING:
         raise TooLateError(f"This report is already {row.state}; it cannot be taken back any more.")
     if age > undo:
         raise TooLateError(
@@ -179,7 +180,7 @@ def withdraw_submission(session: Session, submission: SubmissionRow, now: dateti
     row = _recount(session, submission.report_id)
     if row.count == 0:
         _leave_file(session, row)
-        row.state = ReportState.WITHDRAWN
+        row.state = ReviewState.WITHDRAWN
         row.pixels_sha256 = None
         row.predicted = row.confidence = row.model_version = row.box = row.note = None
         row.file_bytes = 0
@@ -189,7 +190,7 @@ def withdraw_submission(session: Session, submission: SubmissionRow, now: dateti
 def _leave_file(session: Session, row: ReportRow) -> None:
     """Give back the room of a report's file, or let another report of the same pixels have it."""
     others = (ReportRow.file == row.file, ReportRow.id != row.id)
-    live = select(ReportRow).where(*others, ReportRow.state != ReportState.WITHDRAWN)
+    live = select(ReportRow).where(*others, ReportRow.state != ReviewState.WITHDRAWN)
     heir = session.scalar(live.order_by(ReportRow.created_at).limit(1))
     if heir is None:
         _take_room(session, -row.file_bytes, None)
@@ -243,6 +244,21 @@ def lock_report(session: Session, report_id: str, *conditions: Any) -> bool:
     """Hold a report's row until the commit; False where there is none that meets the conditions."""
     statement = update(ReportRow).where(ReportRow.id == report_id, *conditions)
     return _count_changed(session, statement.values(count=ReportRow.count)) == 1
+
+
+def hold_report(session: Session, report_id: str) -> ReportRow:
+    """Return a report that may be reviewed, held until the commit.
+
+    Raises:
+        NotFoundError: there is none of this id.
+        TooLateError: its visitor withdrew it, or an operator deleted it.
+    """
+    if not lock_report(session, report_id):
+        raise NotFoundError(f"There is no report {ascii(report_id)[:64]}.")
+    row = session.get_one(ReportRow, report_id, populate_existing=True)
+    if row.state == ReviewState.WITHDRAWN:
+        raise TooLateError(f"The report {report_id} was withdrawn or deleted.")
+    return row
 
 
 def _add_submission(

@@ -22,7 +22,8 @@ from kyara.dataset.review.reports.rules import (
     check_token,
     choose_file_stem,
 )
-from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, ReportState
+from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import (
     BusyError,
     CollidedError,
@@ -190,7 +191,7 @@ class ReportStore:
                 rows.check_undo(row, now - submission.created_at, self._undo)
                 row = rows.withdraw_submission(session, submission, now)
             report = row.to_report()
-        if report.state == ReportState.WITHDRAWN:
+        if report.state == ReviewState.WITHDRAWN:
             self.discard_file(report.file)
         return report
 
@@ -207,7 +208,7 @@ class ReportStore:
             return row.to_report()
 
     def list(
-        self, state: ReportState | None = None, *, limit: int = 100, offset: int = 0
+        self, state: ReviewState | None = None, *, limit: int = 100, offset: int = 0
     ) -> list[Report]:
         """Return reports, newest first.
 
@@ -222,12 +223,12 @@ class ReportStore:
         with explain_database_errors(REPORTS), self.sessions() as session:
             return [row.to_report() for row in session.scalars(query.limit(limit).offset(offset))]
 
-    def count_by_state(self) -> Mapping[ReportState, int]:
+    def count_by_state(self) -> Mapping[ReviewState, int]:
         """Return how many reports are in each state."""
         query = select(ReportRow.state, func.count()).group_by(ReportRow.state)
         with explain_database_errors(REPORTS), self.sessions() as session:
             found: dict[str, int] = {state: count for state, count in session.execute(query)}
-        return {state: found.get(state, 0) for state in ReportState}
+        return {state: found.get(state, 0) for state in ReviewState}
 
     def count_stored_bytes(self) -> int:
         """Return how many bytes the PNG files of all reports take."""

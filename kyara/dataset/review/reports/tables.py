@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.dataset.review.reports.rules import MAX_LABEL_CHARACTERS, MAX_MODEL_VERSION_CHARACTERS
+from kyara.dataset.review.steps import Verdict
+from kyara.dataset.review.tables import JOURNAL, MAX_OPERATOR_CHARACTERS, ReviewState, StepRow
 from kyara.storage.client_hash import SENDER_CHARACTERS
 from kyara.storage.database import DatabaseKind, UtcDateTime
 from kyara.storage.migrations import Room
 from kyara.vision.boxes import Box
-
-MAX_OPERATOR_CHARACTERS = 40
-
-
-class ReportState(StrEnum):
-    """Where a report stands in review."""
-
-    PENDING = "pending"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -56,7 +45,7 @@ class Report:
     id: str
     label: str
     file: str
-    state: ReportState
+    state: ReviewState
     count: int
     created_at: datetime
     predicted: str | None
@@ -80,6 +69,7 @@ class Base(DeclarativeBase):
 REPORTS = DatabaseKind(
     "reports", "REPORT_DATABASE_URL or DATABASE_URL, and REPORT_FOLDER", Room("reports", Base.metadata)
 )
+REPORT_JOURNAL = replace(REPORTS, room=JOURNAL)
 
 
 class ReportRow(Base):
@@ -103,7 +93,7 @@ class ReportRow(Base):
     box: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
     note: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    state: Mapped[str] = mapped_column(String(16), default=ReportState.PENDING)
+    state: Mapped[str] = mapped_column(String(16), default=ReviewState.PENDING)
     count: Mapped[int] = mapped_column(default=1)
     adopted: Mapped[bool] = mapped_column(default=False)
     file_missing: Mapped[bool] = mapped_column(default=False)
@@ -112,13 +102,25 @@ class ReportRow(Base):
     reviewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revision: Mapped[int] = mapped_column(default=0, server_default="0")
 
+    @property
+    def verdict(self) -> Verdict:
+        """How the report stands now."""
+        return Verdict(ReviewState(self.state), self.reviewed_label)
+
+    def review(self, step: StepRow, after: Verdict) -> None:
+        """Let a step give the report another verdict."""
+        pending = after.state == ReviewState.PENDING
+        self.state, self.reviewed_label = after.state, after.label
+        self.reviewed_by, self.reviewed_at = (None, None) if pending else (step.operator, step.at)
+        self.revision += 1
+
     def to_report(self) -> Report:
         """Return what other rooms see of this row."""
         return Report(
             id=self.id,
             label=self.label,
             file=self.file,
-            state=ReportState(self.state),
+            state=ReviewState(self.state),
             count=self.count,
             created_at=self.created_at,
             predicted=self.predicted,
@@ -148,33 +150,6 @@ class SubmissionRow(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sender: Mapped[str | None] = mapped_column(String(SENDER_CHARACTERS), index=True)
     """A keyed hash of the client's address; None where it is not known."""
-
-
-class StepRow(Base):
-    """One thing that an operator did to one or more reports; it is undone as a whole."""
-
-    __tablename__ = "review_steps"
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    operator: Mapped[str] = mapped_column(String(MAX_OPERATOR_CHARACTERS), index=True)
-    action: Mapped[str] = mapped_column(String(16))
-    request: Mapped[str] = mapped_column(Text)
-    """What was asked for, so that the same id with another wish is refused."""
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    undoes: Mapped[str | None] = mapped_column(String(64))
-    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class ReviewRow(Base):
-    """What one step did to one report."""
-
-    __tablename__ = "reviews"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    step: Mapped[str] = mapped_column(ForeignKey(StepRow.id), index=True)
-    report_id: Mapped[str] = mapped_column(ForeignKey("reports.id"), index=True)
-    before: Mapped[dict[str, Any]] = mapped_column(JSON)
-    after: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class SettingRow(Base):

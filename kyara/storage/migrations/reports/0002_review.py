@@ -1,4 +1,4 @@
-"""The second release: review with history and undo, senders, settings."""
+"""The second release: what was decided, senders, settings. Its journal is the room `review`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ down_revision = "0001"
 MARKS = {
     "reports": {"reviewed_label", "reviewed_by", "reviewed_at", "revision"},
     "submissions": {"sender"},
-    "review_steps": {"id", "operator", "action", "request", "at", "undoes", "undone_at"},
-    "reviews": {"id", "step", "report_id", "before", "after"},
     "settings": {"name", "value"},
 }
 
@@ -27,29 +25,6 @@ def upgrade() -> None:
     )
     _add_columns("submissions", sa.Column("sender", sa.String(32)))
     op.create_index("ix_submissions_sender", "submissions", ["sender"], if_not_exists=True)
-    op.create_table(
-        "review_steps",
-        sa.Column("id", sa.String(64), primary_key=True),
-        sa.Column("operator", sa.String(40), nullable=False),
-        sa.Column("action", sa.String(16), nullable=False),
-        sa.Column("request", sa.Text, nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("undoes", sa.String(64)),
-        sa.Column("undone_at", sa.DateTime(timezone=True)),
-        if_not_exists=True,
-    )
-    op.create_index("ix_review_steps_operator", "review_steps", ["operator"], if_not_exists=True)
-    op.create_table(
-        "reviews",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("step", sa.String(64), sa.ForeignKey("review_steps.id"), nullable=False),
-        sa.Column("report_id", sa.String(32), sa.ForeignKey("reports.id"), nullable=False),
-        sa.Column("before", sa.JSON, nullable=False),
-        sa.Column("after", sa.JSON, nullable=False),
-        if_not_exists=True,
-    )
-    op.create_index("ix_reviews_step", "reviews", ["step"], if_not_exists=True)
-    op.create_index("ix_reviews_report_id", "reviews", ["report_id"], if_not_exists=True)
     op.create_table(
         "settings",
         sa.Column("name", sa.String(40), primary_key=True),

@@ -195,7 +195,7 @@ def test_the_model_is_asked_in_a_process_of_its_own(operator, ids, dataset):
     started = operator.post("/operator/label/prepare")
     assert started.status_code == 202
     assert started.json["running"]
-    process = operator.client.application.extensions["kyara_labels"].preparing
+    process = operator.client.application.extensions["kyara_review"].preparing
     assert process.wait(120) == 0
     progress = operator.get("/operator/label/prepare").json
     assert progress == {"running": False, "done": len(ids), "total": len(ids), "error": ""}
@@ -211,16 +211,16 @@ def test_the_model_is_asked_in_a_process_of_its_own(operator, ids, dataset):
 
 
 def test_a_start_finishes_what_a_crash_left(app, tiny_model_folder, dataset, ids):
-    journal = app.extensions["kyara_labels"].open()
+    journal = app.extensions["kyara_review"].open_faces()
     journal.accept(ids[:1], "aka_ribbon", "rin")
-    app.extensions["kyara_labels"].close()
+    app.extensions["kyara_review"].close()
     # as if the process had died between journal and move
     (dataset / "faces" / "aka_ribbon" / f"{ids[0]}.png").rename(dataset / "inbox" / f"{ids[0]}.png")
     (dataset / "faces" / "index.csv").unlink()
     settings = ("MODEL_FOLDER", "REPORT_FOLDER", "INSTANCE_FOLDER", "DATASET_FOLDER", "TAUGHT_DATABASE")
     second = create_app({name: app.config[name] for name in settings})
     check_folder(dataset, ids)
-    second.extensions["kyara_labels"].close()
+    second.extensions["kyara_review"].close()
     second.extensions["kyara_reports"].close()
 
 

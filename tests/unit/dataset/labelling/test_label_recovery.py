@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 from inboxes import check_folder, fill_inbox, read_labels
+from sqlalchemy import text
 
-from kyara.dataset.review.labelling import LabelConflictError, LabelJournal
+from kyara.dataset.review.labelling import LabelJournal
+from kyara.dataset.review.steps import ReviewConflictError
 from kyara.errors import KyaraError, StorageFullError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -42,13 +44,13 @@ def die(*arguments):
 
 labels = LabelJournal(dataset)
 setattr(module, name, die)
-labels.accept(["face0000"], "one", "aya", action="action-1")
+labels.accept(["face0000"], "one", "aya", step="action-1")
 print("action-1", flush=True)
-labels.accept(["face0001", "face0002", "face0003"], "two", "aya", action="action-2")
+labels.accept(["face0001", "face0002", "face0003"], "two", "aya", step="action-2")
 print("action-2", flush=True)
-labels.undo("action-1", "aya", action="action-3")
+labels.undo("action-1", "aya", step="action-3")
 print("action-3", flush=True)
-labels.accept({"face0000": "action-3"}, "not_a_face", "aya", action="action-4")
+labels.accept({"face0000": "action-3"}, "not_a_face", "aya", step="action-4")
 print("action-4", flush=True)
 """
 EFFECTS = {
@@ -76,7 +78,7 @@ def test_a_kill_loses_no_decision_that_was_confirmed(open_journal, dataset, plac
     confirmed = done.stdout.split()
     journal = open_journal()
     check_folder(dataset, ids)
-    kept = [action.id for action in reversed(journal.list_actions())]
+    kept = [action.id for action in reversed(journal.list_steps())]
     assert kept[: len(confirmed)] == confirmed
     assert len(kept) <= len(confirmed) + 1  # the one that was under way is whole or not there
     expected: dict[str, str | None] = {}
@@ -86,15 +88,15 @@ def test_a_kill_loses_no_decision_that_was_confirmed(open_journal, dataset, plac
     # who sends the same again, as the page does, ends where the uninterrupted one does
     for action in list(EFFECTS)[len(confirmed) :]:
         if action == "action-1":
-            journal.accept(["face0000"], "one", "aya", action=action)
+            journal.accept(["face0000"], "one", "aya", step=action)
         elif action == "action-2":
-            journal.accept(list(EFFECTS[action]), "two", "aya", action=action)
+            journal.accept(list(EFFECTS[action]), "two", "aya", step=action)
         elif action == "action-3":
-            journal.undo("action-1", "aya", action=action)
+            journal.undo("action-1", "aya", step=action)
         else:
-            journal.accept({"face0000": "action-3"}, "not_a_face", "aya", action=action)
+            journal.accept({"face0000": "action-3"}, "not_a_face", "aya", step=action)
     check_folder(dataset, ids)
-    assert len(journal.list_actions()) == 4
+    assert len(journal.list_steps()) == 4
 
 
 def test_files_moved_by_hand_go_back_and_missing_ones_are_told(open_journal, dataset, caplog):
@@ -126,20 +128,25 @@ def test_a_lost_index_comes_back(open_journal, dataset):
     check_folder(dataset, ids)
 
 
+def limit_pages(journal: LabelJournal, most: int) -> None:
+    with journal.sessions() as session:  # the pool has one connection, which the next use gets
+        session.execute(text(f"PRAGMA max_page_count = {most}"))
+
+
 def test_a_full_journal_says_so_and_changes_nothing(open_journal, dataset):
     """SQLite's own limit on its pages makes it really say "database or disk is full"."""
     ids = fill_inbox(dataset, 40)
     journal = open_journal()
-    journal._connection.execute("PRAGMA max_page_count = 14")
+    limit_pages(journal, 20)
     kept = []
-    with pytest.raises(StorageFullError, match="is full, or cannot be written"):
+    with pytest.raises(StorageFullError, match="is full"):
         for face in ids:
             journal.accept([face], "one", "x" * 300)
             kept.append(face)
     assert kept
     check_folder(dataset, ids)
     assert read_labels(dataset) == dict.fromkeys(kept, "one")
-    journal._connection.execute("PRAGMA max_page_count = 10000")
+    limit_pages(journal, 10_000)
     journal.accept([ids[len(kept)]], "one", "aya")
     check_folder(dataset, ids)
 
@@ -148,12 +155,14 @@ def test_a_full_journal_says_so_and_changes_nothing(open_journal, dataset):
 FULL_DISK = """
 import json, resource, sys
 from pathlib import Path
+from sqlalchemy import text
 from kyara.errors import StorageFullError
 from kyara.dataset.review.labelling import LabelJournal
 
 labels = LabelJournal(Path(sys.argv[1]))
 ids = labels.list_inbox()
-labels._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+with labels.sessions() as session:
+    session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
 (Path(sys.argv[1]) / "faces" / "index.csv").unlink()
@@ -161,11 +170,11 @@ long = "a" * 100
 labels.index = ()
 try:
     for number in range(0, len(ids), 100):
-        labels.accept(ids[number:number + 100], long, "aya", action=f"action-{number}")
+        labels.accept(ids[number:number + 100], long, "aya", step=f"action-{number}")
 except StorageFullError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-labels.accept(ids[number:number + 100], long, "aya", action=f"action-{number}")
+labels.accept(ids[number:number + 100], long, "aya", step=f"action-{number}")
 labels.close()
 """
 
@@ -187,10 +196,10 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_journalle
     journal = open_journal()
     (dataset / "faces" / "one").write_text("a file where the folder should be")
     with pytest.raises(KyaraError, match=r"cannot be written .* Nothing was changed"):
-        journal.accept([ids[0]], "one", "aya", action="action-1")
-    assert journal.list_actions() == []
+        journal.accept([ids[0]], "one", "aya", step="action-1")
+    assert journal.list_steps() == []
     (dataset / "faces" / "one").unlink()
-    journal.accept([ids[0]], "one", "aya", action="action-1")
+    journal.accept([ids[0]], "one", "aya", step="action-1")
     check_folder(dataset, ids)
 
 
@@ -207,7 +216,8 @@ def test_a_dataset_that_cannot_be_used_is_refused(tmp_path):
 RACING = """
 import json, sys
 from pathlib import Path
-from kyara.dataset.review.labelling import LabelConflictError, LabelJournal
+from kyara.dataset.review.labelling import LabelJournal
+from kyara.dataset.review.steps import ReviewConflictError
 
 dataset, operator = Path(sys.argv[1]), sys.argv[2]
 labels = LabelJournal(dataset)
@@ -216,10 +226,10 @@ sys.stdin.readline()
 won, lost = [], []
 for face in json.loads(sys.argv[3]):
     try:
-        labels.accept({face: ""}, operator, operator, action=f"{operator}-{face}")
+        labels.accept({face: ""}, operator, operator, step=f"{operator}-{face}")
         won.append(face)
-    except LabelConflictError as error:
-        (state,) = error.faces
+    except ReviewConflictError as error:
+        (state,) = labels.get_states(error.items)
         assert state.operator != operator
         lost.append(face)
 print(json.dumps([won, lost]), flush=True)
@@ -264,7 +274,7 @@ def test_of_many_threads_exactly_one_has_each_face(open_journal, dataset):
     def race(operator: str) -> None:
         start.wait()
         for face in ids:
-            with suppress(LabelConflictError):
+            with suppress(ReviewConflictError):
                 journal.accept({face: ""}, operator, operator)
                 won.append((face, operator))
 

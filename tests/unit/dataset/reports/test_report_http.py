@@ -15,7 +15,7 @@ import pytest
 from report_samples import draw_crop, list_files, query
 from report_server import Client, data_url
 
-from kyara.dataset.review.reports import ReportState, ReportStore
+from kyara.dataset.review.reports import ReportStore, ReviewState
 from kyara.vision.images import decode_image
 from scripts.local_site import Server
 
@@ -249,4 +249,4 @@ def test_the_api_is_documented(client: Client) -> None:
     assert set(fields) == set(make_report(1))
     assert all("description" in field or "$ref" in str(field) for field in fields.values())
     states = document["components"]["schemas"]["ReportOut"]["properties"]["status"]["enum"]
-    assert states == [str(state) for state in ReportState]
+    assert states == [str(state) for state in ReviewState]

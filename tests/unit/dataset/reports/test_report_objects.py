@@ -12,7 +12,7 @@ import pytest
 from report_samples import TOKEN, draw_crop
 from services import S3Server
 
-from kyara.dataset.review.reports import ReportState, ReportStore, recovery
+from kyara.dataset.review.reports import ReportStore, ReviewState, recovery
 from kyara.dataset.review.reports import files as report_files
 from kyara.errors import StorageAwayError
 from kyara.storage.files import Files, objects, open_files
@@ -165,7 +165,7 @@ def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
         late = shop.open().recovery
         assert (late.adopted, late.missing) == ([], [])
         assert sorted(shop.list()) == sorted([kept.file, again.file])
-        assert {report.state for report in store.list()} == {ReportState.PENDING}
+        assert {report.state for report in store.list()} == {ReviewState.PENDING}
         assert begun.add(draw_crop(3), "len")[1]
         begun.close()
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files
 
-from kyara.dataset.review.reports import ReportState
+from kyara.dataset.review.reports import ReviewState
 from kyara.vision.boxes import Box
 from kyara.vision.images import encode_png
 
@@ -75,7 +75,7 @@ def test_a_file_without_its_text_is_adopted_by_its_name(open_store: OpenStore, f
     folder.mkdir()
     (folder / f"hatsune_miku-{report_id}.png").write_bytes(encode_png(draw_crop(1)))
     report = open_store().get(report_id)
-    assert (report.label, report.adopted, report.state) == ("hatsune_miku", True, ReportState.PENDING)
+    assert (report.label, report.adopted, report.state) == ("hatsune_miku", True, ReviewState.PENDING)
 
 
 def test_a_half_written_file_is_finished_or_set_aside(
@@ -149,7 +149,7 @@ def test_the_file_of_a_withdrawn_report_does_not_come_back(open_store: OpenStore
     store = open_store()
     assert store.recovery.removed == [report.file]
     assert list_files(folder) == []
-    assert store.get(report.id).state == ReportState.WITHDRAWN
+    assert store.get(report.id).state == ReviewState.WITHDRAWN
 
 
 def test_a_start_leaves_another_process_s_fresh_files_alone(open_store: OpenStore, folder: Path) -> None:

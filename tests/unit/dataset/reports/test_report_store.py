@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from report_samples import TOKEN, Ask, OpenStore, draw_crop, list_files, query
 
-from kyara.dataset.review.reports import ReportState, ReportStore
+from kyara.dataset.review.reports import ReportStore, ReviewState
 from kyara.dataset.review.reports.recovery import Recovery
 from kyara.errors import NotFoundError
 from kyara.vision.boxes import Box
@@ -154,13 +154,13 @@ def test_the_same_pixels_at_once_are_counted_once_each(open_store: OpenStore, fo
 def test_list_pages_through_the_newest_first(store: ReportStore) -> None:
     ids = [store.add(draw_crop(number), "miku")[0].id for number in range(5)]
     assert [report.id for report in store.list(limit=2, offset=1)] == [ids[3], ids[2]]
-    assert len(store.list(ReportState.PENDING)) == 5
-    assert store.list(ReportState.ACCEPTED) == []
+    assert len(store.list(ReviewState.PENDING)) == 5
+    assert store.list(ReviewState.ACCEPTED) == []
     assert store.count_by_state() == {
-        ReportState.PENDING: 5,
-        ReportState.ACCEPTED: 0,
-        ReportState.REJECTED: 0,
-        ReportState.WITHDRAWN: 0,
+        ReviewState.PENDING: 5,
+        ReviewState.ACCEPTED: 0,
+        ReviewState.REJECTED: 0,
+        ReviewState.WITHDRAWN: 0,
     }
     with pytest.raises(NotFoundError, match="no report 'nothing'"):
         store.get("nothing")

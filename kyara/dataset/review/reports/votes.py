@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kyara.dataset.review.reports.tables import ReportRow, ReportState, SubmissionRow
+from kyara.dataset.review.reports.tables import ReportRow, SubmissionRow
+from kyara.dataset.review.tables import ReviewState
 
 FLOOD_SUBMISSIONS = 20
 """More from one sender within `FLOOD_WINDOW` is a flood: a person corrects a few faces of a picture."""
@@ -18,7 +19,7 @@ FLOOD_WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Voice:
+class Vote:
     """One submission that was not withdrawn.
 
     Attributes:
@@ -36,7 +37,7 @@ class Voice:
     at: datetime
 
 
-def list_voices(session: Session, pictures: Collection[str]) -> dict[str, list[Voice]]:
+def list_votes(session: Session, pictures: Collection[str]) -> dict[str, list[Vote]]:
     """Return what was said of pictures, oldest first.
 
     Args:
@@ -48,16 +49,16 @@ def list_voices(session: Session, pictures: Collection[str]) -> dict[str, list[V
         .join(SubmissionRow, SubmissionRow.report_id == ReportRow.id)
         .where(
             ReportRow.pixels_sha256.in_(list(pictures)),
-            ReportRow.state != ReportState.WITHDRAWN,
+            ReportRow.state != ReviewState.WITHDRAWN,
             SubmissionRow.withdrawn_at.is_(None),
         )
         .order_by(SubmissionRow.created_at)
     )
-    found: dict[str, list[Voice]] = {picture: [] for picture in pictures}
+    found: dict[str, list[Vote]] = {picture: [] for picture in pictures}
     for report, submission in session.execute(query):
         picture = report.pixels_sha256 or ""
         found[picture].append(
-            Voice(report.id, picture, report.label, submission.sender, submission.created_at)
+            Vote(report.id, picture, report.label, submission.sender, submission.created_at)
         )
     return found
 

@@ -14,16 +14,18 @@ from sqlalchemy.orm import Session
 
 from kyara.dataset.folder import FACES_FOLDER, Change, change_dataset, list_faces_below
 from kyara.dataset.intake import HISTORY_FOLDER, IntakeFace, find_place, take_in, take_out
-from kyara.dataset.review.reports import files, steps
-from kyara.dataset.review.reports.steps import Review
+from kyara.dataset.review import steps
+from kyara.dataset.review.reports import files
 from kyara.dataset.review.reports.store import ReportStore
-from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, ReportState
+from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
+from kyara.dataset.review.steps import Review
+from kyara.dataset.review.tables import ReviewState
 from kyara.errors import KyaraError
 from kyara.storage.database import explain_database_errors
 from kyara.vision.images import encode_png
 
 FACE_PREFIX = "report-"
-_ACCEPTED = (ReportRow.state == ReportState.ACCEPTED, ReportRow.reviewed_label.is_not(None))
+_ACCEPTED = (ReportRow.state == ReviewState.ACCEPTED, ReportRow.reviewed_label.is_not(None))
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +124,7 @@ def settle(store: ReportStore, dataset: Path, change: Change, report_ids: Collec
         for report_id, reviews in history.items():
             label = accepted.get(report_id)
             verdicts = [verdict for review in reviews for verdict in (review.before, review.after)]
-            places = {v.label for v in verdicts if v.state == ReportState.ACCEPTED and v.label}
+            places = {v.label for v in verdicts if v.state == ReviewState.ACCEPTED and v.label}
             for place in places - {label}:
                 take_out(dataset, name_face(report_id), place, keep_history=label is not None)
     except (KyaraError, OSError) as error:

@@ -1,71 +1,113 @@
 /**
- * The labelling page: faces that the model has arranged, labelled by keyboard. What it shows as saved the
- * server has confirmed.
+ * The review page: reports, and collected faces that the model has arranged, decided by keyboard. What it
+ * shows as saved the server has confirmed.
  */
 
 import { byId } from "../page/elements.js";
 import { announce } from "../page/status.js";
-import { ask, describeError, post } from "./api.js";
+import { ask, describeError } from "./api.js";
 import { Counts } from "./label-counts.js";
 import { Inbox } from "./label-inbox.js";
 import { listenToKeys } from "./label-keys.js";
 import { Names } from "./label-names.js";
 import { Panel } from "./label-panel.js";
 import { ActionQueue } from "./label-queue.js";
-import { LabelState, NOT_A_FACE } from "./label-state.js";
+import { LabelState, NOT_A_FACE, REJECTED } from "./label-state.js";
 import { ModelNotice } from "./model-notice.js";
+import { ReportControls } from "./report-controls.js";
+import { fetchHistory, listNames, send, toItem } from "./review-calls.js";
 
 /** @typedef {import("./label-state.js").Action} Action */
+/** @typedef {import("./label-state.js").Decision} Decision */
+/** @typedef {import("./label-state.js").FaceJson} FaceJson */
+/** @typedef {import("./review-calls.js").Report} Report */
 
+const { kind } = byId("label-desk", HTMLElement).dataset;
 const operator = document.getElementById("operator-name")?.textContent ?? "";
 const state = new LabelState();
 const inbox = new Inbox(state);
 const counts = new Counts(state);
-const panel = new Panel(state, (label) => decide(state.targets, label));
 const queue = new ActionQueue(`labels of ${operator}`, send, handleConfirmed, handleRefused);
 const notice = new ModelNotice(load);
+const reports = kind === "faces" ? null : new ReportControls((text) => notice.tell(text), attempt, load);
+const panel = new Panel(state, (label) => decide(state.targets, label), (filter) => reports?.narrow(filter));
 const names = new Names((character) => takeCharacter(character, state.targets), () => inbox.reveal());
 const undoButton = byId("label-undo", HTMLButtonElement);
 const saved = byId("label-saved", HTMLElement);
 
-/** @param {Action} action */
-function send(action) {
-  if (action.kind === "undo") return post("/operator/label/undo", { action: action.id, undoes: action.undoes });
-  const { id, faces, label } = action;
-  return post("/operator/label/decisions", { action: id, faces, label });
+/** Do something, and say what went wrong. @param {() => Promise<void>} work */
+function attempt(work) {
+  work().catch((error) => notice.warn(describeError(error)));
+}
+
+/** @param {any} answer of the server @returns {FaceJson[]} the items that it tells of */
+function readItems({ faces = [], reports: changed = [] }) {
+  const entries = /** @type {Report[]} */ (changed);
+  state.learnNames(listNames(entries));
+  return [...faces, ...entries.map((entry) => toItem({ ...state.faces.get(entry.id)?.confirmed.report, ...entry }))];
 }
 
 /** @param {Action} action @param {import("./label-queue.js").Answer} answer */
 function handleConfirmed(action, answer) {
-  state.learnNames(answer.names);
-  state.confirm(action, answer.faces);
-  counts.update(answer.characters);
+  state.learnNames(answer.names ?? {});
+  const items = readItems(answer);
+  if (action.kind === "undo" && action.reports && items.some(({ id }) => !state.faces.has(id))) void load();
+  else state.confirm(action, items);
+  counts.update(answer.characters ?? []);
+  if (answer.counts) reports?.showCounts(answer.counts);
 }
 
 /** @param {Action} action @param {import("../page/api.js").ServerError} error */
 function handleRefused(action, error) {
   state.learnNames(error.problem.names ?? {});
-  const rest = state.refuse(action, error.message, error.problem.faces ?? []);
-  const { faces = [] } = error.problem;
-  const others = [...new Set(faces.map((/** @type {import("./label-state.js").FaceJson} */ { operator }) => operator))].filter(Boolean);
-  const which = faces.length === 1 ? "A face was" : `${faces.length} faces were`;
+  const changed = readItems(error.problem);
+  const rest = state.refuse(action, error.message, changed);
+  const others = [...new Set(changed.map(({ operator }) => operator))].filter(Boolean);
+  const which = changed.length === 1 ? "A face was" : `${changed.length} faces were`;
   notice.warn(others.length > 0 ? `${which} labelled by ${others.join(", ")} meanwhile. That stays.` : error.message);
-  if (rest.length > 0 && action.kind === "label") decide(rest, action.label);
+  if (rest.length > 0 && action.kind === "label") decide(rest, action.label, action.decision);
 }
 
-/** @param {string[]} ids @param {string | null} label */
-function decide(ids, label) {
-  const action = state.decide(ids, label);
-  if (!action) return;
-  queue.add(action);
-  const { name } = state.nameOf(label);
-  announce(`${name || "No label"}: ${ids.length === 1 ? "one face" : `${ids.length} faces`}`);
+/**
+ * Decide about faces, about reports, or about both; each kind is a step of its own.
+ * @param {string[]} ids @param {string | null} label @param {Decision} [decision] about reports only
+ */
+function decide(ids, label, decision) {
+  const isReport = (/** @type {string} */ id) => state.faces.get(id)?.confirmed.report !== undefined;
+  const plain = label === null ? "reopen" : label === NOT_A_FACE ? "not_a_face" : "correct";
+  const actions = [
+    decision ? null : state.decide(ids.filter((id) => !isReport(id)), label),
+    state.decide(ids.filter(isReport), label, decision ?? plain),
+  ];
+  for (const action of actions) {
+    if (action === null) continue;
+    queue.add(action);
+    const [first, ...more] = Object.keys(action.faces);
+    const { name } = state.nameOf(state.faces.get(first)?.label ?? null);
+    announce(`${name || "No label"}: ${more.length === 0 ? "one face" : `${more.length + 1} faces`}`);
+  }
 }
 
 /** @param {import("../page/api.js").Character} character @param {string[]} targets */
 function takeCharacter({ label, name, work }, targets) {
   state.learnNames({ [label]: { name, work } });
   decide(targets, label);
+}
+
+const accept = () => decide(state.targets, null, "accept");
+const reject = () => decide(state.targets, REJECTED, "reject");
+const takeAway = () => decide(state.targets, null);
+
+function remove() {
+  const report = state.faces.get(state.targets[0])?.confirmed.report;
+  if (report === undefined) takeAway();
+  else reports?.askToDelete(report, state.targets.filter((id) => state.faces.get(id)?.confirmed.report));
+}
+
+/** @param {number} number @param {boolean} all */
+function takeNumber(number, all) {
+  const candidate = state.candidates()[number];
+  if (candidate) decide(aim(all), candidate.label);
 }
 
 function undo() {
@@ -82,18 +124,19 @@ function undo() {
 const aim = (all) => (all && state.group.length > 0 ? state.group : state.targets);
 
 listenToKeys({
-  takeNumber(number, all) {
-    const candidate = state.candidates()[number];
-    if (candidate) decide(aim(all), candidate.label);
-  },
+  isReport: () => state.isReport,
+  takeNumber,
+  takeFirst: (all) => (state.isReport ? accept() : takeNumber(0, all)),
+  reject,
+  remove,
   nobody: (all) => decide(aim(all), NOT_A_FACE),
   askNew,
   undo,
   chooseGroup,
-  chooseAll: () => state.choose(state.order.filter((id) => state.faces.get(id)?.label === null)),
+  chooseAll,
   chooseNone: () => state.choose([]),
   toggle: () => state.toggle(state.cursor),
-  takeAway: () => decide(state.targets, null),
+  takeAway,
   go,
   type: () => names.focus(),
   help: () => byId("keys-dialog", HTMLDialogElement).showModal(),
@@ -102,6 +145,12 @@ listenToKeys({
 function askNew() {
   const targets = state.targets;
   names.askNew(names.input.value.trim(), (character) => takeCharacter(character, targets));
+}
+
+/** All that have no label; where none is left, all. */
+function chooseAll() {
+  const open = state.order.filter((id) => state.faces.get(id)?.label === null);
+  state.choose(open.length > 0 ? open : state.order);
 }
 
 function chooseGroup() {
@@ -127,6 +176,7 @@ function go(move, extend) {
 
 byId("label-nobody", HTMLButtonElement).addEventListener("click", () => decide(state.targets, NOT_A_FACE));
 byId("label-new", HTMLButtonElement).addEventListener("click", askNew);
+byId("label-all", HTMLButtonElement).addEventListener("click", chooseAll);
 byId("label-group", HTMLButtonElement).addEventListener("click", chooseGroup);
 byId("label-help", HTMLButtonElement).addEventListener("click", () => byId("keys-dialog", HTMLDialogElement).showModal());
 byId("label-several", HTMLButtonElement).addEventListener("click", ({ currentTarget }) => {
@@ -134,6 +184,10 @@ byId("label-several", HTMLButtonElement).addEventListener("click", ({ currentTar
   /** @type {HTMLElement} */ (currentTarget).setAttribute("aria-pressed", String(inbox.several));
 });
 undoButton.addEventListener("click", undo);
+byId("report-accept", HTMLButtonElement).addEventListener("click", accept);
+byId("report-reject", HTMLButtonElement).addEventListener("click", reject);
+byId("report-reopen", HTMLButtonElement).addEventListener("click", takeAway);
+byId("report-delete", HTMLButtonElement).addEventListener("click", remove);
 
 let drawing = 0;
 /** Draw what is beside the tiles once a frame, however many keys came. */
@@ -148,12 +202,17 @@ function drawSoon() {
 function drawBeside() {
   panel.draw();
   const { left } = state;
-  byId("label-left", HTMLElement).textContent = left === 0 ? "All faces have a label." : `${left} left`;
+  byId("label-left", HTMLElement).textContent = left > 0 ? `${left} left` : sayDone();
   undoButton.setAttribute("aria-disabled", String(state.history.length === 0));
   const empty = state.order.length === 0;
   byId("label-empty", HTMLElement).hidden = !empty;
   byId("label-desk", HTMLElement).hidden = empty;
   if (!empty && left > 0 && left === state.beyond && queue.length === 0) void load();
+}
+
+function sayDone() {
+  if (!reports) return "All faces have a label.";
+  return reports.filter.state === "pending" ? "Nothing is left." : `${reports.total} reports`;
 }
 
 state.addEventListener("change", (event) => {
@@ -189,14 +248,23 @@ function load() {
   return loading;
 }
 
-/** Ask the server for the faces; what is still to be sent is shown on top of them, and sent. */
+/** Ask the server for the items; what is still to be sent is shown on top of them, and sent. */
 async function loadFaces() {
   try {
-    const answer = await ask("/operator/label/faces");
-    state.learnNames(answer.names);
-    state.load(answer.faces, answer.history, answer.total);
-    counts.load(answer.characters);
-    notice.showModel(answer);
+    const [found, answer, history] = await Promise.all([
+      reports?.load(),
+      kind === "reports" ? null : ask("/operator/label/faces"),
+      fetchHistory(),
+    ]);
+    const items = [...(found?.items ?? []), ...(answer?.faces ?? [])];
+    const pending = !reports || reports.filter.state === "pending";
+    const total = (pending ? (reports?.total ?? 0) : (found?.items.length ?? 0)) + (answer?.total ?? 0);
+    state.learnNames({ ...found?.names, ...answer?.names });
+    state.load(items, history, total);
+    if (answer) {
+      counts.load(answer.characters);
+      notice.showModel(answer);
+    }
     for (const action of queue.recall()) state.replay(action);
     queue.nudge();
     drawBeside();
