@@ -47,7 +47,9 @@ class EnvironmentSettings(BaseSettings):
         """Take four words for each, in any case, and no other; pydantic would take `t` and `y`."""
         if cls.model_fields[info.field_name or ""].annotation is not bool or isinstance(given, bool):
             return given
-        return _BOOLEANS.get(str(given).strip().lower())
+        if (word := str(given).strip().lower()) not in _BOOLEANS:
+            raise ValueError("neither yes nor no")
+        return _BOOLEANS[word]
 
     @classmethod
     def name_variable(cls, field: str) -> str:

@@ -80,6 +80,7 @@ def set_up_limits(app: Flask) -> None:
         storage_uri=app.config["REDIS_URL"] or "memory://",
         storage_options=_describe_storage(app.config["REDIS_URL"]),
         strategy="moving-window",
+        request_identifier=lambda: request.endpoint or "nothing",  # without one it would count nothing
         in_memory_fallback_enabled=bool(app.config["REDIS_URL"]),
         on_breach=_note_breach,
         key_prefix="kyara",

@@ -19,7 +19,7 @@ MIN_DIFFERENT_CHARACTERS = 6
 _NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_NAME_CHARACTERS - 1}}}")
 _hasher = PasswordHasher()
 """Parameters of RFC 9106 for little memory (64 MiB), as argon2-cffi has them."""
-WAIT_S = 5
+WAIT_S = 10
 """So long a login may wait for its turn."""
 _turns = Turns(running_places=2, places=8)
 """Each argon2 hash takes 64 MiB, so at most two run at once; six wait, and no more threads than that."""
