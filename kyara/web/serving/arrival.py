@@ -28,8 +28,8 @@ MAX_FRAMING_BYTES = 128 * 1024
 MAX_FRAMING_LINE_BYTES = 1024
 _HOST_PATTERN = rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _START = re.compile(
-    rb"[!#$%&'*+.^_`|~0-9A-Z-]{1,40} "
-    rb"(?:\*|(?:https?://" + _HOST_PATTERN + rb")?/[\x21-\x7e]*|https?://" + _HOST_PATTERN + rb") "
+    rb"(?:OPTIONS \*|[!#$%&'*+.^_`|~0-9A-Z-]{3,20} "
+    rb"(?:(?:https?://" + _HOST_PATTERN + rb")?/[\x21-\x7e]*|https?://" + _HOST_PATTERN + rb")) "
     rb"HTTP/(1\.[01])"
 )
 _HOST = re.compile(_HOST_PATTERN)
@@ -68,6 +68,8 @@ def check_header(header: bytes) -> None:
         raise ParsingError("Content-Length is not one length")
     if codings and (version != b"1.1" or lengths or [one.lower() for one in codings] != [b"chunked"]):
         raise ParsingError("Transfer-Encoding is not one coding, chunked, of HTTP/1.1, without a length")
+    if [one.lower() for one in values.get(b"expect", [])] not in ([], [b"100-continue"]):
+        raise ParsingError("Expect is not 100-continue")
 
 
 class ChunkedBody:
@@ -149,6 +151,7 @@ class Arrival(HTTPRequestParser):
         super().__init__(adj)
         self.began = self.arrived = time.monotonic()
         self._unread = 0
+        self._begin = b""
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the header.
@@ -159,6 +162,9 @@ class Arrival(HTTPRequestParser):
                 wrong, or cannot do now.
         """
         if self.header_bytes_received < self.adj.max_request_header_size:  # else waitress' own stand-in
+            before_bytes = self.header_bytes_received - len(header_plus)
+            if before_bytes and (before_bytes, self._begin) != (2, b"\r\n"):
+                raise ParsingError("More than one empty line stands before the request line")
             check_header(header_plus)
         try:
             super().parse_header(header_plus)
@@ -175,6 +181,7 @@ class Arrival(HTTPRequestParser):
             self._unread -= taken
             self.completed = not self._unread
         else:
+            self._begin += data[: 2 - len(self._begin)]
             taken = super().received(data)
             if self.empty:
                 self.empty, self.error = False, BadRequest("There is no request line")

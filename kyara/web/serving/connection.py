@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ STALL_S = 30
 """So long a client may read nothing of its answer."""
 MAX_AHEAD_BYTES = 64 * 1024
 """Of what follows a message that is not answered yet; past it nothing more is read."""
+DROP_S = 2
+"""So long what a refused client still sends is read and dropped, so that it gets to read the answer."""
 _STILL_THERE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -31,6 +34,7 @@ class Connection(HTTPChannel):
     Attributes:
         source: the client's address as it is counted.
         ended: the client has ended its half of the connection; it may wait for an answer, or have gone.
+        refused: the answer of the moment refuses a message that may not be here whole.
         answer_began: something of the answer to the message of the moment may have been sent.
     """
 
@@ -44,7 +48,8 @@ class Connection(HTTPChannel):
         self._active_at = time.monotonic()
         self._ahead = b""
         self.source = simplify_address(str(addr[0]))
-        self.ended = self.answer_began = False
+        self._drops_until = 0.0
+        self.ended = self.refused = self.answer_began = False
         super().__init__(server, sock, addr, adj, map=map)
 
     def __repr__(self) -> str:
@@ -65,12 +70,14 @@ class Connection(HTTPChannel):
 
     def readable(self) -> bool:
         """Tell whether to read: not while an answer waits for its reader."""
+        if self._drops_until:
+            return True
         full = self.total_outbufs_len or len(self._ahead) > MAX_AHEAD_BYTES
         return not (self.ended or full or self.is_over())
 
     def is_over(self) -> bool:
         """Tell whether the connection is to be closed, now or when the answer has been read."""
-        return self.will_close or self.close_when_flushed
+        return self.will_close or self.close_when_flushed or self._drops_until > 0
 
     def handle_read(self) -> None:
         """Read what is there."""
@@ -82,17 +89,30 @@ class Connection(HTTPChannel):
         except OSError:
             self.handle_close()
             return
-        if data:
-            self.received(data)
-        else:
+        if not data:
             self._end()
+        elif not self._drops_until:
+            self.received(data)
 
     def handle_write(self) -> None:
         """Write what can be, then go on with what came in meanwhile."""
+        if self.refused and self.close_when_flushed and not (self.total_outbufs_len or self.ended):
+            self._hear_out()
+            return
         super().handle_write()
         if self.connected:
             with self.requests_lock:
                 self._go_on()
+
+    def _hear_out(self) -> None:
+        """Send no more, and drop what comes: to close now could undo the answer that is on its way."""
+        self.refused = self.close_when_flushed = False
+        self._drops_until = time.monotonic() + DROP_S
+        assert self.socket is not None
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:  # it has gone
+            self.handle_close()
 
     def received(self, data: bytes) -> bool:
         """Take bytes."""
@@ -133,6 +153,9 @@ class Connection(HTTPChannel):
 
         A client of HTTP/1.1 passes over an interim answer, asked for or not (RFC 9110, section 15.2).
         """
+        if self._drops_until:
+            self.handle_close()
+            return
         self.ended = True
         with self.requests_lock, self.outbuf_lock:
             waits = self.requests and self.requests[0].version == "1.1"
@@ -160,6 +183,8 @@ class Connection(HTTPChannel):
         Args:
             now: `time.monotonic()`.
         """
+        if self._drops_until:
+            return now > self._drops_until
         quiet_s = now - self.last_activity
         if self.request is not None:
             return now - self.request.began > ARRIVAL_S

@@ -72,6 +72,7 @@ class Refusal(_WholeTask, ErrorTask):
         ]
         fields = {"request_id": request_id, "status": error.code}
         logger.info("refused unread %s", error.code, extra={FIELDS: fields})
+        self.channel.refused = True
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

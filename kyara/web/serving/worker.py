@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -34,6 +36,8 @@ FILES_BESIDE = 128
 """Open files that are left for everything that is no connection."""
 FILES_OF_ONE = 2
 """Open files of a connection: its socket, and the file that it is sent."""
+SEND_BYTES = 128 * 1024
+"""Of an answer that the system holds for a client; by itself it would hold up to 4 MB for each."""
 LINGER_S = 0.4
 """So long a stopping process waits for what may be on its way over a connection that says nothing."""
 _SWEEP_EVERY_S = 1.0
@@ -105,9 +109,11 @@ class BufferingWorker(Worker):
     def _list_clients(self) -> list[Connection]:
         return [one for one in self._connections.values() if isinstance(one, Connection)]
 
-    def _take_in(self, *given: Any, **more: Any) -> Connection:
+    def _take_in(self, server: Any, accepted: socket.socket, *given: Any, **more: Any) -> Connection:
         """Make a connection of what was accepted; another one goes if there are too many."""
-        newcomer = Connection(*given, **more)
+        with suppress(OSError):  # it has gone; an error here would close the listener
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        newcomer = Connection(server, accepted, *given, **more)
         goes = choose_who_goes(self._list_clients(), newcomer, self._most, self._most_of_one)
         if goes is not None:
             goes.handle_close()
