@@ -63,7 +63,7 @@ def send(port: int, raw: bytes) -> list[int]:
     return find_statuses(answer)
 
 
-def find_statuses(answer: bytes) -> list[int]:
+def find_statuses(answer: bytes | bytearray) -> list[int]:
     """Return the status of every answer in what a server has sent."""
     return [int(status) for status in _STATUS.findall(answer)]
 

@@ -146,6 +146,8 @@ class ChunkedBody:
 class Arrival(HTTPRequestParser):
     """A request on its way in; knows when it began and when it was complete."""
 
+    body_rcv: Any
+
     def __init__(self, adj: Any) -> None:
         """Begin now."""
         super().__init__(adj)

@@ -39,6 +39,10 @@ class Connection(HTTPChannel):
     """
 
     request: Any
+    requests: Any
+    requests_lock: Any
+    server: Any
+    _fileno: Any
     parser_class = Arrival
     task_class = Answer
     error_task_class = Refusal
@@ -64,7 +68,7 @@ class Connection(HTTPChannel):
         return self._active_at
 
     @last_activity.setter
-    def last_activity(self, wall_clock: float) -> None:
+    def last_activity(self, wall_clock: float) -> None:  # type: ignore[override]
         """Note that something was; waitress gives the clock's time, which may be set back."""
         self._active_at = time.monotonic()
 
@@ -116,7 +120,7 @@ class Connection(HTTPChannel):
 
     def received(self, data: bytes) -> bool:
         """Take bytes."""
-        self.last_activity = 0
+        self._active_at = time.monotonic()
         with self.requests_lock:
             self._ahead += data
             self._go_on()
@@ -163,7 +167,7 @@ class Connection(HTTPChannel):
                 self.send(_STILL_THERE)
             self._go_on()
 
-    def check_client_disconnected(self) -> bool:
+    def check_client_disconnected(self) -> bool:  # type: ignore[override]
         """Tell whether the client has gone, and not only ended its half; for threads that wait."""
         descriptor = self._fileno
         if not self.connected or descriptor is None:

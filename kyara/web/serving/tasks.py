@@ -17,6 +17,8 @@ logger = logging.getLogger("kyara.requests")
 class _WholeTask(Task):
     """Answers in one piece, and tells the client that the connection ends, while the process does."""
 
+    channel: Any
+
     def build_response_header(self) -> bytes:
         """Return the header; from now on nothing else may be sent before it."""
         self.channel.answer_began = True

@@ -79,8 +79,9 @@ class BufferingWorker(Worker):
             log_socket_errors=False,
         )
         self._listeners = [one for one in self._connections.values() if isinstance(one, BaseWSGIServer)]
+        take_in: Any = self._take_in
         for listener in self._listeners:
-            listener.channel_class = self._take_in
+            listener.channel_class = take_in
         self._next_sweep = 0.0
         while self.alive and self._has_parent():
             self._turn()
