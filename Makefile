@@ -91,8 +91,10 @@ fuzz: .venv/dev.stamp  ## fuzz for FUZZ_SECONDS (600): atheris, then schemathesi
 	cd tests/support && PYTHONPATH=../..:. ../../$(BIN)/python -m fuzzing --seconds $(or $(FUZZ_SECONDS),600)
 	HYPOTHESIS_EXAMPLES=many $(BIN)/python -m pytest tests/system/security/test_openapi.py tests/system/security/test_fuzzing.py
 
-hostile: .venv/dev.stamp  ## send 20,000 hostile requests to a server on this machine
+hostile: .venv/dev.stamp static/vendor/.stamp  ## 20,000 hostile requests, 20,000 malformed messages, the worst inputs beside a visitor
 	$(BIN)/python tests/support/hostile_run.py --write
+	$(BIN)/python tests/support/wire_run.py --write
+	$(BIN)/python tests/support/attack_run.py --write
 
 audit: .venv/dev.stamp  ## ask the advisory databases about every dependency (needs the network)
 	$(BIN)/python -m pip install -q --disable-pip-version-check pip-audit==2.10.1

@@ -13,17 +13,17 @@ for _name in _DEBUGGING:
         sys.exit(f"{_name} is set: that is for development. Unset it, or use `flask --debug run`.")
 
 
-def _read_number(name: str, default: int) -> int:
+def _read_number(name: str, default: int, least: int, most: int) -> int:
     text = os.environ.get(name) or str(default)
-    if not text.isdecimal():
-        sys.exit(f"{name} is a whole number; received {text!r}.")
+    if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
+        sys.exit(f"{name} is a whole number from {least} to {most}; received {text[:60]!r}.")
     return int(text)
 
 
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{_read_number('PORT', 5000)}"
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{_read_number('PORT', 5000, 0, 65535)}"
 workers = 1
 worker_class = "kyara.web.serving.worker.BufferingWorker"
-threads = _read_number("THREADS", 72)
+threads = _read_number("THREADS", 72, 1, 1000)
 timeout = 60
 graceful_timeout = 20
 wsgi_app = "kyara.web.app:create_app()"

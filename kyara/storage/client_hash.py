@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 
 SENDER_CHARACTERS = 32
+_WITH_PORT = re.compile(r"(?:\[(?P<v6>[^]]+)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
 _IPV6_PREFIX = 64
 """A household has a whole /64 of IPv6 addresses and may change within it as it likes."""
 
@@ -19,7 +21,7 @@ def hash_sender(address: str, key: bytes) -> str:
     """Return 32 hexadecimal digits that stand for a client.
 
     Args:
-        address: IPv4 or IPv6; of the latter the first 64 bits count. Anything else is taken as it is.
+        address: see `simplify_address`.
         key: random, at least 16 bytes.
     """
     return hmac.new(key, simplify_address(address).encode(), hashlib.sha256).hexdigest()[
@@ -28,11 +30,18 @@ def hash_sender(address: str, key: bytes) -> str:
 
 
 def simplify_address(address: str) -> str:
-    """Return an address as it is counted: IPv4 as it is, of IPv6 the /64; anything else unchanged."""
+    """Return an address as it is counted: IPv4 as it is, of IPv6 the /64; anything else is `unknown`.
+
+    Args:
+        address: as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`.
+    """
+    found = _WITH_PORT.fullmatch(address.strip())
     try:
-        parsed = ipaddress.ip_address(address.split("%")[0])
+        parsed = ipaddress.ip_address(
+            (found["v6"] or found["v4"] if found else address.strip()).split("%")[0]
+        )
     except ValueError:
-        return address
+        return "unknown"
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)

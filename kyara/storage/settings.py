@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,6 +20,10 @@ from kyara.storage import paths
 OUR_SENTENCE = "kyara"
 """Type of the validation errors whose message is a whole sentence already."""
 _SHOWN_CHARACTERS = 60
+
+
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
+_BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 
 
 class EnvironmentSettings(BaseSettings):
@@ -36,6 +40,16 @@ class EnvironmentSettings(BaseSettings):
             for name, value in given.items()
             if value != "" or name not in fields or fields[name].annotation is str
         }
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_boolean(cls, given: Any, info: ValidationInfo) -> Any:
+        """Take four words for each, in any case, and no other; pydantic would take `t` and `y`."""
+        if cls.model_fields[info.field_name or ""].annotation is not bool or isinstance(given, bool):
+            return given
+        if (word := str(given).strip().lower()) not in _BOOLEANS:
+            raise ValueError("neither yes nor no")
+        return _BOOLEANS[word]
 
     @classmethod
     def name_variable(cls, field: str) -> str:
@@ -95,10 +109,10 @@ def describe_values(field: FieldInfo) -> str:
     }
     kinds: dict[object, str] = {int: "a whole number", float: "a number"}
     words = kinds.get(field.annotation, "text")
+    if "gt" in bounds:
+        return f"{words} above {bounds['gt']}" + (f", at most {bounds['le']}" if "le" in bounds else "")
     if "le" in bounds:
         return f"{words} from {bounds.get('ge', 0)} to {bounds['le']}"
-    if "gt" in bounds:
-        return f"{words} above {bounds['gt']}"
     return f"{words} of at least {bounds['ge']}" if "ge" in bounds else words
 
 

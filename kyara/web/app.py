@@ -66,7 +66,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         instance_path=str(INSTANCE_FOLDER),
     )
     app.config.from_mapping(DEFAULTS)
-    app.config.from_prefixed_env("KYARA")  # what is the libraries' own, such as KYARA_MAX_CONTENT_LENGTH
     app.config.update(make_config(Settings.read()))
     app.config.update(config or {})
     app.config["DESCRIPTION"] = DESCRIPTION

@@ -59,11 +59,20 @@ class Settings(PlaceSettings):
         DEFAULT_LIMITS, description="Requests of one address, by kind; empty: no limits."
     )
     max_queued: int = Field(
-        40, ge=0, description="Requests to the model that may wait or run; past it 503."
+        40, ge=0, le=10_000, description="Requests to the model that may wait or run; past it 503."
     )
-    max_running: int = Field(0, ge=0, description="How many of them may run; 0 is one for each core.")
+    max_running: int = Field(
+        0, ge=0, le=1000, description="How many of them may run; 0 is one for each core."
+    )
     request_deadline_s: float = Field(
-        10, gt=0, allow_inf_nan=False, description="How long a request may take, waiting included."
+        10,
+        gt=0,
+        le=600,
+        allow_inf_nan=False,
+        description="How long a request may take, waiting included.",
+    )
+    max_content_length: int = Field(
+        8 * 1024 * 1024, ge=1024, le=1024**3, description="Bytes that the body of a request may have."
     )
     log_format: Literal["text", "json"] = Field("text", description="`json`: one object a line.")
     metrics: Literal["loopback", "off"] = Field("loopback", description="Who may read `/metrics`.")
@@ -72,10 +81,10 @@ class Settings(PlaceSettings):
     )
     report_vote: bool = Field(False, description="Visitors who agree may accept a report.")
     report_quota_bytes: int = Field(
-        2 * 1024**3, ge=0, description="Past it reports are refused with 507."
+        2 * 1024**3, ge=0, le=2**60, description="Past it reports are refused with 507."
     )
     report_sender_quota: int = Field(
-        500, ge=0, description="Reports a day from one address; 0: any number."
+        500, ge=0, le=10**9, description="Reports a day from one address; 0: any number."
     )
 
 
@@ -98,7 +107,6 @@ def check_environment() -> None:
 
 
 DEFAULTS: Mapping[str, Any] = {
-    "MAX_CONTENT_LENGTH": 8 * 1024 * 1024,
     "BOOTSTRAP_SERVE_LOCAL": True,
     "BABEL_DEFAULT_LOCALE": "en",
     "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),

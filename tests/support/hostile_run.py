@@ -35,6 +35,7 @@ CLIENTS = 32
 TIMEOUT_S = 60
 QUIET_S = 5
 DELIBERATE = {503, 507}
+EXCEPTION_WORDS = ("Traceback", "Unexpected error", "uncaptured python exception")
 SAMPLES = 40
 RESTS = 4
 REST_S = 15
@@ -59,7 +60,17 @@ def send(port: int, raw: bytes) -> list[int]:
                 answer += part
         except (ConnectionError, TimeoutError):
             pass
+    return find_statuses(answer)
+
+
+def find_statuses(answer: bytes | bytearray) -> list[int]:
+    """Return the status of every answer in what a server has sent."""
     return [int(status) for status in _STATUS.findall(answer)]
+
+
+def list_exceptions(log: list[str]) -> list[str]:
+    """Return the first lines of a server's log that tell of an exception."""
+    return [line for line in log if any(word in line for word in EXCEPTION_WORDS)][:20]
 
 
 def ask_well(server: Server) -> None:
@@ -131,7 +142,7 @@ def run(requests: int, model: Path, folder: Path, rest_s: float = REST_S) -> dic
                 time.sleep(rest_s)
                 at_rest.append(ask_and_measure())
         server.stop()
-        wrong += [line for line in server.log if "Traceback" in line or "Unexpected error" in line][:20]
+        wrong += list_exceptions(server.log)
     stored = statuses["201"]
     mib = [round(each["mib"]) for each in at_rest]
     return {
@@ -173,13 +184,13 @@ def describe(figures: dict[str, Any]) -> str:
     )
 
 
-def write_page(text: str) -> None:
-    """Put the figures into docs/security.md."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = MARKS
+def write_between(path: Path, marks: tuple[str, str], text: str) -> None:
+    """Put figures into a page, between two marks."""
+    page = path.read_text(encoding="utf-8")
+    begin, end = marks
     before, rest = page.split(begin)
     _, after = rest.split(end)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> int:
@@ -194,7 +205,7 @@ def main() -> int:
     print(json.dumps(figures, indent=1))
     print(describe(figures))
     if options.write:
-        write_page(describe(figures))
+        write_between(PAGE, MARKS, describe(figures))
     return int(bool(figures["wrong"]) or figures["memory_growth_second_half"] > 0.05)
 
 

@@ -1,6 +1,7 @@
 """Security headers of every answer: what the browser may load, run, show in a frame, keep and send on.
 
 In: an answer of any route, static files and errors included. Out: the same answer with its headers.
+No redirect leads to another site.
 Nothing inline runs: data blocks and styles carry a nonce, and no policy says `unsafe-inline`.
 
 Source: OWASP HTTP Headers Cheat Sheet,
@@ -10,6 +11,7 @@ https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
 from __future__ import annotations
 
 import secrets
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, current_app, g, request
 
@@ -90,9 +92,18 @@ def add_headers(response: Response) -> Response:
     headers = response.headers
     nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
     headers.update(describe_headers(current_app.config["HSTS_SECONDS"], nonce))
+    if response.location:
+        response.location = stay_here(response.location)
     if is_private(response) and "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     return response
+
+
+def stay_here(location: str) -> str:
+    """Return the address of a redirect without its host, which is whatever the client has sent."""
+    parts = urlsplit(location)
+    path = f"/{parts.path.lstrip('/')}"
+    return urlunsplit(("", "", path, parts.query, parts.fragment))
 
 
 def describe_headers(hsts_seconds: int = 0, nonce: str = "") -> dict[str, str]:

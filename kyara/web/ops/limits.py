@@ -1,4 +1,6 @@
-"""Rate limits: how often one address may ask, by kind of request. Health, metrics and files have none.
+"""Limits of a request that are known before it is read: how often one address asks, and its headers.
+
+Health, metrics and files have no rate limit. What is taken apart of a header has a bound, below.
 
 In: `RATE_LIMITS` (kind=number/time, separated by commas; empty is no limit at all) and `REDIS_URL`
 (empty counts in this process's memory). An IPv6 address counts by its /64. While Redis is away each
@@ -16,16 +18,18 @@ from typing import Any
 from flask import Flask, current_app, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits import parse_many
+from werkzeug.exceptions import RequestHeaderFieldsTooLarge, RequestURITooLarge
 
 from kyara.errors import BadInputError, TooManyRequestsError
 from kyara.storage.client_hash import simplify_address
 
 DEFAULT_LIMITS = (
     "identify=600/minute, explain=40/minute, reports=120/minute, characters=600/minute, "
-    "login=30/minute, operator=6000/minute"
+    "login=30/minute, operator=6000/minute, pages=600/minute"
 )
 """For a household behind one address: Live asks 150 times a minute, so four may watch at once."""
-KINDS = ("identify", "explain", "reports", "characters", "login", "operator")
+KINDS = ("identify", "explain", "reports", "characters", "login", "operator", "pages")
+"""`pages` is whatever has no other kind: the page, the API's documents, and what is not there."""
 REDIS_TIMEOUT_S = 0.5
 _ROUTES = {
     ("POST", "/api/identify"): "identify",
@@ -35,7 +39,26 @@ _ROUTES = {
     ("HEAD", "/api/characters"): "characters",
     ("POST", "/operator/login"): "login",
 }
-_PREFIXES = {"/api/reports/": "reports", "/api/gallery": "operator", "/operator": "operator"}
+_PREFIXES = {
+    "/api/reports/": "reports",
+    "/api/gallery": "operator",
+    "/operator": "operator",
+    **dict.fromkeys(("/static/", "/bootstrap/", "/detector/"), ""),
+    **dict.fromkeys(("/healthz", "/livez", "/readyz", "/metrics"), ""),
+    "/": "pages",
+}
+MAX_HEADER_CHARACTERS = {
+    "ACCEPT": 500,
+    "ACCEPT_ENCODING": 500,
+    "ACCEPT_LANGUAGE": 500,
+    "COOKIE": 8192,
+    "IF_MATCH": 1000,
+    "IF_NONE_MATCH": 1000,
+    "RANGE": 200,
+    "X_FORWARDED_FOR": 1000,
+}
+"""What is taken apart item by item; browsers send a few hundred. 16 KiB are the most of all together."""
+MAX_QUERY_CHARACTERS = 4096
 
 logger = logging.getLogger("kyara.limits")
 
@@ -47,6 +70,7 @@ def set_up_limits(app: Flask) -> None:
         BadInputError: RATE_LIMITS or REDIS_URL cannot be understood.
     """
     limits = read_limits(app.config["RATE_LIMITS"])
+    app.before_request(check_headers)
     app.before_request(_watch_for_unknown_proxies)
     if not limits:
         return
@@ -56,6 +80,7 @@ def set_up_limits(app: Flask) -> None:
         storage_uri=app.config["REDIS_URL"] or "memory://",
         storage_options=_describe_storage(app.config["REDIS_URL"]),
         strategy="moving-window",
+        request_identifier=lambda: request.endpoint or "nothing",  # without one it would count nothing
         in_memory_fallback_enabled=bool(app.config["REDIS_URL"]),
         on_breach=_note_breach,
         key_prefix="kyara",
@@ -95,6 +120,31 @@ def charge(requests: int) -> None:
         if not allowed:
             _note_breach(counted)
             raise explain_breach()
+
+
+def check_headers() -> None:
+    """Refuse what would take long to take apart. The answer to it reads none of it either.
+
+    Raises:
+        RequestHeaderFieldsTooLarge: a header is too long.
+        RequestURITooLarge: the query is.
+    """
+    environ = request.environ
+    long = [
+        name
+        for name, most in MAX_HEADER_CHARACTERS.items()
+        if len(environ.get(f"HTTP_{name}", "")) > most
+    ]
+    for name in long:
+        del environ[f"HTTP_{name}"]
+    if long:
+        name = long[0].title().replace("_", "-")
+        raise RequestHeaderFieldsTooLarge(
+            f"{name} is longer than {MAX_HEADER_CHARACTERS[long[0]]} characters."
+        )
+    if len(environ.get("QUERY_STRING", "")) > MAX_QUERY_CHARACTERS:
+        environ["QUERY_STRING"] = ""
+        raise RequestURITooLarge(f"The query is longer than {MAX_QUERY_CHARACTERS} characters.")
 
 
 def read_limits(text: object) -> Mapping[str, str]:

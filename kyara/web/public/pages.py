@@ -6,7 +6,7 @@ addresses that the page's scripts need in one JSON block.
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -23,11 +23,12 @@ SMALLEST_CROP_PX, LARGEST_CROP_PX = 256, 512
 
 
 def select_language() -> str:
-    """Choose a language: the reader's switch first, then the browser's languages."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-    if chosen in LANGUAGES:
-        return chosen
-    return request.accept_languages.best_match(LANGUAGES) or DEFAULT_LANGUAGE
+    """Choose a language, once a request: the reader's switch first, then the browser's languages."""
+    if "language" not in g:
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        accepted = request.accept_languages.best_match(LANGUAGES) if chosen not in LANGUAGES else chosen
+        g.language = accepted or DEFAULT_LANGUAGE
+    return g.language
 
 
 def select_locale() -> str:

@@ -12,7 +12,11 @@ class ServerSettings(EnvironmentSettings):
 
     host: str = Field("127.0.0.1", description="Where it listens.")
     port: int = Field(5000, ge=0, le=65535, description="Where it listens; 0 is a free one.")
-    threads: int = Field(72, ge=1, description="Threads that answer.")
+    threads: int = Field(72, ge=1, le=1000, description="Threads that answer.")
     drain_s: float = Field(
-        1, ge=0, allow_inf_nan=False, description="Seconds that it still takes connections on SIGTERM."
+        1,
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="Seconds that it still takes connections on SIGTERM.",
     )

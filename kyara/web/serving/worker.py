@@ -8,182 +8,40 @@ and is disconnected after a while. On SIGTERM `/readyz` says no at once; what wa
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import resource
+import socket
 import time
-import uuid
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask, Task, WSGITask
-from waitress.utilities import RequestEntityTooLarge
 
+from kyara.web.serving.arrival import MAX_HEADER_BYTES
+from kyara.web.serving.connection import Connection, choose_who_goes
 from kyara.web.serving.heap import Heap
-from kyara.web.serving.process import ARRIVED, FIELDS, REQUEST_ID_HEADER, stopping
+from kyara.web.serving.process import stopping
 
-ARRIVAL_S = 60
-"""In this time a request, from its first byte to its last, has to be here."""
-IDLE_S = 75
-"""So long a connection without a request stays open; longer than nginx keeps its own."""
-STALL_S = 30
-"""So long a client may read nothing of its answer."""
-MAX_ARRIVING_BYTES = 256 * 1024 * 1024
+MAX_ARRIVING_BYTES = 128 * 1024 * 1024
 """Of all requests together that are not complete; past it the oldest of them are let go."""
-MAX_DROPPED_BYTES = 64 * 1024 * 1024
-"""Up to this size a body that is too large is read to its end, and not kept."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Where the application does not say."""
 MAX_CONNECTIONS = 1_000
-MAX_HEADER_BYTES = 32 * 1024
+MAX_CONNECTIONS_OF_ONE = 100
+"""Of one address (IPv6: one /64), unless a trusted proxy stands for all of them."""
+FILES_BESIDE = 128
+"""Open files that are left for everything that is no connection."""
+FILES_OF_ONE = 2
+"""Open files of a connection: its socket, and the file that it is sent."""
+SEND_BYTES = 128 * 1024
+"""Of an answer that the system holds for a client; by itself it would hold up to 4 MB for each."""
 LINGER_S = 0.4
 """So long a stopping process waits for what may be on its way over a connection that says nothing."""
 _SWEEP_EVERY_S = 1.0
 _FINISH_MARGIN_S = 2.0
-
-logger = logging.getLogger("kyara.requests")
-
-
-class Arrival(HTTPRequestParser):
-    """A request on its way in; knows when it began and when it was complete."""
-
-    def __init__(self, adj: Any) -> None:
-        """Begin now."""
-        super().__init__(adj)
-        self.began = self.arrived = time.monotonic()
-        self._unread = 0
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the header. With a length and chunks it could mean two things, one to a proxy in front.
-
-        Raises:
-            ParsingError: it is refused, and the connection closed.
-
-        Source: RFC 9112, section 6.3. Section 6.1 would have 501 for an unknown transfer coding;
-        here it is 400: whoever watches for 5xx sees only what the site did wrong, or cannot do now.
-        """
-        try:
-            super().parse_header(header_plus)
-        except TransferEncodingNotImplemented as error:
-            raise ParsingError(str(error)) from error
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Both Content-Length and Transfer-Encoding are given")
-
-    def received(self, data: bytes) -> int:
-        """Take bytes. A body that is too large is dropped as it comes: its sender reads the answer."""
-        if self._unread:
-            taken = min(len(data), self._unread)
-            self._unread -= taken
-            self.completed = not self._unread
-        else:
-            taken = super().received(data)
-            if self._is_to_be_dropped():
-                self._unread, self.completed = self.content_length, False
-        if self.completed:
-            self.arrived = time.monotonic()
-        return taken
-
-    def _is_to_be_dropped(self) -> bool:
-        too_large = isinstance(self.error, RequestEntityTooLarge)
-        return too_large and not self.expect_continue and 0 < self.content_length <= MAX_DROPPED_BYTES
-
-
-class _WholeTask(Task):
-    """Answers in one piece, and tells the client that the connection ends, while the process does."""
-
-    def build_response_header(self) -> bytes:
-        """Return the header."""
-        if stopping.is_set():
-            self.set_close_on_finish()
-        return super().build_response_header()
-
-    def write(self, data: bytes) -> None:
-        """Write a part of the answer; one that is all of it goes together with the header.
-
-        So a process that is killed has sent all or nothing; after nothing nginx asks the next server.
-        """
-        if self.wrote_header or self.content_length != len(data) or not self.has_body:
-            super().write(data)
-            return
-        self.channel.write_soon(self.build_response_header() + data)
-        self.wrote_header = True
-        self.content_bytes_written = len(data)
-
-
-class Answer(_WholeTask, WSGITask):
-    """Asks the application, and tells it when the request was here."""
-
-    def get_environment(self) -> dict[str, Any]:
-        """Return the WSGI environment."""
-        environ = super().get_environment()
-        request: Any = self.request
-        environ[ARRIVED] = request.arrived
-        return environ
-
-
-class Refusal(_WholeTask, ErrorTask):
-    """What a request gets that never reaches the application: problem details, as from there."""
-
-    def execute(self) -> None:
-        """Answer."""
-        request: Any = self.request
-        error = request.error
-        self.status = f"{error.code} {error.reason}"
-        request_id = uuid.uuid4().hex
-        problem = {
-            "type": "about:blank",
-            "title": error.reason,
-            "status": error.code,
-            "detail": f"The request was refused before it was read: {error.reason.lower()}.",
-            "request_id": request_id,
-        }
-        body = json.dumps(problem).encode()
-        self.response_headers = [
-            ("Content-Type", "application/problem+json"),
-            ("X-Content-Type-Options", "nosniff"),
-            (REQUEST_ID_HEADER, request_id),
-        ]
-        fields = {"request_id": request_id, "status": error.code}
-        logger.info("refused unread %s", error.code, extra={FIELDS: fields})
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class Connection(HTTPChannel):
-    """A client's connection."""
-
-    request: Any
-    parser_class = Arrival
-    task_class = Answer
-    error_task_class = Refusal
-
-    def count_arriving_bytes(self) -> int:
-        """Return how much is here of a request that is not complete."""
-        return 0 if self.request is None else self.request.body_bytes_received
-
-    def has_stalled(self, now: float) -> bool:
-        """Tell whether the client is to be waited for no longer.
-
-        Args:
-            now: `time.monotonic()`.
-        """
-        quiet_s = time.time() - self.last_activity
-        if self.request is not None:
-            return now - self.request.began > ARRIVAL_S
-        if self.total_outbufs_len:
-            return quiet_s > STALL_S
-        return not self.requests and quiet_s > IDLE_S
-
-    def is_busy(self) -> bool:
-        """Tell whether a request is coming or being answered, or an answer is being read."""
-        return bool(self.requests or self.request is not None or self.total_outbufs_len)
 
 
 class BufferingWorker(Worker):
@@ -198,7 +56,11 @@ class BufferingWorker(Worker):
         self._connections: dict[int, Any] = {}
         application: Any = self.wsgi
         listening: list[Any] = self.sockets
-        longest = getattr(application, "config", {}).get("MAX_CONTENT_LENGTH", MAX_BODY_BYTES) + 1
+        settings = getattr(application, "config", {})
+        longest = settings.get("MAX_CONTENT_LENGTH", MAX_BODY_BYTES) + 1
+        self._most = _count_connections()
+        of_one = min(MAX_CONNECTIONS_OF_ONE, self._most // 2)
+        self._most_of_one = self._most if settings.get("TRUSTED_PROXIES") else of_one
         self._server = create_server(
             application,
             map=self._connections,
@@ -207,8 +69,7 @@ class BufferingWorker(Worker):
             ident=None,
             server_name="localhost",
             clear_untrusted_proxy_headers=False,  # the application trusts them only as configured
-            connection_limit=_count_connections(),
-            channel_request_lookahead=1,  # so that a client who goes away is noticed
+            connection_limit=10**9,  # `_take_in` sees to it
             cleanup_interval=10**9,  # `_sweep` does it
             max_request_header_size=MAX_HEADER_BYTES,
             max_request_body_size=longest,
@@ -218,8 +79,9 @@ class BufferingWorker(Worker):
             log_socket_errors=False,
         )
         self._listeners = [one for one in self._connections.values() if isinstance(one, BaseWSGIServer)]
+        take_in: Any = self._take_in
         for listener in self._listeners:
-            listener.channel_class = Connection
+            listener.channel_class = take_in
         self._next_sweep = 0.0
         while self.alive and self._has_parent():
             self._turn()
@@ -248,20 +110,30 @@ class BufferingWorker(Worker):
     def _list_clients(self) -> list[Connection]:
         return [one for one in self._connections.values() if isinstance(one, Connection)]
 
+    def _take_in(self, server: Any, accepted: socket.socket, *given: Any, **more: Any) -> Connection:
+        """Make a connection of what was accepted; another one goes if there are too many."""
+        with suppress(OSError):  # it has gone; an error here would close the listener
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        newcomer = Connection(server, accepted, *given, **more)
+        goes = choose_who_goes(self._list_clients(), newcomer, self._most, self._most_of_one)
+        if goes is not None:
+            goes.handle_close()
+        return newcomer
+
     def _sweep(self) -> None:
         """Let go of clients who take too long."""
         now = time.monotonic()
-        clients = self._list_clients()
-        for client in clients:
+        for client in self._list_clients():
             if client.has_stalled(now):
-                client.will_close = True
-        arriving = [client for client in clients if client.request is not None and not client.will_close]
-        held_bytes = sum(client.count_arriving_bytes() for client in arriving)
+                client.handle_close()
+        clients = self._list_clients()
+        held_bytes = sum(client.count_arriving_bytes() for client in clients)
+        arriving = [client for client in clients if client.request is not None]
         for client in sorted(arriving, key=lambda one: one.request.began if one.request else now):
             if held_bytes <= MAX_ARRIVING_BYTES:
                 break
             held_bytes -= client.count_arriving_bytes()
-            client.will_close = True
+            client.handle_close()
 
     def _finish(self) -> None:
         """Answer what was accepted, then end; under gunicorn's graceful timeout."""
@@ -273,7 +145,7 @@ class BufferingWorker(Worker):
         for listener in self._listeners:
             self._close_listener(listener)
         while time.monotonic() < until:
-            quiet_since = time.time() - LINGER_S
+            quiet_since = time.monotonic() - LINGER_S
             for client in self._list_clients():
                 if not client.is_busy() and client.last_activity < quiet_since:
                     client.will_close = True
@@ -292,6 +164,10 @@ class BufferingWorker(Worker):
 
 
 def _count_connections() -> int:
-    """Return how many connections the process may have, some files left for everything else."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(MAX_CONNECTIONS, max(32, files - 128)) if files > 0 else MAX_CONNECTIONS
+    """Raise the limit of open files as far as it may be; return how many connections fit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_BESIDE + FILES_OF_ONE * MAX_CONNECTIONS
+    files = max(soft, wanted if hard == resource.RLIM_INFINITY else min(hard, wanted))
+    if soft != resource.RLIM_INFINITY and files > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return min(MAX_CONNECTIONS, max(32, (files - FILES_BESIDE) // FILES_OF_ONE))

@@ -59,6 +59,11 @@ def test_who_asks_too_often_is_told_when_to_come_back_and_gets_in_then(make_app:
         ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
         ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
         ("203.0.113.7", "::ffff:203.0.113.7", True),
+        ("203.0.113.7:4711", "203.0.113.7:4712", True),
+        ("[2001:db8:1:2::1]:4711", "2001:db8:1:2::9", True),
+        ("[2001:db8:1:2::1]", "[2001:db8:1:3::1]:80", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("unknown", "_hidden", True),
     ],
 )
 def test_ipv4_counts_by_address_and_ipv6_by_64_bits(make_app: MakeApp, first, second, together):
@@ -105,6 +110,7 @@ def test_every_kind_has_its_own_count(make_app: MakeApp):
         "characters": lambda: client.get("/api/characters"),
         "login": lambda: client.post("/operator/login"),
         "operator": lambda: client.get("/operator/reports"),
+        "pages": lambda: client.get("/no-such-page"),
     }
     first = {kind: send().status_code for kind, send in requests.items()}
     assert 429 not in first.values(), first
@@ -112,9 +118,9 @@ def test_every_kind_has_its_own_count(make_app: MakeApp):
     assert set(second.values()) == {429}, second
 
 
-def test_health_files_and_the_page_are_never_limited(make_app: MakeApp):
+def test_health_and_files_are_never_limited(make_app: MakeApp):
     app = make_app(RATE_LIMITS=", ".join(f"{kind}=1/hour" for kind in KINDS))
-    for path in ("/healthz", "/readyz", "/metrics", "/", "/static/js/page/main.js", "/api/openapi.json"):
+    for path in ("/healthz", "/readyz", "/metrics", "/static/js/page/main.js"):
         for _ in range(4):
             answer = ask(app, path=path)
             answer.close()
@@ -165,3 +171,34 @@ def test_logging_in_is_limited_by_address_too(make_app: MakeApp):
     assert send_login(app.test_client(), "rin").status_code == 303
     assert send_login(app.test_client(), "rin").status_code == 303
     assert send_login(app.test_client(), "rin").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Accept-Language", ",".join(f"x{number};q=0.1" for number in range(1000))),
+        ("Accept", "text/html;q=0.1," * 500),
+        ("Accept-Encoding", "br," * 1000),
+        ("Cookie", "a=b;" * 3000),
+        ("Range", "bytes=" + "0-0," * 500),
+        ("If-None-Match", '"a",' * 500),
+        ("X-Forwarded-For", "10.0.0.1," * 500),
+    ],
+)
+def test_a_header_that_takes_long_to_take_apart_is_refused_unread(app: APIFlask, name, value):
+    client = app.test_client(use_cookies=False)
+    for path in ("/", "/static/js/page/main.js", "/api/characters"):
+        answer = client.get(path, headers={name: value})
+        assert (answer.status_code, name in answer.text) == (431, True), path
+
+
+def test_a_long_query_is_refused_unread(app: APIFlask):
+    assert ask(app, path="/?" + "a=1&" * 1025).status_code == 414
+
+
+@pytest.mark.parametrize("path", ["/api//docs", "//api//docs", "/operator/?lang=ja", "/?lang=ja"])
+def test_no_redirect_leads_to_the_host_that_was_sent(app: APIFlask, path):
+    answer = ask(app, path=path, headers={"Host": "evil.example"})
+    assert "evil" not in answer.headers.get("Location", "")
+    if 300 <= answer.status_code < 400:
+        assert answer.headers["Location"].startswith("/")

@@ -28,6 +28,8 @@ STRONG = "vG1mQz8k-T3wN7xR_yB5uJ2p"
         ("REPORT_VOTE", "true", True),
         ("REPORT_VOTE", "1", True),
         ("REPORT_VOTE", "yes", True),
+        ("REPORT_VOTE", "oN", True),
+        ("REPORT_VOTE", "OFF", False),
         ("SESSION_COOKIE_SECURE", "TRUE", True),
         ("TRUSTED_PROXIES", "2", 2),
         ("TRUSTED_PROXIES", "", 0),
@@ -51,13 +53,16 @@ def test_a_setting_is_read_as_its_type(monkeypatch, name, text, value):
     ("name", "text", "words"),
     [
         ("REPORT_VOTE", "maybe", "true or false; received 'maybe'"),
+        ("REPORT_VOTE", "y", "true or false; received 'y'"),
+        ("SESSION_COOKIE_SECURE", "2", "true or false; received '2'"),
+        ("MAX_CONTENT_LENGTH", "8M", "a whole number from 1024 to 1073741824; received '8M'"),
         ("TRUSTED_PROXIES", "-1", "a whole number from 0 to 16; received '-1'"),
         ("TRUSTED_PROXIES", "abc", "a whole number from 0 to 16; received 'abc'"),
-        ("MAX_QUEUED", "-1", "a whole number of at least 0; received '-1'"),
-        ("MAX_RUNNING", "two", "a whole number of at least 0; received 'two'"),
-        ("REQUEST_DEADLINE_S", "nan", "a number above 0; received 'nan'"),
+        ("MAX_QUEUED", "-1", "a whole number from 0 to 10000; received '-1'"),
+        ("MAX_RUNNING", "two", "a whole number from 0 to 1000; received 'two'"),
+        ("REQUEST_DEADLINE_S", "nan", "a number above 0, at most 600; received 'nan'"),
         ("HSTS_SECONDS", "1.5", "a whole number from 0 to 315360000"),
-        ("REPORT_QUOTA_BYTES", "2 GB", "a whole number of at least 0; received '2 GB'"),
+        ("REPORT_QUOTA_BYTES", "2 GB", "a whole number from 0 to 1152921504606846976; received '2 GB'"),
         ("LOG_FORMAT", "xml", "one of text, json; received 'xml'"),
         ("METRICS", "everyone", "one of loopback, off; received 'everyone'"),
         ("METRICS_TOKEN", "short", "is weak: it needs at least 16 characters"),
@@ -85,8 +90,8 @@ def test_nonsense_is_refused_with_its_name_and_what_was_received(monkeypatch, na
     [
         ("PORT", "65536", "a whole number from 0 to 65535; received '65536'"),
         ("PORT", "http", "received 'http'"),
-        ("THREADS", "0", "a whole number of at least 1; received '0'"),
-        ("DRAIN_S", "-1", "a number of at least 0; received '-1'"),
+        ("THREADS", "0", "a whole number from 1 to 1000; received '0'"),
+        ("DRAIN_S", "-1", "a number from 0 to 600; received '-1'"),
     ],
 )
 def test_the_server_starts_only_with_settings_that_make_sense(monkeypatch, name, text, words):
@@ -107,6 +112,16 @@ def test_the_application_refuses_what_the_settings_refuse(monkeypatch):
     monkeypatch.setenv("KYARA_TRUSTED_PROXIES", "-1")
     with pytest.raises(BadInputError, match="KYARA_TRUSTED_PROXIES"):
         create_app()
+
+
+def test_a_setting_of_a_library_cannot_be_changed_from_outside(monkeypatch, app):
+    for name, text in (("WTF_CSRF_METHODS", "[]"), ("WTF_CSRF_ENABLED", "false"), ("TESTING", "1")):
+        monkeypatch.setenv(f"KYARA_{name}", text)
+    fresh = create_app({**DEFAULTS, **{name: app.config[name] for name in DEFAULTS}})
+    assert fresh.config["WTF_CSRF_METHODS"] == {"POST", "PUT", "PATCH", "DELETE"}
+    assert fresh.config["WTF_CSRF_ENABLED"] is True and fresh.config["TESTING"] is False
+    fresh.extensions["kyara_reports"].close()
+    fresh.extensions["kyara_labels"].close()
 
 
 def read_table() -> dict[str, str]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,6 +30,8 @@ from kyara.web.operator.accounts.tables import FailureRow
 
 FORGET_AFTER = timedelta(hours=24)
 """So long after the last wrong password a subject starts anew."""
+MAX_SUBJECTS = 10_000
+"""So many are kept; past it those go whose last wrong password is longest ago, and who wait no more."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,23 @@ def _lock_subject(session: Session, subject: str, now: datetime) -> FailureRow:
         except IntegrityError:  # another process was faster
             session.execute(statement.values(failures=FailureRow.failures))
     return session.get_one(FailureRow, subject, populate_existing=True)
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete what was counted of subjects that start anew, and of the oldest when there are too many.
+
+    Args:
+        session: of the caller's transaction.
+        now: with a time zone.
+    """
+    oldest = now - FORGET_AFTER
+    query = select(FailureRow.last_at).order_by(FailureRow.last_at.desc())
+    past = session.scalar(query.offset(MAX_SUBJECTS).limit(1))
+    session.execute(
+        delete(FailureRow).where(
+            FailureRow.last_at <= max(past or oldest, oldest), FailureRow.blocked_until <= now
+        )
+    )
 
 
 def forgive(session: Session, subjects: Iterable[str]) -> None:

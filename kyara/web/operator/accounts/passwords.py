@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
 import unicodedata
+from contextlib import AbstractContextManager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from kyara.errors import BadInputError
 from kyara.web.operator.accounts.tables import MAX_NAME_CHARACTERS
+from kyara.web.serving.admission import Deadline, Turns
 
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 1_000
@@ -18,8 +19,10 @@ MIN_DIFFERENT_CHARACTERS = 6
 _NAME = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_NAME_CHARACTERS - 1}}}")
 _hasher = PasswordHasher()
 """Parameters of RFC 9106 for little memory (64 MiB), as argon2-cffi has them."""
-_places = threading.BoundedSemaphore(2)
-"""Each argon2 hash takes 64 MiB, so at most two run at once."""
+WAIT_S = 10
+"""So long a login may wait for its turn."""
+_turns = Turns(running_places=2, places=8)
+"""Each argon2 hash takes 64 MiB, so at most two run at once; six wait, and no more threads than that."""
 _NOBODY = _hasher.hash("nobody has this password")
 
 
@@ -65,10 +68,18 @@ def check_password(password: str, name: str) -> str:
     return text
 
 
+def take_turn() -> AbstractContextManager[None]:
+    """Wait for a turn to hash or verify one password, and hold it.
+
+    Raises:
+        BusyError: too many wait, or the turn does not come in `WAIT_S` seconds.
+    """
+    return _turns.hold(Deadline(WAIT_S))
+
+
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a checked password, with its parameters and salt."""
-    with _places:
-        return _hasher.hash(password)
+    return _hasher.hash(password)
 
 
 def verify_password(password: str, password_hash: str | None) -> bool:
@@ -79,11 +90,10 @@ def verify_password(password: str, password_hash: str | None) -> bool:
         password_hash: of `hash_password`; None if there is no such account, which takes as long.
     """
     text = unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1])
-    with _places:
-        try:
-            right = _hasher.verify(password_hash or _NOBODY, text)
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        right = _hasher.verify(password_hash or _NOBODY, text)
+    except (VerificationError, InvalidHashError):
+        return False
     return right and password_hash is not None
 
 

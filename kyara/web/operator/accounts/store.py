@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ from kyara.web.operator.accounts.tables import (
 
 SESSION_LIFE = timedelta(hours=12)
 """After that an operator logs in anew, whatever they are doing."""
+FORGET_EVERY_S = 60.0
+"""So often what was counted of wrong passwords is cleared of what is over."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class AccountStore:
         self._url = database_url or URL.create("sqlite", database=str(self._file))
         self._engine: Engine | None = None
         self._turn = threading.Lock()
+        self._forget_at = 0.0
 
     def close(self) -> None:
         """Close every connection; the next call opens them again."""
@@ -159,13 +163,21 @@ class AccountStore:
 
         Raises:
             TooManyAttemptsError: there were too many wrong ones; the password was not looked at.
+            BusyError: too many log in at once; nothing was counted.
         """
+        with passwords.take_turn():
+            return self._log_in(name, password, sender, device)
+
+    def _log_in(self, name: str, password: str, sender: str, device: str | None) -> str | None:
         now = tell_time()
         folded = name.strip().lower()
         known = folded if len(folded) <= 80 and folded.isascii() and folded.isprintable() else "?"
         subjects = attempts.name_subjects(known, sender, device)
         with explain_database_errors(OPERATORS), self._open() as session, session.begin():
             attempts.count_attempt(session, subjects, now)
+            if time.monotonic() >= self._forget_at:
+                self._forget_at = time.monotonic() + FORGET_EVERY_S
+                attempts.forget_old(session, now)
         with explain_database_errors(OPERATORS), self._open() as session:
             row = session.get(OperatorRow, known)
             password_hash = row.password_hash if row else None
