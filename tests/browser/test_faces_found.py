@@ -112,8 +112,8 @@ def test_every_face_is_found_and_the_page_finds_the_same(drawn, shipped, finder_
 
 def measure_distance(box: Box, face: FoundFace) -> int:
     """Return how far the farthest of two boxes' edges are apart."""
-    edges = [(b.x, b.y, b.x + b.width, b.y + b.height) for b in (box, face.box)]
-    return int(np.abs(np.subtract(*edges)).max())
+    first, second = (np.array([b.x, b.y, b.x + b.width, b.y + b.height]) for b in (box, face.box))
+    return int(np.abs(first - second).max())
 
 
 def test_turned_faces_are_told_how_far_they_lean(drawn, shipped):

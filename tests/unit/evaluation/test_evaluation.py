@@ -31,7 +31,7 @@ from kyara.evaluation.protocols import Options, choose_split, find_strangers, pl
 from kyara.evaluation.running import count_faces, evaluate_bundle
 from kyara.evaluation.tagging import evaluate_tags, measure_baselines
 from kyara.recognition.bundle import Calibration
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, Window
 
 
 def make_face(name: str, split: str = "novel", kind: str = "art", role: str = "other") -> Face:
@@ -389,7 +389,7 @@ def test_a_broken_picture_is_named(tiny_classifier, tmp_path):
 def test_boxes_are_measured_where_there_is_exactly_one(tiny_classifier, tiny_data):
     faces = read_manifest(tiny_data).of_split("val")[:4]
     answered = ask(tiny_classifier, faces, extract_faces(tiny_classifier.backbone, faces))
-    whole, part = Box(0, 0, 96, 96), Box(10, 10, 70, 70)
+    whole, part = Window(Box(0, 0, 96, 96)), Window(Box(10, 10, 70, 70))
     measured, cut = measure_boxes(tiny_classifier, answered, [[whole], [], [whole, part], [part]])
     assert (measured["pictures"], measured["without_a_box"], measured["with_several"]) == (4, 1, 1)
     assert measured["queries"] == 2

@@ -31,14 +31,15 @@ def export_detector(
     Args:
         model: the trained Keras model.
         target: folder of the bundle.
-        pictures: of `val`, which choose the thresholds, and of `test`, which are reported.
+        pictures: whole ones of `val`, which choose the thresholds, and of `test`, which are reported.
         provenance: goes into the bundle.
         progress: called for each picture that was searched.
 
     Raises:
         BadInputError: there is no picture of `val`.
     """
-    val = [picture for picture in pictures if picture.split == "val"]
+    whole = [picture for picture in pictures if not picture.portrait]
+    val = [picture for picture in whole if picture.split == "val"]
     if not val:
         raise BadInputError("Thresholds are chosen on pictures of the split val; the data has none.")
     tells_eyes = any(face.eyes for picture in pictures for face in picture.faces)
@@ -50,7 +51,7 @@ def export_detector(
     data = {"settings": drafted.settings, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
     bundle = write_detector_bundle(target, drafted.network, {**draft, **data})
     metrics = {"val": measure_detection(on_val, thresholds[DEFAULT_LEVEL])}
-    if test := [picture for picture in pictures if picture.split == "test"]:
+    if test := [picture for picture in whole if picture.split == "test"]:
         metrics["test"] = measure_detector(NetworkDetector(bundle), test, progress)
     save_metrics(target, metrics)
     return bundle

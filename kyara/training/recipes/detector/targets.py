@@ -20,7 +20,7 @@ BOX_CELLS = 0.55
 TARGET_CHANNELS = CHANNELS + 3
 """Score, box (4), eyes (4), then the weights of score, box and eyes."""
 BOX_WEIGHT = 2.0
-EYE_WEIGHT = 1.0
+EYE_WEIGHT = 8.0
 
 
 @dataclass(frozen=True)
