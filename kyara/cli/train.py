@@ -299,7 +299,7 @@ def _make_detector(order: TrainOrder) -> None:
         with show_bar(counts["train"] + counts["unlabelled"], "Reading") as bar:
             sources = gather_sources(pictures, bar.update)
         model = train_detector(sources, plan, order.run, tell=lambda text: click.echo(text, err=True))
-    provenance = {**_describe(order), "pictures": counts, "faces": faces}
+    provenance = {**_describe(order), "quantised": False, "pictures": counts, "faces": faces}
     with show_bar(counts["val"] + counts["test"], "Measuring") as bar:
         bundle = export_detector(model, order.target, pictures, provenance, bar.update)
     click.echo(f"Detector {bundle.name} (version {bundle.version}) is in {order.target}.")
