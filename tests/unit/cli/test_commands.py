@@ -113,7 +113,7 @@ def test_identify_says_so_where_there_is_no_face(tiny_bundle, tmp_path):
         (["train", "nowhere", "--name", "x"], 1, "no dataset folder"),
         (["evaluate", "TINY", "nowhere"], 1, "no dataset folder"),
         (["evaluate", "nowhere", "nowhere"], 1, "no readable model"),
-        (["promote", "nobody"], 1, "no readable model"),
+        (["promote", "nobody"], 1, "no bundle nobody"),
         (["dance"], 2, "No such command"),
     ],
 )
