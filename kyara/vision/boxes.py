@@ -42,17 +42,19 @@ class FoundFace:
         score: how sure the detector is: of the cascade, how many windows agree; else 0 to 1.
         eyes: x and y of both eyes in source pixels, the one further left in an upright face first; None
             where the detector does not tell.
+        turn_deg: the picture was turned so far counter-clockwise before the face was found.
     """
 
     box: Box
     score: float
     eyes: tuple[float, float, float, float] | None = None
+    turn_deg: int = 0
 
     @property
     def roll_deg(self) -> float:
-        """How far the face leans clockwise, -180 to 180; 0 where the detector does not tell."""
+        """How far the face leans clockwise, -180 to 180, as far as the detector tells."""
         if self.eyes is None:
-            return 0.0
+            return float(self.turn_deg)
         x1, y1, x2, y2 = self.eyes
         return math.degrees(math.atan2(y2 - y1, x2 - x1))
 
@@ -106,6 +108,11 @@ def spread_box(box: Box, times: float) -> Box:
     width, height = (max(1, math.floor(side * times + 0.5)) for side in (box.width, box.height))
     x, y = box.x + box.width / 2 - width / 2, box.y + box.height / 2 - height / 2
     return Box(math.floor(x + 0.5), math.floor(y + 0.5), width, height)
+
+
+def turn_box(box: Box, height: int) -> Box:
+    """Return where a box lies after its picture, so many pixels high, was turned a quarter clockwise."""
+    return Box(height - box.y - box.height, box.x, box.height, box.width)
 
 
 def scale_box(box: Box, scale: float) -> Box:

@@ -32,6 +32,14 @@ def spread(box: Box, times: float) -> tuple[int, int, int, int]:
     return round(x - across), round(y - down), round(x + across), round(y + down)
 
 
+def turn(box: Box, size: tuple[int, int], quarters: int) -> Box:
+    """Turn a box with its picture, counter-clockwise."""
+    for _ in range(quarters):
+        box = Box(box.y, size[0] - box.x - box.width, box.height, box.width)
+        size = size[1], size[0]
+    return box
+
+
 def draw_pictures(folder: Path) -> Truth:
     """Draw them; returns where their faces are."""
     with Image.open(EXAMPLE) as image:
@@ -39,6 +47,10 @@ def draw_pictures(folder: Path) -> Truth:
     truth: Truth = {"example": list(FACES), "grey": list(FACES)}
     example.save(folder / "example.png")
     example.convert("L").save(folder / "grey.png")
+    for quarters in (1, 2, 3):
+        name = f"turned-{quarters}"
+        example.rotate(90 * quarters, expand=True).save(folder / f"{name}.png")
+        truth[name] = [turn(face, example.size, quarters) for face in FACES]
     strip = Image.new("RGB", (800, 20_000), "white")
     truth["strip"] = []
     for number in range(10):
@@ -82,7 +94,9 @@ def finder_page(browser: Browser, drawn: tuple[Path, Truth], shipped: NetworkDet
         page.close()
 
 
-@pytest.mark.parametrize("name", ["example", "grey", "strip", "group"])
+@pytest.mark.parametrize(
+    "name", ["example", "grey", "turned-1", "turned-2", "turned-3", "strip", "group"]
+)
 def test_every_face_is_found_and_the_page_finds_the_same(drawn, shipped, finder_page, name):
     folder, truth = drawn
     found = shipped.find(read_image(folder / f"{name}.png"))
@@ -100,3 +114,12 @@ def measure_distance(box: Box, face: FoundFace) -> int:
     """Return how far the farthest of two boxes' edges are apart."""
     first, second = (np.array([b.x, b.y, b.x + b.width, b.y + b.height]) for b in (box, face.box))
     return int(np.abs(first - second).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "lean"), [("example", 0), ("turned-1", -90), ("turned-2", -180), ("turned-3", 90)]
+)
+def test_a_turned_face_is_told_how_far_it_leans(drawn, shipped, name, lean):
+    """Its crop is turned upright by that."""
+    folder, _ = drawn
+    assert {face.roll_deg for face in shipped.find(read_image(folder / f"{name}.png"))} == {lean}

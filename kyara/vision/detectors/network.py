@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.boxes import Box, FoundFace, turn_box
 from kyara.vision.detector_bundle import (
     DetectorBundle,
     find_detector_bundle,
@@ -31,6 +31,9 @@ from kyara.vision.detectors.tiles import (
     plan_tile_view,
     read_cells,
 )
+
+SURER_IF_TURNED = 0.1
+"""A turned picture's best face has a score that is higher by so much."""
 
 
 class NetworkDetector:
@@ -64,7 +67,25 @@ class NetworkDetector:
         return self.find_above(pixels, least)
 
     def find_above(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
-        """Return the faces with at least a score, 0 to 1, in the order of `find`."""
+        """Return the faces with at least a score, 0 to 1, in the order of `find`.
+
+        If none of them is sure, the picture is turned by quarters as well; what is found then is
+        returned if it is shown by default and surer by `SURER_IF_TURNED`.
+        """
+        found = self._find_upright(pixels, least)
+        sure, shown = self.bundle.thresholds[0], self.bundle.thresholds[self.bundle.default_level]
+        best = _find_best(found)
+        if best >= sure:
+            return found
+        least_turned = max(shown, best + SURER_IF_TURNED)
+        for quarters in (1, 2, 3):
+            turned = self._find_upright(np.rot90(pixels, quarters), least)
+            if (score := _find_best(turned)) >= least_turned:
+                least_turned = score
+                found = sort_faces([_turn_back(face, pixels.shape, quarters) for face in turned])
+        return found
+
+    def _find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
         height, width = pixels.shape[:2]
         found = []
         for candidate in self.list_candidates(pixels, least):
@@ -101,6 +122,23 @@ class NetworkDetector:
             self._interpreter.invoke()
             cells = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])[0]
         return read_cells(cells, view, least)
+
+
+def _find_best(faces: list[FoundFace]) -> float:
+    return max((face.score for face in faces), default=0.0)
+
+
+def _turn_back(face: FoundFace, shape: tuple[int, ...], quarters: int) -> FoundFace:
+    """Bring a face of a picture that was turned counter-clockwise back into the picture."""
+    height, width = shape[:2] if quarters == 2 else shape[1::-1]
+    box, eyes = face.box, face.eyes
+    for _ in range(quarters):
+        box = turn_box(box, height)
+        if eyes:
+            x1, y1, x2, y2 = eyes
+            eyes = height - y1, x1, height - y2, x2
+        height, width = width, height
+    return FoundFace(box, face.score, eyes, (quarters * 90 + 180) % 360 - 180)
 
 
 def draw_tile(pixels: np.ndarray, view: TileView, fill: int) -> np.ndarray:

@@ -192,9 +192,12 @@ function findFaces(bitmap, level) {
     if (!(bitmap instanceof ImageBitmap) || !bitmap.width) throw new TypeError("This is not a picture.");
     const { network } = finder;
     if (!network) return withPicture(bitmap, cv.COLOR_RGBA2GRAY, (grey) => searchWithCascade(grey, bitmap, level));
-    return withPicture(bitmap, cv.COLOR_RGBA2RGB, (picture) =>
-      searchWithNetwork(picture, bitmap, level === "live", network),
-    );
+    return withPicture(bitmap, cv.COLOR_RGBA2RGB, (picture) => {
+      if (level === "live") return searchWithNetwork(picture, true, network);
+      const search = (/** @type {number} */ quarters) =>
+        withTurned(picture, quarters, (turned) => searchWithNetwork(turned, false, network));
+      return network.tiles.searchTurned(bitmap, search, network.network);
+    });
   } finally {
     if (bitmap instanceof ImageBitmap) bitmap.close();
   }
@@ -215,11 +218,11 @@ function searchWithCascade(grey, { width, height }, index) {
 }
 
 /**
- * @param {CvMat} picture @param {ImageBitmap} bitmap @param {boolean} live @param {Network} network
- * @returns {FoundFace[]}
+ * @param {CvMat} picture @param {boolean} live @param {Network} network @returns {FoundFace[]}
  */
-function searchWithNetwork(picture, { width, height }, live, { net, tiles, network }) {
+function searchWithNetwork(picture, live, { net, tiles, network }) {
   const { settings, thresholds } = network;
+  const { rows: height, cols: width } = picture;
   const floor = Math.min(...thresholds);
   const sides = live ? settings.live_longest_sides_px : settings.longest_sides_px;
   const found = tiles
@@ -250,6 +253,22 @@ function lookAt(picture, view, net, floor, fill, tiles) {
     const cells = own(net.forward());
     const [rows, columns] = [paddedHeight / (2 * tiles.CELL_PX), paddedWidth / (2 * tiles.CELL_PX)];
     return tiles.readCells(cells.data32F, rows, columns, view, floor);
+  });
+}
+
+/**
+ * Turn a picture counter-clockwise for a while.
+ * @template Result
+ * @param {CvMat} picture @param {number} quarters @param {(turned: CvMat) => Result} work @returns {Result}
+ */
+function withTurned(picture, quarters, work) {
+  const ways = [cv.ROTATE_90_COUNTERCLOCKWISE, cv.ROTATE_180, cv.ROTATE_90_CLOCKWISE];
+  const way = ways[quarters - 1];
+  if (way === undefined) return work(picture);
+  return withObjects((own) => {
+    const turned = own(new cv.Mat());
+    cv.rotate(picture, turned, way);
+    return work(turned);
   });
 }
 

@@ -26,9 +26,9 @@
 /** A face that the default level, but not this one, shows is drawn as a weak one. */
 export const SURE_LEVEL = 0;
 
-/** How far a face leans clockwise, in degrees; 0 where nobody tells its eyes. @param {FoundFace} face */
-export function rollOf({ eyes }) {
-  if (!eyes) return 0;
+/** How far a face leans clockwise, in degrees, as far as the finder tells. @param {FoundFace} face */
+export function rollOf({ eyes, turn = 0 }) {
+  if (!eyes) return turn;
   const [x1, y1, x2, y2] = eyes;
   return (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
 }

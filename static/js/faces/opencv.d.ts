@@ -5,6 +5,8 @@ interface CvObject {
 }
 
 interface CvMat extends CvObject {
+  readonly rows: number;
+  readonly cols: number;
   data: Uint8Array;
   data32F: Float32Array;
   roi(rectangle: CvRect): CvMat;
@@ -62,6 +64,10 @@ interface OpenCv {
   COLOR_RGBA2GRAY: number;
   COLOR_RGBA2RGB: number;
   INTER_AREA: number;
+  ROTATE_90_CLOCKWISE: number;
+  ROTATE_180: number;
+  ROTATE_90_COUNTERCLOCKWISE: number;
+  rotate(source: CvMat, target: CvMat, way: number): void;
   INTER_LINEAR: number;
   INTER_LINEAR_EXACT: number;
   BORDER_CONSTANT: number;

@@ -6,6 +6,8 @@
  * in source pixels, and one is left a face. `kyara/vision/detectors/tiles.py` is the same, step by step.
  */
 
+import { turnBox } from "./geometry.js";
+
 /** @typedef {{x: number, y: number, width: number, height: number}} Tile a part of the picture, in its pixels */
 /**
  * @typedef {object} TileView a tile scaled to `width` × `height` and filled up, right and below
@@ -26,12 +28,59 @@
  * @property {number[]} eyes x and y of both
  */
 
-/** @typedef {{box: import("./geometry.js").Box, score: number, eyes?: number[]}} FoundFace */
+/**
+ * @typedef {object} FoundFace
+ * @property {import("./geometry.js").Box} box
+ * @property {number} score
+ * @property {number[]} [eyes]
+ * @property {number} [turn] so many degrees counter-clockwise the picture was turned to find it
+ */
 
 export const CELL_PX = 8;
 const SIDE_MULTIPLE_PX = 32;
 const CHANNELS = 9;
 const LARGEST_LOG_SIDE = 6;
+/** A turned picture's best face has a score that is higher by so much. */
+const SURER_IF_TURNED = 0.1;
+
+/** @param {readonly FoundFace[]} faces */
+const findBest = (faces) => faces.reduce((best, { score }) => Math.max(best, score), 0);
+
+/**
+ * Search a picture, and turned by quarters if no face of it is sure.
+ * @param {{width: number, height: number}} size of the picture
+ * @param {(quarters: number) => FoundFace[]} search the picture turned so far counter-clockwise
+ * @param {{thresholds: number[], default_level: number}} network @returns {FoundFace[]}
+ */
+export function searchTurned(size, search, { thresholds, default_level: level }) {
+  let found = search(0);
+  const best = findBest(found);
+  if (best >= (thresholds[0] ?? 1)) return found;
+  let least = Math.max(thresholds[level] ?? 1, best + SURER_IF_TURNED);
+  for (const quarters of [1, 2, 3]) {
+    const turned = search(quarters);
+    if (findBest(turned) < least) continue;
+    least = findBest(turned);
+    found = turned.map((face) => turnBack(face, size, quarters)).sort(largestFirst);
+  }
+  return found;
+}
+
+/** @param {FoundFace} face @param {{width: number, height: number}} size of the picture @param {number} quarters @returns {FoundFace} */
+function turnBack(face, { width, height }, quarters) {
+  let { box, eyes } = face;
+  let size = quarters === 2 ? { width, height } : { width: height, height: width };
+  for (let turn = 0; turn < quarters; turn += 1) {
+    box = turnBox(box, size);
+    const { height: high } = size;
+    if (eyes) eyes = [0, 2].flatMap((at) => [high - (eyes?.[at + 1] ?? 0), eyes?.[at] ?? 0]);
+    size = { width: size.height, height: size.width };
+  }
+  return { ...face, box, ...(eyes && { eyes }), turn: ((quarters * 90 + 180) % 360) - 180 };
+}
+
+/** @param {FoundFace} a @param {FoundFace} b */
+const largestFirst = ({ box: a }, { box: b }) => b.width * b.height - a.width * a.height || a.y - b.y || a.x - b.x;
 
 /** @param {number} value */
 const round = (value) => Math.floor(value + 0.5);
@@ -176,5 +225,5 @@ export function chooseFaces(candidates, width, height, limits) {
     .filter(({ box }) => Math.min(box.width, box.height) >= limits.min_box_px)
     .sort((a, b) => b.score - a.score)
     .slice(0, limits.max_boxes)
-    .sort((a, b) => b.box.width * b.box.height - a.box.width * a.box.height || a.box.y - b.box.y || a.box.x - b.box.x);
+    .sort(largestFirst);
 }

@@ -16,6 +16,7 @@ from kyara.vision.detector_bundle import write_detector_bundle
 NETWORK = b"the bytes of a network"
 DATA: dict[str, Any] = {
     "settings": {
+        "tells_eyes": False,
         "longest_sides_px": [256],
         "live_longest_sides_px": [256],
         "longest_ratio": 1.9,
