@@ -18,6 +18,7 @@ from kyara.vision.detectors.base import DETECTORS, open_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
+    from kyara.evaluation.pictures import PicturesEvaluation
     from kyara.evaluation.protocols import Options, Strangers
     from kyara.evaluation.running import Evaluation
     from kyara.evaluation.tagging import TagEvaluation
@@ -36,10 +37,11 @@ def _folder(*names: str, help: str) -> Any:
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--protocol",
-    type=click.Choice(["closed", "one-shot", "few-shot", "open-set"]),
+    type=click.Choice(["closed", "one-shot", "few-shot", "open-set", "pictures"]),
     default="closed",
     show_default=True,
-    help="closed: everybody is known. open-set: strangers too. one-shot, few-shot: first taught.",
+    help="closed: everybody is known. open-set: strangers too. one-shot, few-shot: first taught. "
+    "pictures: whole ones, from detector to name; whoever the model does not know is a stranger.",
 )
 @click.option(
     "--split",
@@ -117,7 +119,8 @@ def evaluate(
         manifest = read_manifests(data, pairs)
         others = read_manifests([unknown_data], pairs) if unknown_data else None
         strangers = find_strangers(unknown, others, unknown_split, options.kind)
-        evaluation = _evaluate_faces(classifier, manifest, options, strangers)
+        judge = _evaluate_pictures if options.protocol == "pictures" else _evaluate_faces
+        evaluation = judge(classifier, manifest, options, strangers)
     metrics = evaluation.metrics
     out = out or REPORT_FOLDER / f"{bundle.resolve().name}-{metrics['protocol']}-{metrics['split']}"
     out.mkdir(parents=True, exist_ok=True)
@@ -170,6 +173,16 @@ def _evaluate_faces(
     total = count_faces(manifest, options, strangers)
     with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
         return evaluate_bundle(classifier, manifest, options, strangers=strangers, progress=bar.update)
+
+
+def _evaluate_pictures(
+    classifier: Classifier, manifest: Manifest, options: Options, strangers: list[Strangers]
+) -> PicturesEvaluation:
+    from kyara.evaluation.pictures import count_pictures, evaluate_pictures
+
+    total = count_pictures(manifest, options, strangers)
+    with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
+        return evaluate_pictures(classifier, manifest, options, strangers=strangers, progress=bar.update)
 
 
 def _evaluate_tags(classifier: Classifier, data: tuple[Path, ...], options: Options) -> TagEvaluation:

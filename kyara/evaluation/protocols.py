@@ -4,6 +4,7 @@ closed       the model knows everybody who is asked
 open-set     the same, and strangers are shown to it
 one-shot     everybody who is asked was taught a moment ago, from one reference each
 few-shot     the same from several references
+pictures     whole pictures, the whole way from detector to name
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
 from kyara.vision.images import list_pictures
 
-PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set")
+PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set", "pictures")
 TAUGHT = ("one-shot", "few-shot")
 NOVEL_SPLIT = "novel"
 

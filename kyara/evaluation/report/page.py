@@ -14,12 +14,14 @@ from typing import Any
 from kyara.evaluation.asking import Answered
 from kyara.evaluation.measuring import trace_separators
 from kyara.evaluation.metrics import ThresholdCurve, measure_auroc, trace_roc, trace_thresholds
+from kyara.evaluation.pictures import SURE, PicturesEvaluation, list_wrong_names
 from kyara.evaluation.report import mistakes, plots
 from kyara.evaluation.report.matrix import build_matrix
 from kyara.evaluation.running import Evaluation
 from kyara.evaluation.strangers import Separation
 from kyara.evaluation.tagging import TagEvaluation
 from kyara.storage.html import render_page
+from kyara.vision.images import inline_picture
 
 _TEMPLATES = Path(__file__).parent / "templates"
 SEPARATOR_NAMES = {
@@ -27,11 +29,15 @@ SEPARATOR_NAMES = {
     "gap": "the gap between the two best",
     "spread": "the spread (standard deviation) of all",
 }
+MOST_WRONG_NAMES = 60
 TABLE_ROWS = 11
 """Rows of a table that says what a plot shows."""
 
 
-def write_report(evaluation: Evaluation | TagEvaluation, command: str, path: Path) -> None:
+Measured = Evaluation | TagEvaluation | PicturesEvaluation
+
+
+def write_report(evaluation: Measured, command: str, path: Path) -> None:
     """Write the report.
 
     Args:
@@ -42,23 +48,55 @@ def write_report(evaluation: Evaluation | TagEvaluation, command: str, path: Pat
     path.write_text(render_report(evaluation, command), encoding="utf-8")
 
 
-def render_report(evaluation: Evaluation | TagEvaluation, command: str) -> str:
+def render_report(evaluation: Measured, command: str) -> str:
     """Return the report as HTML; see `write_report`."""
-    several = isinstance(evaluation, TagEvaluation)
+    if isinstance(evaluation, TagEvaluation):
+        template, parts = "tags.html", _build_tags(evaluation)
+    elif isinstance(evaluation, PicturesEvaluation):
+        template, parts = "pictures.html", _build_pictures(evaluation)
+    else:
+        template, parts = "report.html", _build_parts(evaluation)
     values = {
         "metrics": evaluation.metrics,
         "bundle": evaluation.classifier.bundle,
         "command": command,
         "day": datetime.date.today().isoformat(),
         "report_js": (_TEMPLATES / "report.js").read_text(encoding="utf-8"),
-        **(_build_tags(evaluation) if several else _build_parts(evaluation)),
+        **parts,
     }
-    template = _TEMPLATES / ("tags.html" if several else "report.html")
-    return render_page(template, values, filters={"percent": _as_percent})
+    return render_page(_TEMPLATES / template, values, filters={"percent": _as_percent})
 
 
 def _as_percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f}%"
+
+
+def _build_pictures(evaluation: PicturesEvaluation) -> dict[str, Any]:
+    wrong = list_wrong_names(evaluation.looked)
+    names = {c.label: c.name_in("en") if c.name else c.label for c in evaluation.classifier.characters}
+    bins = evaluation.metrics["details"]["calibration_bins"]
+    shown = [
+        {
+            "picture": inline_picture(one.path, face.box),
+            "source": one.path.name,
+            "truth": names.get(one.label, one.label),
+            "name": names[answer.label],
+            "label": answer.label,
+            "confidence": answer.confidence,
+        }
+        for one, face in wrong[:MOST_WRONG_NAMES]
+        for answer in face.said.answers[:1]
+    ]
+    alt = "Reliability diagram of the surest face of each picture."
+    return {
+        "wrong": shown,
+        "wrong_count": len(wrong),
+        "sure": SURE,
+        "sure_key": f"from {SURE}",
+        "reliability": plots.draw_reliability(bins, [], alt) if bins else None,
+        "curves": {},
+        "separator_names": {},
+    }
 
 
 def _build_parts(evaluation: Evaluation) -> dict[str, Any]:

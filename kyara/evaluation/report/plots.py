@@ -61,7 +61,7 @@ def draw_reliability(
 
     Args:
         bins: of `metrics.measure_calibration`, as served.
-        plain: the same without temperature scaling.
+        plain: the same without temperature scaling; may be empty.
         alt: what the plot says, for who cannot see it.
 
     Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599
@@ -73,6 +73,8 @@ def draw_reliability(
             (plain, SECOND, "--", "without temperature"),
             (bins, FIRST, "-", "as served"),
         ):
+            if not entries:
+                continue
             x, y = [b["confidence"] for b in entries], [b["accuracy"] for b in entries]
             axes.plot(x, y, style, color=colour, linewidth=1.6, label=name)
         largest = max(entry["count"] for entry in bins)
