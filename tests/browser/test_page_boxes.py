@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -14,11 +17,17 @@ from steps import (
     choose,
     drag,
     draw_box,
+    draw_plain,
+    encode,
     open_example,
     open_plain,
     place,
+    wait_for_answers,
 )
 from waiting import wait_until
+
+from kyara.vision.detector_bundle import find_detector_bundle
+from scripts.local_site import Server
 
 CLOSE = 1.5
 """Boxes are rounded to source pixels."""
@@ -242,3 +251,78 @@ def test_fewer_and_more_faces_changes_what_is_found(open_page: OpenPage) -> None
     expect(boxes(page).last.locator(".box-tag b")).to_have_text(str(boxes(page).count()))
     page.keyboard.press("Control+z")
     expect(boxes(page)).to_have_count(faces + 1)
+
+
+@pytest.fixture
+def with_network(own_server: Callable[..., Server], tiny_model_folder: Path, tmp_path: Path) -> Server:
+    """A server with the face network that ships beside the tests' model."""
+    models = tmp_path / "models"
+    shutil.copytree(tiny_model_folder, models)
+    detector = find_detector_bundle()
+    shutil.copytree(detector, models / detector.name)
+    shutil.copy(detector.parent / "detector.json", models)
+    return own_server(model=models)
+
+
+def test_the_picture_is_turned_and_drawn_boxes_turn_with_it(
+    open_page: OpenPage, with_network: Server
+) -> None:
+    """Four turns are none; the crop of a found face stays upright."""
+    page = open_page(at=with_network)
+    open_example(page)
+    draw_box(page, 0.02, 0.75, 0.12, 0.98)
+    expect(boxes(page)).to_have_count(4)
+    stage = page.locator("cropper-canvas")
+    wide = place(stage)
+    before = page.evaluate(READ_CROP)
+    page.locator("#turn-button").click()
+    expect(boxes(page)).to_have_count(4)
+    wait_for_answers(page)
+    assert place(stage)[2] < place(stage)[3]
+    drawn = boxes(page).last
+    x, y, width, height = place(drawn)
+    left, top, across, down = place(stage)
+    middle = (x + width / 2 - left) / across, (y + height / 2 - top) / down
+    assert middle == pytest.approx((1 - 0.865, 0.07), abs=0.02)
+    assert abs(page.evaluate(READ_CROP) - before) < 0.1
+    page.mouse.click(1, 1)
+    for _ in range(3):
+        page.keyboard.press("r")
+    expect(boxes(page)).to_have_count(4)
+    wait_for_answers(page)
+    assert place(stage) == pytest.approx(wide, abs=1)
+
+
+READ_CROP = """() => {
+  // how much darker the upper half of the first face's crop is: hair above, skin below
+  const canvas = document.querySelector('.face-card canvas');
+  const { width, height } = canvas;
+  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+  let upper = 0, lower = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    if (at / 4 < (width * height) / 2) upper += data[at + 1]; else lower += data[at + 1];
+  }
+  return upper / lower;
+}"""
+
+
+def test_what_the_model_sees_is_drawn_around_the_chosen_box(
+    open_page: OpenPage, with_network: Server
+) -> None:
+    page = open_page(at=with_network)
+    open_example(page)
+    box = boxes(page).first
+    box.focus()
+    _, _, width, _ = place(box)
+    seen = box.evaluate("(element) => parseFloat(getComputedStyle(element, '::after').width)")
+    assert seen == pytest.approx(width * 1.5, abs=3)
+
+
+def test_a_moving_picture_has_no_button_to_turn_it(open_page: OpenPage) -> None:
+    page = open_page()
+    frames = [draw_plain(120, 90, color) for color in ("#fff", "#f00")]
+    choose(
+        page, encode(frames[0], "GIF", save_all=True, append_images=frames[1:]), "two.gif", "image/gif"
+    )
+    expect(page.locator("#frame-row")).to_be_visible()
+    expect(page.locator("#turn-button")).to_be_hidden()
