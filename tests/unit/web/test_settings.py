@@ -120,8 +120,7 @@ def test_a_setting_of_a_library_cannot_be_changed_from_outside(monkeypatch, app)
     fresh = create_app({**DEFAULTS, **{name: app.config[name] for name in DEFAULTS}})
     assert fresh.config["WTF_CSRF_METHODS"] == {"POST", "PUT", "PATCH", "DELETE"}
     assert fresh.config["WTF_CSRF_ENABLED"] is True and fresh.config["TESTING"] is False
-    fresh.extensions["kyara_reports"].close()
-    fresh.extensions["kyara_labels"].close()
+    fresh.extensions["kyara_review"].close()
 
 
 def read_table() -> dict[str, str]:
