@@ -284,7 +284,7 @@ def test_the_network_finds_the_same_boxes_in_chromium_and_in_python(network_page
     detector = NetworkDetector(load_detector_bundle(network))
     for name in NAMES:
         pixels = read_image(pictures / f"{name}.png")
-        for level in range(3):
+        for level in range(3) if name == "example" else [2]:
             expected = {face.box for face in detector.find(pixels, level=level)}
             assert set(detect_in_page(network_page, f"{name}.png", level)) == expected, (name, level)
     assert len(detector.find(read_image(EXAMPLE), level=2)) == 10
