@@ -13,6 +13,7 @@ from typing import Any
 
 from kyara.errors import BundleError, KyaraError
 from kyara.registry.gate import FORCE_HINT, GateError
+from kyara.registry.history import Registry
 from kyara.storage.atomic import replace_file
 from kyara.vision.detector_bundle import (
     BUNDLE_FILE,
@@ -80,12 +81,7 @@ def roll_back_detector(models: Path) -> str:
         KyaraError: there is no promotion to take back.
     """
     before = _read(models)
-    standing: list[dict[str, Any]] = []
-    for step in before["history"]:
-        if step["action"] == "rollback":
-            del standing[-1:]
-        else:
-            standing.append(step)
+    standing = Registry(before["serving"], tuple(before["history"])).list_standing()
     if not standing:
         raise KyaraError("No detector was promoted, so there is nothing to take back.")
     name = standing[-2]["name"] if len(standing) > 1 else ""

@@ -42,21 +42,13 @@ class FoundFace:
         score: how sure the detector is: of the cascade, how many windows agree; else 0 to 1.
         eyes: x and y of both eyes in source pixels, the one further left in an upright face first; None
             where the detector does not tell.
-        turn_deg: the picture was turned so far counter-clockwise before the face was found.
+        roll_deg: how far it leans clockwise, -180 to 180: what the picture was turned by to find it.
     """
 
     box: Box
     score: float
     eyes: tuple[float, float, float, float] | None = None
-    turn_deg: int = 0
-
-    @property
-    def roll_deg(self) -> float:
-        """How far the face leans clockwise, -180 to 180, as far as the detector tells."""
-        if self.eyes is None:
-            return float(self.turn_deg)
-        x1, y1, x2, y2 = self.eyes
-        return math.degrees(math.atan2(y2 - y1, x2 - x1))
+    roll_deg: int = 0
 
 
 def measure_overlap(a: Box, b: Box) -> float:

@@ -326,3 +326,11 @@ def test_a_moving_picture_has_no_button_to_turn_it(open_page: OpenPage) -> None:
     )
     expect(page.locator("#frame-row")).to_be_visible()
     expect(page.locator("#turn-button")).to_be_hidden()
+
+
+def test_the_possible_faces_fit_a_phone(open_page: OpenPage, with_network: Server) -> None:
+    page = open_page(at=with_network, width=390, height=844)
+    open_example(page)
+    expect(page.locator("#more-faces")).to_be_visible()
+    too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(too_wide) == 0

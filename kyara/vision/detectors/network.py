@@ -72,20 +72,21 @@ class NetworkDetector:
         If none of them is sure, the picture is turned by quarters as well; what is found then is
         returned if it is shown by default and surer by `SURER_IF_TURNED`.
         """
-        found = self._find_upright(pixels, least)
+        found = self.find_upright(pixels, least)
         sure, shown = self.bundle.thresholds[0], self.bundle.thresholds[self.bundle.default_level]
         best = _find_best(found)
         if best >= sure:
             return found
         least_turned = max(shown, best + SURER_IF_TURNED)
         for quarters in (1, 2, 3):
-            turned = self._find_upright(np.rot90(pixels, quarters), least)
+            turned = self.find_upright(np.rot90(pixels, quarters), least)
             if (score := _find_best(turned)) >= least_turned:
                 least_turned = score
                 found = sort_faces([_turn_back(face, pixels.shape, quarters) for face in turned])
         return found
 
-    def _find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
+    def find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
+        """As `find_above`, in the picture as it is."""
         height, width = pixels.shape[:2]
         found = []
         for candidate in self.list_candidates(pixels, least):

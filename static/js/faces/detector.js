@@ -26,13 +26,6 @@
 /** A face that the default level, but not this one, shows is drawn as a weak one. */
 export const SURE_LEVEL = 0;
 
-/** How far a face leans clockwise, in degrees, as far as the finder tells. @param {FoundFace} face */
-export function rollOf({ eyes, turn = 0 }) {
-  if (!eyes) return turn;
-  const [x1, y1, x2, y2] = eyes;
-  return (Math.atan2(y2 - y1, x2 - x1) * 180) / Math.PI;
-}
-
 const superseded = () => new DOMException("A newer search took its place.", "AbortError");
 
 /** Finds faces in one picture at a time; a newer question takes the place of an older one. */

@@ -33,7 +33,7 @@ import { turnBox } from "./geometry.js";
  * @property {import("./geometry.js").Box} box
  * @property {number} score
  * @property {number[]} [eyes]
- * @property {number} [turn] so many degrees counter-clockwise the picture was turned to find it
+ * @property {number} [roll] how far it leans clockwise, in degrees: what the picture was turned by to find it
  */
 
 export const CELL_PX = 8;
@@ -76,7 +76,7 @@ function turnBack(face, { width, height }, quarters) {
     if (eyes) eyes = [0, 2].flatMap((at) => [high - (eyes?.[at + 1] ?? 0), eyes?.[at] ?? 0]);
     size = { width: size.height, height: size.width };
   }
-  return { ...face, box, ...(eyes && { eyes }), turn: ((quarters * 90 + 180) % 360) - 180 };
+  return { ...face, box, ...(eyes && { eyes }), roll: ((quarters * 90 + 180) % 360) - 180 };
 }
 
 /** @param {FoundFace} a @param {FoundFace} b */

@@ -8,7 +8,6 @@
 
 import { ConnectionError, ServerError, identify, isAbort } from "../page/api.js";
 import { encodeQuickCrops } from "../picture/crops.js";
-import { rollOf } from "../faces/detector.js";
 import { LiveView } from "./live-view.js";
 import { say, sayWhen, settings } from "../page/messages.js";
 import { announce } from "../page/status.js";
@@ -226,8 +225,7 @@ export class Live extends EventTarget {
     const found = await detector.detect(small, "live");
     if (session.looking.signal.aborted || this.#cutAt >= begun) return;
     const shown = found.filter((face) => detector.isShown(face, detector.defaultLevel));
-    const boxes = shown.map((face) => ({ ...scaleBox(face.box, scale), roll: rollOf(face) }));
-    this.#tracks.takeLook(boxes, performance.now());
+    this.#tracks.takeLook(shown.map(({ box }) => scaleBox(box, scale)), performance.now());
     this.#size = { width: bitmap.width, height: bitmap.height };
     const present = this.#render().filter(({ missed }) => missed === 0);
     for (const name of this.view.addCast(present, bitmap)) announce(say("live_appeared", { name }));

@@ -12,28 +12,14 @@ from click.testing import CliRunner
 from kyara.cli import main
 from kyara.registry.detectors import promote_detector
 from kyara.registry.gate import GateError
+from kyara.training.recipes.detector.looks import LOOKS
 from kyara.vision.detector_bundle import (
     find_default_detector,
     find_detector_bundle,
     write_detector_bundle,
 )
 
-DATA: dict[str, Any] = {
-    "settings": {
-        "longest_sides_px": [256],
-        "live_longest_sides_px": [256],
-        "longest_ratio": 2.0,
-        "tile_overlap": 0.5,
-        "most_enlarged": 2.0,
-        "fill": 114,
-        "min_box_px": 12,
-        "max_boxes": 32,
-        "merge": {"overlap": 0.4, "inside": 0.6},
-    },
-    "thresholds": [0.6],
-    "default_level": 0,
-    "provenance": {},
-}
+DATA: dict[str, Any] = {"settings": LOOKS, "thresholds": [0.6], "default_level": 0, "provenance": {}}
 
 
 def make_detector(models: Path, name: str, recall: float | None) -> None:

@@ -232,7 +232,7 @@ class Says:
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
         return [] if pixels.any() else list(self.faces)
 
-    def find_above(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
+    def find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
         return [face for face in self.find(pixels) if face.score >= least]
 
 

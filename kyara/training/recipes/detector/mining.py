@@ -55,7 +55,7 @@ def mine_sources(
     false = []
     for scene in boxed:
         known = [Box(*map(round, face.box)) for face in scene.faces]
-        found = network.find_above(scene.levels[0], FLOOR)
+        found = network.find_upright(scene.levels[0], FLOOR)
         false.append([face for face in found if not _touches(face.box, known, 0.0)])
         progress(1)
     thresholds = choose_thresholds([face.score for faces in false for face in faces], len(boxed))
@@ -144,7 +144,7 @@ def _label(
     scene: Scene, network: NetworkDetector, cascade: FaceDetector, thresholds: dict[str, float]
 ) -> Scene:
     """Box the faces of a picture that nobody has boxed."""
-    found = network.find_above(scene.levels[0], thresholds["doubtful"])
+    found = network.find_upright(scene.levels[0], thresholds["doubtful"])
     confirmed = _confirm(scene, cascade)
 
     def trust(face: FoundFace) -> bool:
