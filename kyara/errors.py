@@ -184,6 +184,13 @@ class UnavailableError(KyaraError):
     retry_after_s = 5
 
 
+class NotInstalledError(KyaraError):
+    """A package or a file that this needs is not installed; the sentence says what brings it."""
+
+    status = 501
+    title = "Not installed"
+
+
 class BundleError(KyaraError):
     """A model on disk is missing, damaged or of another format version."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,7 +60,9 @@ def open_replacement(path: Path, partial: str = "", *, new: bool = False) -> Ite
 
 
 def move_file(source: Path, target: Path) -> None:
-    """Move a file to a place that is free; after a crash it is in one of the two places, whole.
+    """Move a file to a place that is free; it is whole in one of the two places at any moment.
+
+    From one disk to another it is copied, so a crash just before the old one goes leaves both.
 
     Raises:
         FileExistsError: the place is taken; nothing changed.
@@ -85,7 +89,17 @@ def _copy_over(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
     os.rename(partial, target)
     sync_folder(target.parent)
-    source.unlink()
+    try:
+        source.unlink()
+    except OSError:
+        target.unlink()
+        raise
+
+
+def find_partials(path: Path) -> list[Path]:
+    """Return what writing a file, or moving one to its place, has left beside it where it was killed."""
+    name = glob.escape(path.name)
+    return [*path.parent.glob(f".{name}.*.partial"), *path.parent.glob(f".{name}.partial")]
 
 
 def sync_folder(folder: Path) -> None:
@@ -113,40 +127,66 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def hold_lock(path: Path, *, busy: str = "") -> Iterator[None]:
-    """Hold a lock file alone, among threads and processes. The system lets go at their end.
+def hold_lock(path: Path, *, busy: str = "", remove: bool = False) -> Iterator[None]:
+    """Hold a lock file exclusively, among threads and processes; the system releases it at their end.
 
     Args:
         path: of the lock file, which is made if need be.
         busy: what to say where another one holds it; without, it is waited for.
+        remove: whether the file goes at the end.
 
     Raises:
         BusyError: another one holds it, and `busy` is given.
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = _take_lock(path, busy)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
-        except BlockingIOError as error:
-            raise BusyError(busy) from error
         yield
     finally:
+        if remove:
+            with suppress(OSError):
+                path.unlink()
+        os.close(descriptor)
+
+
+def _take_lock(path: Path, busy: str) -> int:
+    """Lock a file, and not one that somebody has removed meanwhile; return its descriptor."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                    return descriptor
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise BusyError(busy) from error
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 
 def explain_os_error(error: OSError, what: str, kept: str) -> KyaraError:
-    """Return the sentence for a file that could not be written.
-
-    Args:
-        error: of the system.
-        what: the file or folder.
-        kept: what is safe all the same.
-    """
+    """Return the sentence for a file or folder that could not be written; `kept` says what is safe."""
     reason = error.strerror or str(error)
     if error.errno in FULL_ERRNOS:
         return StorageFullError(f"The disk that holds {what} is full ({reason}). {kept}")
     return UnavailableError(f"{what} cannot be written ({reason}). {kept}")
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that nothing can be written into, before work whose results go there; make it.
+
+    Raises:
+        KyaraError: it cannot be written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise explain_os_error(error, str(folder), "Nothing was done.") from error
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -161,10 +201,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def explain_sqlite_error(error: Exception, path: Path, otherwise: str) -> KyaraError:
     """Return the sentence for an SQLite file that could not be used.
 
-    Args:
-        error: of SQLite, or of who read it.
-        path: of the file.
-        otherwise: what to say where the disk is not full and nobody else writes.
+    `otherwise` is said where the disk is not full and nobody else writes.
     """
     code = getattr(error, "sqlite_errorname", "")
     if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):  # a quota shows as the second

@@ -14,7 +14,6 @@ class Clock:
     """The system's clock, carried on by the monotonic one where it is set back; thread-safe."""
 
     def __init__(self) -> None:
-        """Start with the system's time."""
         self._latest_s, self._at_s = time.time(), time.monotonic()
         self._turn = threading.Lock()
 

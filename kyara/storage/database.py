@@ -8,6 +8,8 @@ next request finds the database again.
 from __future__ import annotations
 
 import logging
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,12 +37,13 @@ from kyara.errors import (
     BusyError,
     CollidedError,
     KyaraError,
+    NotFoundError,
     StorageFullError,
     UnavailableError,
     UnreachableError,
 )
 from kyara.storage.extras import name_install
-from kyara.storage.migrations import Room, upgrade_database
+from kyara.storage.migrations import Schema, has_tables, upgrade_database
 
 WAIT_FOR_DATABASE_S = 8
 """Longest wait for a connection, and for another process's write."""
@@ -66,12 +69,12 @@ class DatabaseKind:
     Attributes:
         holds: what is in it, as in "the disk that holds the …".
         settings: the configuration keys that say where it is.
-        room: its tables and their revisions.
+        schema: its tables and their revisions.
     """
 
     holds: str
     settings: str
-    room: Room
+    schema: Schema
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -138,7 +141,7 @@ def _choose_pool(address: URL) -> dict[str, Any]:
 
 
 def _choose_options(address: URL) -> dict[str, Any]:
-    """Return what PostgreSQL is told so that nobody waits for a machine that is gone."""
+    """Return the connection settings that end a wait for a machine that is gone."""
     if address.get_backend_name() != "postgresql" or address.get_driver_name() != "psycopg":
         return {}
     options = {"connect_timeout": _CONNECT_S, "tcp_user_timeout": WAIT_FOR_DATABASE_S * 1000}
@@ -149,15 +152,23 @@ def _choose_options(address: URL) -> dict[str, Any]:
     }
 
 
-def prepare_tables(engine: Engine, kind: DatabaseKind) -> None:
+def prepare_tables(engine: Engine, kind: DatabaseKind, *, new: bool = True) -> None:
     """Make the tables, or bring those of an older Kyara up to date; see `kyara.storage.migrations`.
 
+    Args:
+        engine: of the database.
+        kind: what it is called in errors.
+        new: make them where there are none; else such a database is left as it is.
+
     Raises:
+        NotFoundError: there are none, and none are to be made.
         BadInputError: the database cannot be read or written, or a newer Kyara made it.
         UnreachableError: it does not answer; why is logged.
     """
     try:
-        upgrade_database(engine, kind.room)
+        if not new and not has_tables(engine, kind.schema):
+            raise NotFoundError(f"The database {engine.url.render_as_string()} has no {kind.holds}.")
+        upgrade_database(engine, kind.schema)
     except DBAPIError as error:
         if _is_unreachable(error):
             _log.error("%s: %s", engine.url.render_as_string(), say_shortly(error))
@@ -172,7 +183,7 @@ def prepare_tables(engine: Engine, kind: DatabaseKind) -> None:
 
 
 def lock_table(connection: Connection, table: FromClause) -> None:
-    """Let nobody else write to a table until the commit; who reads is not held up.
+    """Lock a table against other writers until the commit; readers go on.
 
     SQLite needs no such lock: there one writes at a time, whatever they write.
     """
@@ -188,14 +199,25 @@ def say_shortly(error: DBAPIError) -> str:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={WAIT_FOR_DATABASE_S * 1000}",
-        "journal_mode=WAL",
-        "synchronous=FULL",  # an answered report is on disk, not only in the system's cache
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute(f"PRAGMA busy_timeout={WAIT_FOR_DATABASE_S * 1000}")
+    _choose_journal(cursor)
+    # an answered report is on disk, not only in the system's cache
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _choose_journal(cursor: sqlite3.Cursor) -> None:
+    """Switch a new file to write-ahead logging; of two that do so at once SQLite refuses one at once."""
+    until = time.monotonic() + WAIT_FOR_DATABASE_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if _find_code(error) not in _SQLITE_LOCKED_CODES or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
 
 
 def is_damaged(error: BaseException | None) -> bool:

@@ -89,7 +89,7 @@ class Events:
         return None
 
     def close(self) -> None:
-        """Let go of the connections; the next call opens them again."""
+        """Close the connections; the next call opens them again."""
         with self._turn:
             if self._heard is not None:
                 self._heard.close()

@@ -38,6 +38,8 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # English
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "ensure_ascii": False}
     environment.filters.update({"csp_hash": _hash_inline, **(filters or {})})
     style = "".join(path.read_text(encoding="utf-8") for path in styles)

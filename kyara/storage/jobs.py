@@ -33,6 +33,8 @@ LOG_FILE = "log.txt"
 RUN_FOLDER = "run"
 """Of a job: the checkpoints."""
 JOB_LOCK = ".lock"
+MAX_LAST_BYTES = 2_000
+"""Of a log: more than its last line."""
 BUSY = "A training is running already; wait for its end."
 RUNS_LOCK = ".retrain.lock"
 ENDED = ("done", "failed")
@@ -124,6 +126,16 @@ def read_status(runs: Path, job: str) -> JobStatus | None:
         return None
 
 
+def read_last_words(runs: Path, job: str) -> str:
+    """Return the last line that a job's process wrote; empty where it wrote nothing."""
+    try:
+        lines = (runs / check_job_name(job) / LOG_FILE).read_bytes()[-MAX_LAST_BYTES:].splitlines()
+    except OSError:
+        return ""
+    said = [line.decode(errors="replace").strip() for line in lines]
+    return next((line for line in reversed(said) if line), "")
+
+
 def list_jobs(runs: Path) -> list[JobStatus]:
     """Return every job, the newest first."""
     found = [
@@ -179,12 +191,6 @@ def hold_job(runs: Path, job: str) -> Iterator[None]:
 
 def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]) -> None:
     """Start `python -m kyara retrain`; see `start_command`.
-
-    Args:
-        runs: folder of the jobs.
-        job: its name.
-        recipe: of the training.
-        arguments: of the command, beside `--name` and `--runs`.
 
     Raises:
         BusyError: another one trains.

@@ -62,14 +62,7 @@ def measure_overlap(a: Box, b: Box) -> float:
 
 
 def widen_box(box: Box, margin: float, width: int, height: int) -> Box:
-    """Add a share of a box's size on each side, and cut it to the picture.
-
-    Args:
-        box: inside the picture.
-        margin: share of the box's width, left and right, and height, above and below.
-        width: of the picture.
-        height: of the picture.
-    """
+    """Add a share of a box's size on each side, and cut it to the picture."""
     more_x, more_y = round(box.width * margin), round(box.height * margin)
     left, top = max(0, box.x - more_x), max(0, box.y - more_y)
     right = min(width, box.x + box.width + more_x)
@@ -78,14 +71,7 @@ def widen_box(box: Box, margin: float, width: int, height: int) -> Box:
 
 
 def grow_box(box: Box, times: float, width: int, height: int) -> Box:
-    """Make a box so many times as wide and high about the same middle, and cut it to the picture.
-
-    Args:
-        box: its middle lies inside the picture.
-        times: 1 leaves the box as it is.
-        width: of the picture.
-        height: of the picture.
-    """
+    """Make a box so many times as wide and high about the same middle, and cut it to the picture."""
     across, down = box.width * times / 2, box.height * times / 2
     middle_x, middle_y = box.x + box.width / 2, box.y + box.height / 2
     left = min(max(math.floor(middle_x - across + 0.5), 0), width - 1)

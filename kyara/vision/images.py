@@ -1,7 +1,7 @@
 """First stage: bytes → checked pixels, and boxes → crops. Nothing else in Kyara decodes an image.
 
-Pixels are `uint8 (H, W, 3)` sRGB everywhere. A picture's size is checked from its header, before
-any pixel is unpacked.
+Pixels are `uint8 (H, W, 3)` sRGB everywhere; other colours are converted by the picture's profile. Its
+size is checked from its header, before any pixel is unpacked.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import math
 import warnings
 from collections.abc import Callable
@@ -19,21 +20,20 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
+from kyara.vision import cut_short
 from kyara.vision.boxes import Box, Window
+from kyara.vision.picture_files import FILE_FORMATS, is_heif, open_heif
+from kyara.vision.profiles import make_srgb, read_profile
 from kyara.vision.structure import Declared, find_orientation, inspect_picture
 
 MAX_IMAGE_PIXELS = 16_000_000
 """Most pixels one picture may have, counted from its header."""
 CROP_FORMATS = ("PNG", "JPEG", "WEBP")
 """What the HTTP API takes."""
-FILE_FORMATS = (*CROP_FORMATS, "AVIF", "BMP", "GIF")
-"""What the command line and the dataset reader take."""
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif"})
-"""File names that are taken for pictures when a folder is read."""
-
 MAX_SIDE_PX = 32_767
 """Longest side that one picture may have."""
+ENOUGH_PX = 512
+"""Crops of twice this side and more may be averaged down; networks take 128 px."""
 STRIP_PIXELS = 1_000_000
 """Pixels that are converted at a time."""
 INLINE_PX = 112
@@ -42,7 +42,7 @@ INLINE_QUALITY = 78
 # Our own cap is checked first; Pillow's warning would only repeat it.
 Image.MAX_IMAGE_PIXELS = 2 * MAX_IMAGE_PIXELS
 PngImagePlugin.MAX_TEXT_MEMORY = 4 * PngImagePlugin.MAX_TEXT_CHUNK
-_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: np.fliplr,
     3: lambda pixels: np.rot90(pixels, 2),
     4: np.flipud,
@@ -53,6 +53,12 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 """EXIF orientation → what makes the picture upright."""
 
+logger = logging.getLogger("kyara.images")
+
+
+def tell_nobody(sentence: str) -> None:
+    """Take what is said of a picture, and pass it on to nobody."""
+
 
 def decode_image(
     data: bytes,
@@ -60,10 +66,12 @@ def decode_image(
     formats: tuple[str, ...] = CROP_FORMATS,
     max_pixels: int = MAX_IMAGE_PIXELS,
     enough_px: int | None = None,
+    tell: Callable[[str], None] = tell_nobody,
 ) -> np.ndarray:
-    """Decode one picture to pixels: EXIF orientation applied, alpha laid on white.
+    """Decode one picture to pixels: EXIF orientation and colour profile applied, alpha laid on white.
 
-    The format is told by content. Of an animation the first frame is taken.
+    The format is told by content. Of an animation the first frame is taken. A JPEG or PNG that lacks
+    its last bytes is read as browsers read it, if at least half of its rows are there.
 
     Args:
         data: the file's bytes.
@@ -71,6 +79,7 @@ def decode_image(
         max_pixels: most pixels (width × height) that the header may declare.
         enough_px: a picture is averaged down by the largest whole number that leaves its longest side
             at least so long; by default it keeps its size.
+        tell: called with a sentence about what is wrong with a picture that is read all the same.
 
     Returns:
         `uint8 (H, W, 3)` sRGB.
@@ -79,11 +88,13 @@ def decode_image(
         BadInputError: no bytes.
         UnsupportedImageError: not one of `formats`.
         TooLargeError: more than `max_pixels`, a longer side than `MAX_SIDE_PX`, or too many parts.
-        BrokenImageError: truncated or damaged.
+        BrokenImageError: damaged, or more than half of it is missing.
     """
     if not data:
         raise BadInputError("The picture is empty (0 bytes).")
     declared = measure_image(data, max_pixels=max_pixels)
+    if formats == FILE_FORMATS and is_heif(data):
+        formats = (open_heif(),)
     names = ", ".join(formats)
     try:
         with warnings.catch_warnings():
@@ -101,7 +112,8 @@ def decode_image(
         told = (declared.width, declared.height) if declared else None
         if image.size != told and (told or image.format in CROP_FORMATS):
             raise BrokenImageError("The picture's header tells two sizes, or none.")
-        return _unpack(image, max(1, max(image.size) // enough_px) if enough_px else 1)
+        times = max(1, max(image.size) // enough_px) if enough_px else 1
+        return _unpack(data, image, times, tell)
 
 
 def measure_image(data: bytes, *, max_pixels: int = MAX_IMAGE_PIXELS) -> Declared | None:
@@ -140,37 +152,35 @@ def _check_size(width: int, height: int, max_pixels: int, pixel_bytes: int = 1) 
         )
 
 
-def _unpack(image: Image.Image, times: int = 1) -> np.ndarray:
+def _unpack(data: bytes, image: Image.Image, times: int, tell: Callable[[str], None]) -> np.ndarray:
     """Unpack a picture whose sides are divided by `times`, in strips: it is never there three times."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image.load()
+            profile = read_profile(image.info.get("icc_profile") or b"")
+            image, rows_there = cut_short.load(data, image)
             width, height = image.size
             pixels = np.empty((-(-height // times), -(-width // times), 3), np.uint8)
             rows = max(1, STRIP_PIXELS // width // times) * times
             for top in range(0, height, rows):
-                strip = _lay_on_white(image.crop((0, top, width, min(height, top + rows))))
-                strip = strip.reduce(times) if times > 1 else strip
+                strip = image.crop((0, top, width, min(height, top + rows)))
+                strip = make_srgb(strip, times, profile)
                 pixels[top // times :][: strip.height] = np.asarray(strip)
-            turn = _TURNS.get(find_orientation(image.info))
+            pixels[-(-rows_there // times) :] = 255
+            turn = TURNS.get(find_orientation(image.info))
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
         raise BrokenImageError("The picture is damaged or cut short and cannot be decoded.") from error
+    if cut_short.is_cut_short(data):
+        tell(cut_short.WARNING)
     return np.ascontiguousarray(turn(pixels)) if turn else pixels
 
 
-def _lay_on_white(strip: Image.Image) -> Image.Image:
-    """Return a part of a picture in `RGB`."""
-    if strip.mode.startswith("I"):  # 16-bit grey, which Pillow would clip to white
-        return Image.fromarray(np.clip(np.asarray(strip) // 257, 0, 255).astype(np.uint8)).convert("RGB")
-    if strip.has_transparency_data:
-        strip = strip.convert("RGBA")
-        strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip)
-    return strip.convert("RGB")
+def read_image(path: Path, tell: Callable[[str], None] | None = None) -> np.ndarray:
+    """Decode a picture file of any of `FILE_FORMATS`, or HEIC.
 
-
-def read_image(path: Path) -> np.ndarray:
-    """Decode a picture file of any of `FILE_FORMATS`.
+    Args:
+        path: of the file.
+        tell: as in `decode_image`; by default it is logged.
 
     Raises:
         BadInputError: the file cannot be read. Otherwise as `decode_image`.
@@ -179,7 +189,8 @@ def read_image(path: Path) -> np.ndarray:
         data = path.read_bytes()
     except OSError as error:
         raise BadInputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    return decode_image(data, formats=FILE_FORMATS, max_pixels=4 * MAX_IMAGE_PIXELS)
+    tell = tell or (lambda sentence: logger.warning("%s: %s", path, sentence))
+    return decode_image(data, formats=FILE_FORMATS, max_pixels=4 * MAX_IMAGE_PIXELS, tell=tell)
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -268,11 +279,6 @@ def cut_window(pixels: np.ndarray, window: Window) -> np.ndarray:
             size, way, (*across, *down), Image.Resampling.BILINEAR, fillcolor=white
         )
     return np.asarray(turned)
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """Return every picture file below a folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
 @lru_cache(maxsize=1024)

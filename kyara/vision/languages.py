@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Language:
         return self.locale.replace("_", "-")
 
 
+LanguageCode = Literal["en", "zh", "ja"]
+"""The codes of `LANGUAGES`, for schemas that are made of types."""
 DEFAULT_LANGUAGE = "en"
 LANGUAGES = {
     language.code: language
@@ -43,3 +46,4 @@ LANGUAGES = {
     )
 }
 """Code → language, in the order in which they are listed and fall back."""
+assert get_args(LanguageCode) == tuple(LANGUAGES)

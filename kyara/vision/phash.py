@@ -92,12 +92,10 @@ class Seen:
     last: int
 
     def to_json(self) -> list[Any]:
-        """Return what the inbox keeps."""
         return [self.kind, self.bits.tobytes().hex(), self.colours.ravel().tolist(), self.last]
 
     @classmethod
     def from_json(cls, data: list[Any]) -> Seen:
-        """Return what `to_json` was called on."""
         kind, bits, colours, last = data
         hashed = np.frombuffer(bytes.fromhex(bits), np.uint64)
         if hashed.shape != (HASH_BITS // 64,):

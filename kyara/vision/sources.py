@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kyara.errors import BadInputError
-from kyara.vision.images import SUFFIXES, read_image
-from kyara.vision.video import VIDEO_SUFFIXES, Frame, Sampling, describe_video, read_frames
+from kyara.vision.animations import is_animation
+from kyara.vision.frames import Frame
+from kyara.vision.images import read_image
+from kyara.vision.picture_files import SUFFIXES, is_picture_name
+from kyara.vision.video import VIDEO_SUFFIXES, Sampling, describe_video, read_frames
 
 SHARD_PICTURES = 32
 """Pictures that a worker is handed at a time."""
@@ -26,7 +29,7 @@ def list_sources(named: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in named:
         if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES | SUFFIXES)
+            files = sorted(p for p in path.rglob("*") if _is_wanted(p))
         elif not path.exists() and glob.has_magic(str(path)):
             files = sorted(p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file())
         else:
@@ -37,24 +40,31 @@ def list_sources(named: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
+def _is_wanted(path: Path) -> bool:
+    """Tell whether a file of a folder is a video or a picture, by its name."""
+    is_video = path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._")
+    return (is_video or is_picture_name(path.name)) and path.is_file()
+
+
 def split_sources(files: Iterable[Path]) -> Iterator[list[str]]:
     """Return the shards for bulk work: each video alone, pictures that follow each other together."""
     pictures: list[str] = []
     for file in files:
-        if is_picture(file):
+        alone = not is_picture(file)
+        if not alone:
             pictures.append(str(file))
-        if pictures and (len(pictures) == SHARD_PICTURES or not is_picture(file)):
+        if pictures and (alone or len(pictures) == SHARD_PICTURES):
             yield pictures
             pictures = []
-        if not is_picture(file):
+        if alone:
             yield [str(file)]
     if pictures:
         yield pictures
 
 
 def is_picture(path: Path) -> bool:
-    """Return whether a file is taken for a single picture, by its name."""
-    return path.suffix.lower() in SUFFIXES - VIDEO_SUFFIXES
+    """Return whether a file is taken for a single picture: by its name, and not being an animation."""
+    return path.suffix.lower() in SUFFIXES - VIDEO_SUFFIXES and not is_animation(path)
 
 
 def measure_duration(path: Path) -> float:

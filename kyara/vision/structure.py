@@ -32,8 +32,9 @@ MAX_SCANNED_PIXELS = 400_000_000
 MAX_RUN_LENGTH_BYTES = 1_000_000
 """Of a run-length coded BMP, which Pillow decodes in Python."""
 
-_PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"GIF87a", b"GIF89a")
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_TIFF = (b"II*\0", b"MM\0*")
+PNG, JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", (b"GIF87a", b"GIF89a")
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _MARKER = re.compile(rb"\xff+([^\x00\xff])")
 _MARKER_AFTER_SCAN = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
 _EOI, _SOS, _APP1, _APP2, _APP13, _COM = 0xD9, 0xDA, 0xE1, 0xE2, 0xED, 0xFE
@@ -64,15 +65,11 @@ class Declared:
 
     @property
     def pixels(self) -> int:
-        """Width times height."""
         return self.width * self.height
 
 
 def inspect_picture(data: bytes) -> Declared | None:
-    """Count the parts of a PNG, JPEG, WebP, GIF, BMP or AVIF file.
-
-    Args:
-        data: the file's bytes.
+    """Count the parts of a PNG, JPEG, WebP, GIF, BMP, AVIF, HEIC or TIFF file.
 
     Returns:
         The declared size of a PNG, JPEG or WebP; None of another format, or where no size stands.
@@ -82,9 +79,9 @@ def inspect_picture(data: bytes) -> Declared | None:
         UnsupportedImageError: a JPEG that is coded arithmetically.
     """
     try:
-        if data.startswith(_PNG):
+        if data.startswith(PNG):
             return _inspect_png(data)
-        if data.startswith(_JPEG):
+        if data.startswith(JPEG):
             return _inspect_jpeg(data)
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _inspect_webp(data)
@@ -95,6 +92,8 @@ def inspect_picture(data: bytes) -> Declared | None:
                 raise _too_many("run-length coded bytes", MAX_RUN_LENGTH_BYTES)
         elif data[4:8] == b"ftyp":
             _count_boxes(data)
+        elif data.startswith(_TIFF):
+            _check_directory(data)
     except (struct.error, IndexError):  # cut short: the decoder will say so
         pass
     return None
@@ -107,7 +106,7 @@ def _too_many(what: str, most: int) -> TooLargeError:
 
 
 def _inspect_png(data: bytes) -> Declared | None:
-    at, most = len(_PNG), MAX_PARTS + len(data) // BYTES_PER_PART
+    at, most = len(PNG), MAX_PARTS + len(data) // BYTES_PER_PART
     for _ in range(most):
         if at + 8 > len(data):
             break
@@ -120,7 +119,7 @@ def _inspect_png(data: bytes) -> Declared | None:
     if data[12:16] != b"IHDR":
         return None
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    return Declared(width, height, -(-depth * _PNG_CHANNELS.get(colour, 4) // 8))
+    return Declared(width, height, -(-depth * PNG_CHANNELS.get(colour, 4) // 8))
 
 
 def _inspect_webp(data: bytes) -> Declared | None:
@@ -232,7 +231,7 @@ def _check_directory(block: bytes) -> None:
             kind, values = struct.unpack_from(f"{order}HI", block, at + first + 4 + 12 * entry)
             claimed += values * (_TIFF_TYPE_BYTES[kind] if kind < len(_TIFF_TYPE_BYTES) else 0)
             if claimed > len(block) + MAX_PADDING_BYTES:
-                raise _too_many("bytes of EXIF", len(block))
+                raise _too_many("bytes of tags", len(block))
     except struct.error:  # cut short
         return
 

@@ -27,7 +27,7 @@ FARTHEST = 1.5
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Detection:
     """A face in a frame.
 
     Attributes:
@@ -46,39 +46,37 @@ class Track:
     """The same face through time.
 
     Attributes:
-        sightings: in order of time, at least one.
+        detections: in order of time, at least one.
         last: features of the last one, of unit length.
         total: sum of the features of all.
     """
 
-    sightings: list[Sighting]
+    detections: list[Detection]
     last: np.ndarray
     total: np.ndarray
     _times: list[float] = field(default_factory=list, repr=False)
 
     @property
     def start_s(self) -> float:
-        """When it was first seen."""
-        return self.sightings[0].time_s
+        return self.detections[0].time_s
 
     @property
     def end_s(self) -> float:
-        """When it was last seen."""
-        return self.sightings[-1].time_s
+        return self.detections[-1].time_s
 
     @property
     def mean(self) -> np.ndarray:
         """The mean of its features, `float32 (features,)`."""
-        return self.total / len(self.sightings)
+        return self.total / len(self.detections)
 
     def find_box(self, time_s: float) -> Box:
         """Return where the face is, between two sightings by linear interpolation."""
-        if len(self._times) != len(self.sightings):
-            self._times = [sighting.time_s for sighting in self.sightings]
+        if len(self._times) != len(self.detections):
+            self._times = [sighting.time_s for sighting in self.detections]
         after = bisect_right(self._times, time_s)
         if after == 0 or after == len(self._times):
-            return self.sightings[min(after, len(self._times) - 1)].box
-        one, other = self.sightings[after - 1], self.sightings[after]
+            return self.detections[min(after, len(self._times) - 1)].box
+        one, other = self.detections[after - 1], self.detections[after]
         share = (time_s - one.time_s) / (other.time_s - one.time_s)
         a, b = one.box, other.box
         sides = ((a.x, b.x), (a.y, b.y), (a.width, b.width), (a.height, b.height))
@@ -89,26 +87,25 @@ class Tracker:
     """Tracks of a video that is read frame by frame."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self.tracks: list[Track] = []
 
-    def add(self, sightings: Sequence[Sighting], features: np.ndarray) -> None:
+    def add(self, detections: Sequence[Detection], features: np.ndarray) -> None:
         """Take in the faces of the next frame.
 
         Args:
-            sightings: of that frame.
+            detections: of that frame.
             features: `float32 (N, features)`, of the same faces.
         """
-        if not sightings:
+        if not detections:
             return
-        now = sightings[0].time_s
+        now = detections[0].time_s
         units = scale_to_unit(features)
         live = [track for track in self.tracks if now - track.end_s <= BRIDGE_S]
         pairs = sorted(
             (-score, t, s)
             for t, track in enumerate(live)
-            for s in range(len(sightings))
-            if (score := _compare(track, sightings[s].box, units[s])) > 0
+            for s in range(len(detections))
+            if (score := _compare(track, detections[s].box, units[s])) > 0
         )
         taken: dict[int, Track] = {}
         free = set(range(len(live)))
@@ -116,9 +113,9 @@ class Tracker:
             if t in free and s not in taken:
                 free.remove(t)
                 taken[s] = live[t]
-        for s, sighting in enumerate(sightings):
+        for s, sighting in enumerate(detections):
             if s in taken:
-                taken[s].sightings.append(sighting)
+                taken[s].detections.append(sighting)
                 taken[s].last = units[s]
                 taken[s].total = taken[s].total + features[s]
             else:
@@ -127,7 +124,7 @@ class Tracker:
 
 def _compare(track: Track, box: Box, unit: np.ndarray) -> float:
     """Return how much a face goes with a track; 0 if it does not."""
-    last = track.sightings[-1].box
+    last = track.detections[-1].box
     overlap = measure_overlap(last, box)
     cosine = float(track.last @ unit)
     far = max(

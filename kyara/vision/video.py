@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from kyara.errors import (
     BadInputError,
     BrokenVideoError,
     KyaraError,
-    TooLargeError,
     UnsupportedVideoError,
 )
-from kyara.vision.images import MAX_IMAGE_PIXELS
+from kyara.vision.animations import AnimationReading, is_animation, measure
+from kyara.vision.frames import MAX_FRAME_PIXELS, Frame, check_size, make_frame, show_size
+from kyara.vision.scene_cuts import SceneCuts
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -33,9 +33,6 @@ VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .webm .mkv .avi .mpg .mpeg .ts .m2ts .mts .flv .ogv .wmv .3gp .gif".split()
 )
 """File names that are taken for videos when a folder is read."""
-MAX_FRAME_PIXELS = 4 * MAX_IMAGE_PIXELS
-SCENE_WIDTH_PX = 320
-"""Width in which FFmpeg compares frames: scene scores hardly depend on it, their cost does."""
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,flv,ogg,asf,gif,apng,"
     "mp3,wav,flac,aac,h264,hevc,ivf,dv,mxf,rm,nut"
@@ -43,6 +40,10 @@ _FORMATS = (
 """What FFmpeg may take a file for: a playlist, say, would make it open other files."""
 _CUT_SHORT_S = 0.5
 _CUT_SHORT_SHARE = 0.02
+_READ_WHOLE_S = 60.0
+"""Shorter videos may have one key frame alone."""
+_MOST_SAMPLED = 3000
+"""So many frames are decoded, at most, for samples of a video in which no jump leads to them."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +63,6 @@ class VideoInfo:
     duration_s: float | None
     rate: Fraction | None
     has_audio: bool
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame.
-
-    Attributes:
-        number: of the frame in the video, from 0.
-        time_s: when it is shown, from the start of the video.
-        pixels: `uint8 (H, W, 3)` sRGB, upright.
-        scale: of the pixels; 1 where the frame was not made smaller.
-    """
-
-    number: int
-    time_s: float
-    pixels: np.ndarray
-    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,10 +87,12 @@ def describe_video(path: Path) -> VideoInfo:
     Raises:
         KyaraError: it cannot be read, has no moving picture, or is larger than Kyara accepts.
     """
+    if is_animation(path):
+        return VideoInfo(*measure(path, MAX_FRAME_PIXELS), has_audio=False)
     with _open(path) as (container, stream):
         frame = _read_first(path, container, stream)
         turned = frame.rotation % 180 == 90
-        width, height = _show_size(path, frame, stream)
+        width, height = show_size(path, frame, stream)
         duration = None if container.duration is None else container.duration / 1_000_000
         return VideoInfo(
             height if turned else width,
@@ -128,7 +114,9 @@ def _read_first(path: Path, container: InputContainer, stream: VideoStream) -> V
     raise BrokenVideoError(f"{path.name} is cut short: it has no frame.")
 
 
-def read_frames(path: Path, sampling: Sampling | None = None, *, first: int = 0) -> Iterator[Frame]:
+def read_frames(
+    path: Path, sampling: Sampling | None = None, *, first: int = 0, most: int | None = None
+) -> Iterator[Frame]:
     """Give the wanted frames of a video or an animation, in order.
 
     What is damaged is passed over; after the last frame that could be read the error is raised.
@@ -137,28 +125,84 @@ def read_frames(path: Path, sampling: Sampling | None = None, *, first: int = 0)
         path: of the file.
         sampling: which frames, and how large.
         first: frames with a lower number are left out; which others are wanted does not change.
+        most: so many frames are decoded at most, wanted or not; by default all.
 
     Raises:
         KyaraError: the file cannot be read or has no moving picture; at the end: it is damaged.
     """
     sampling = sampling or Sampling()
+    if is_animation(path):
+        yield from _choose(AnimationReading(path, MAX_FRAME_PIXELS), sampling, first, most)
+        return
     with _open(path) as (container, stream):
-        reading = _Reading(path, container, stream)
-        scenes = _SceneCuts(stream, sampling.scene_score) if sampling.scene_score is not None else None
-        due = Fraction(0)
-        every = None if sampling.every_s is None else Fraction(sampling.every_s).limit_denominator(10**6)
-        for number, (time, frame) in enumerate(reading):
-            wanted = every is None and scenes is None
-            if every is not None and time >= due:
-                wanted = True
-                due = (time // every + 1) * every
-            if scenes is not None:
-                wanted = scenes.starts(frame) or wanted or number == 0
-            if wanted and number >= first:
-                size = _show_size(path, frame, stream)
-                yield _make_frame(number, float(time), frame, size, sampling.longest_px)
-        if reading.problem:
-            raise BrokenVideoError(f"{path.name} {reading.problem}.")
+        yield from _choose(_Reading(path, container, stream), sampling, first, most)
+
+
+def sample_frames(path: Path, count: int) -> Iterator[Frame]:
+    """Give frames that are spread over a video or an animation; of a long one, its key frames near by.
+
+    Where that would take long, a long video with few key frames say, they are spread over its beginning.
+
+    Args:
+        path: of the file.
+        count: about how many; of a file that does not tell its length there is one a second.
+
+    Raises:
+        KyaraError: as `read_frames`.
+    """
+    info = describe_video(path)
+    duration = info.duration_s
+    if duration is not None and duration > _READ_WHOLE_S and not is_animation(path):
+        times = set()
+        for frame in _read_key_frames(path, count, duration):
+            times.add(frame.time_s)
+            yield frame
+        if len(times) > count // 2:
+            return
+    span = duration or count
+    if duration and info.rate:
+        span = min(duration, float(_MOST_SAMPLED / info.rate))
+    yield from read_frames(path, Sampling(every_s=span / count), most=_MOST_SAMPLED)
+
+
+def _read_key_frames(path: Path, count: int, duration_s: float) -> Iterator[Frame]:
+    """Give the frames to which a jump leads; those that cannot be read are left out."""
+    import av.error
+
+    with _open(path) as (container, stream):
+        start = container.start_time or 0
+        for number in range(count):
+            try:
+                container.seek(start + round((number + 0.5) / count * duration_s * 1_000_000))
+                frame = next(container.decode(stream), None)
+            except av.error.FFmpegError:
+                continue
+            if frame is not None:
+                check_size(path, frame.width, frame.height)
+                size = show_size(path, frame, stream)
+                yield make_frame(number, float(frame.time or 0), frame, size, None)
+
+
+def _choose(
+    reading: _Reading | AnimationReading, sampling: Sampling, first: int, most: int | None
+) -> Iterator[Frame]:
+    """Give the frames of a file that are wanted; see `read_frames`."""
+    path, stream = reading.path, reading.stream
+    scenes = SceneCuts(stream, sampling.scene_score) if sampling.scene_score is not None else None
+    due = Fraction(0)
+    every = None if sampling.every_s is None else Fraction(sampling.every_s).limit_denominator(10**6)
+    for number, (time, frame) in islice(enumerate(reading), most):
+        wanted = every is None and scenes is None
+        if every is not None and time >= due:
+            wanted = True
+            due = (time // every + 1) * every
+        if scenes is not None:
+            wanted = scenes.starts(frame) or wanted or number == 0
+        if wanted and number >= first:
+            size = show_size(path, frame, stream)
+            yield make_frame(number, float(time), frame, size, sampling.longest_px)
+    if reading.problem:
+        raise BrokenVideoError(f"{path.name} {reading.problem}.")
 
 
 @contextmanager
@@ -180,7 +224,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not pictures:
             raise UnsupportedVideoError(f"{path.name} has sound only, and no moving picture.")
         stream = pictures[0]
-        _check_size(path, stream.codec_context.width, stream.codec_context.height)
+        check_size(path, stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "AUTO"
         yield container, stream
 
@@ -208,14 +252,6 @@ def _explain(error: Any) -> str:
     return f"FFmpeg says “{error.strerror or error}”"
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_FRAME_PIXELS:
-        raise TooLargeError(
-            f"{path.name} has frames of {width}×{height} pixels; at most {MAX_FRAME_PIXELS:,} in all "
-            "are accepted."
-        )
-
-
 class _Reading:
     """Decoded frames with their times, and at the end what was wrong with the file."""
 
@@ -230,7 +266,7 @@ class _Reading:
         start, last = None, Fraction(-1)
         step = 1 / (self.stream.average_rate or Fraction(25))
         for frame in self._decode():
-            _check_size(self.path, frame.width, frame.height)
+            check_size(self.path, frame.width, frame.height)
             time = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
             if start is None:
                 start = time or Fraction(0)
@@ -282,73 +318,3 @@ def _ends_as_gif(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-min(path.stat().st_size, 64), 2)
         return file.read().rstrip(b"\0").endswith(b";")
-
-
-class _SceneCuts:
-    """FFmpeg's scene scores: tells of each frame whether a new scene starts with it."""
-
-    def __init__(self, stream: VideoStream, score: float) -> None:
-        import av.filter
-
-        graph = av.filter.Graph()
-        source = graph.add_buffer(template=stream)
-        small = graph.add("scale", f"{SCENE_WIDTH_PX}:-2")
-        chosen = graph.add("select", f"gt(scene\\,{score})")
-        sink = graph.add("buffersink")
-        for one, other in ((source, small), (small, chosen), (chosen, sink)):
-            one.link_to(other)
-        graph.configure()
-        self.graph, self.source, self.sink = graph, source, sink
-
-    def starts(self, frame: VideoFrame) -> bool:
-        import av.error
-
-        self.source.push(frame)
-        try:
-            self.sink.pull()
-        except (av.error.BlockingIOError, av.error.EOFError):
-            return False
-        return True
-
-
-def _show_size(path: Path, frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Return width and height as shown, before the turn: pixels need not be square.
-
-    Raises:
-        TooLargeError: more pixels are shown than Kyara accepts.
-    """
-    ratio = stream.sample_aspect_ratio
-    if not ratio or not 1 / 8 < ratio < 8:
-        return frame.width, frame.height
-    width = max(1, round(frame.width * ratio))
-    _check_size(path, width, frame.height)
-    return width, frame.height
-
-
-def _make_frame(
-    number: int, time_s: float, frame: VideoFrame, size: tuple[int, int], longest_px: int | None
-) -> Frame:
-    width, height = size
-    scale = 1.0 if longest_px is None else min(1.0, longest_px / max(width, height))
-    pixels = _to_rgb(frame, max(1, round(width * scale)), max(1, round(height * scale)))
-    turns = round(frame.rotation / 90) % 4
-    if turns:
-        pixels = np.rot90(pixels, turns)
-    return Frame(number, time_s, np.ascontiguousarray(pixels), scale)
-
-
-def _to_rgb(frame: VideoFrame, width: int, height: int) -> np.ndarray:
-    """Convert to `uint8 (height, width, 3)`; what is transparent becomes white."""
-    from av.video.reformatter import Interpolation
-
-    clear = any(component.is_alpha for component in frame.format.components)
-    pixels = frame.to_ndarray(
-        format="rgba" if clear else "rgb24",
-        width=width,
-        height=height,
-        interpolation=Interpolation.AREA,
-    )
-    if not clear:
-        return pixels
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

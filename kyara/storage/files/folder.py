@@ -29,11 +29,9 @@ class FolderFiles:
     shared = False
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder's place."""
         self.folder = folder.resolve()
 
     def __str__(self) -> str:
-        """Return where it is, for logs."""
         return str(self.folder)
 
     def write(self, name: str, data: bytes) -> None:
@@ -56,15 +54,12 @@ class FolderFiles:
             ) from error
 
     def read(self, name: str) -> bytes:
-        """Return a file's whole content."""
         return (self.folder / name).read_bytes()
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is a file of a name."""
         return (self.folder / name).exists()
 
     def remove(self, name: str) -> None:
-        """Remove a file; harmless where there is none."""
         (self.folder / name).unlink(missing_ok=True)
 
     def list(self) -> list[Listed]:
@@ -94,7 +89,6 @@ class FolderFiles:
             move_file(self.folder / name, self.folder / final_name)
 
     def set_aside(self, name: str) -> str:
-        """Move a file into `set_aside/` under a name that is free there, and return that."""
         aside = self.folder / SET_ASIDE
         aside.mkdir(exist_ok=True)
         free, number = name, 1
@@ -108,12 +102,11 @@ class FolderLock:
     """Says which processes use a folder; the system releases it however a process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock's place; nothing is opened yet."""
         self._path = folder / ".lock"
         self._descriptor = -1
 
     def take_alone(self) -> bool:
-        """Return True, holding the folder alone, where nobody else uses it.
+        """Lock the folder exclusively; return False if another process uses it.
 
         Raises:
             OSError: the folder cannot be used.
@@ -131,7 +124,7 @@ class FolderLock:
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

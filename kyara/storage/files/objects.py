@@ -73,7 +73,6 @@ class ObjectFiles:
             ) from error
 
     def __str__(self) -> str:
-        """Return where it is, for logs."""
         return self._url
 
     def write(self, name: str, data: bytes) -> None:
@@ -87,11 +86,9 @@ class ObjectFiles:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
 
     def read(self, name: str) -> bytes:
-        """Return an object's whole content."""
         return self._call("cat_file", self._path(name))
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is an object of a name."""
         try:
             self._call("info", self._path(name))
         except FileNotFoundError:
@@ -99,14 +96,12 @@ class ObjectFiles:
         return True
 
     def remove(self, name: str) -> None:
-        """Remove an object; harmless where there is none."""
         try:
             self._call("rm_file", self._path(name))
         except FileNotFoundError:
             return
 
     def list(self) -> list[Listed]:
-        """Return every object directly below the place, by name."""
         try:
             found = self._call("ls", self._root, detail=True, deadline_s=LIST_DEADLINE_S)
         except FileNotFoundError:
@@ -126,7 +121,6 @@ class ObjectFiles:
             self._move(name, final_name)
 
     def set_aside(self, name: str) -> str:
-        """Move an object below `set_aside/` under a name that is free there, and return that."""
         free, number = f"{SET_ASIDE}/{name}", 1
         while self.exists(free):
             free, number = f"{SET_ASIDE}/{number}-{name}", number + 1

@@ -27,7 +27,7 @@ class Files(Protocol):
 
     @property
     def shared(self) -> bool:
-        """Whether other machines may use the place, so that nobody can ever know to be alone."""
+        """Whether other machines may use the place: then no process can know that it is the only one."""
         ...
 
     def write(self, name: str, data: bytes) -> None:

@@ -1,14 +1,15 @@
-"""How the tables of a room came to be what they are, and how a database is brought up to date.
+"""How the tables of a schema came to be what they are, and how a database is brought up to date.
 
-A *room* is a set of tables that one part of Kyara owns: `reports`, `review`, `operators`. Rooms may
+A *schema* is a set of tables that one part of Kyara owns: `reports`, `review`, `operators`. Schemas may
 share a database or have one each (SQLite files do), so each has a version table of its own,
-`alembic_version_<room>`, and a folder of revisions, `migrations/<room>/`, which Alembic runs.
+`alembic_version_<schema>`, and a folder of revisions, `migrations/<schema>/`, which Alembic runs.
 
-To add a room: declare its tables (a `MetaData`), give its `DatabaseKind` a `Room("<room>", metadata)`,
-call `database.prepare_tables`, and write `<room>/0001_first.py`. To change a table: change the model,
-and write the next revision by hand, `<room>/0003_what_it_does.py`, with `revision = "0003"`,
-`down_revision = "0002"` and `upgrade()`. `test_migrations.py` fails, and says what is missing,
-until models and revisions agree on SQLite and on PostgreSQL; a new room is added to its list.
+To add a schema: declare its tables (a `MetaData`), give its `DatabaseKind` a
+`Schema("<schema>", metadata)`, call `database.prepare_tables`, and write `<schema>/0001_first.py`. To
+change a table: change the model, and write the next revision by hand,
+`<schema>/0003_what_it_does.py`, with `revision = "0003"`, `down_revision = "0002"` and `upgrade()`.
+`test_migrations.py` fails, and says what is missing, until models and revisions agree on SQLite and on
+PostgreSQL; a new schema is added to its list.
 
 Rules of revisions: they import nothing of Kyara, whose models change later; they form one line;
 servers that still run the code before must be able to go on, so a new column may be NULL or has a
@@ -43,7 +44,7 @@ _turn = threading.Lock()  # Alembic's operations know one connection at a time
 
 
 @dataclass(frozen=True)
-class Room:
+class Schema:
     """Tables that belong together and are migrated together.
 
     Attributes:
@@ -71,44 +72,54 @@ class Room:
         return Table(name, MetaData(), Column("version_num", String(32), primary_key=True))
 
 
-def upgrade_database(engine: Engine, room: Room) -> None:
-    """Bring a room's tables up to date, making those that are not there.
+def upgrade_database(engine: Engine, schema: Schema) -> None:
+    """Bring a schema's tables up to date, making those that are not there.
 
     Raises:
         BadInputError: the database is at a revision that this code does not know.
         sqlalchemy.exc.DBAPIError: it cannot be reached, read or written; it stays as it was.
     """
-    newest = room.revisions[-1]
+    newest = schema.revisions[-1]
     with engine.connect() as connection:
-        if read_revision(connection, room) == newest:
+        if read_revision(connection, schema) == newest:
             return
     with _turn, _hold_alone(engine) as connection:
-        found = read_revision(connection, room)
-        if found is not None and found not in room.revisions:
+        found = read_revision(connection, schema)
+        if found is not None and found not in schema.revisions:
             raise BadInputError(
                 f"The database {engine.url.render_as_string()} was made by a newer Kyara: the revision "
-                f"of {room.name} is {found}, and this Kyara knows them up to {newest}. Install the "
+                f"of {schema.name} is {found}, and this Kyara knows them up to {newest}. Install the "
                 "newer Kyara, or name another database."
             )
-        if found is None and not _has_any_table(connection, room):
-            room.tables.create_all(connection)
-            version = room.version_table
+        if found is None and not _has_any_table(connection, schema):
+            schema.tables.create_all(connection)
+            version = schema.version_table
             version.create(connection)
             connection.execute(version.insert().values(version_num=newest))
         elif found != newest:  # it is where another process was faster
-            _run_revisions(connection, room, found)
+            _run_revisions(connection, schema, found)
 
 
-def read_revision(connection: Connection, room: Room) -> str | None:
+def has_tables(engine: Engine, schema: Schema) -> bool:
+    """Tell whether a database has the tables of a schema, of whatever revision.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: it cannot be reached or read.
+    """
+    with engine.connect() as connection:
+        return read_revision(connection, schema) is not None
+
+
+def read_revision(connection: Connection, schema: Schema) -> str | None:
     """Return the revision that the version table names; None where there is no such table or row."""
-    table = room.version_table
+    table = schema.version_table
     if not inspect(connection).has_table(table.name):
         return None
     return connection.scalar(select(table.c.version_num))
 
 
-def _has_any_table(connection: Connection, room: Room) -> bool:
-    known = room.carried_over.union(room.tables.tables)
+def _has_any_table(connection: Connection, schema: Schema) -> bool:
+    known = schema.carried_over.union(schema.tables.tables)
     return not known.isdisjoint(inspect(connection).get_table_names())
 
 
@@ -131,14 +142,14 @@ def _hold_alone(engine: Engine) -> Iterator[Connection]:
         connection.commit()
 
 
-def _run_revisions(connection: Connection, room: Room, found: str | None) -> None:
+def _run_revisions(connection: Connection, schema: Schema, found: str | None) -> None:
     from alembic.migration import MigrationContext
     from alembic.operations import Operations
     from alembic.script import ScriptDirectory
 
-    scripts = ScriptDirectory(str(room.folder), version_locations=[str(room.folder / room.name)])
+    scripts = ScriptDirectory(str(schema.folder), version_locations=[str(schema.folder / schema.name)])
     context = MigrationContext.configure(
-        connection, opts={"version_table": room.version_table.name, "target_metadata": room.tables}
+        connection, opts={"version_table": schema.version_table.name, "target_metadata": schema.tables}
     )
     if found is None:
         found = _recognise(connection, scripts)
@@ -154,7 +165,7 @@ def _run_revisions(connection: Connection, room: Room, found: str | None) -> Non
         and connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     ):
         raise BadInputError(
-            f"The {room.name} in {connection.engine.url} refer to rows that are not there."
+            f"The {schema.name} in {connection.engine.url} refer to rows that are not there."
         )
 
 

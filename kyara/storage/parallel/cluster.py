@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from kyara.errors import KyaraError
 from kyara.storage.extras import name_install
-from kyara.storage.parallel.shard import Order, do_shard
-from kyara.storage.parallel.task import Do, Task
+from kyara.storage.parallel.shard import ShardOrder, do_order
+from kyara.storage.parallel.task import Task
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 _OBJECT_STORE_BYTES = 100_000_000
@@ -30,18 +30,11 @@ class RayPool:
     """Tasks of Ray, one shard each."""
 
     def __init__(self, ray: Any, task: Task, workers: int | None) -> None:
-        """Take the module, which is connected.
-
-        Args:
-            ray: the module.
-            task: what is done.
-            workers: at most so many shards at a time; by default as many as the cluster has processors.
-        """
         self._ray = ray
         self._most = workers
         self._task = task.to_json()
         # Ray's own retries would not know which item killed a worker: `run_work` counts them.
-        self._do: Any = ray.remote(num_cpus=1, max_retries=0)(_do_order)
+        self._do: Any = ray.remote(num_cpus=1, max_retries=0)(do_order)
         self._running: dict[Any, int] = {}
 
     @classmethod
@@ -66,16 +59,13 @@ class RayPool:
                 ray.shutdown()
 
     def has_room(self) -> bool:
-        """Return whether the cluster should have another shard; it may grow and shrink meanwhile."""
         most = self._most or _AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         return len(self._running) < most
 
-    def hand_out(self, order: Order) -> None:
-        """Have the cluster do a shard."""
+    def hand_out(self, order: ShardOrder) -> None:
         self._running[self._do.remote(self._task, order)] = order.number
 
     def wait(self) -> list[tuple[int, bool]]:
-        """Wait for shards that are done, or that were lost with a worker or a whole node."""
         exceptions = self._ray.exceptions
         ready, _ = self._ray.wait(list(self._running), timeout=_WAIT_S)
         happened = []
@@ -116,24 +106,3 @@ def _choose_cluster(workers: int | None) -> dict[str, Any]:
         "include_dashboard": False,
         "_node_ip_address": "127.0.0.1",
     }
-
-
-def _do_order(task: Mapping[str, Any], order: Order) -> str:
-    """Run in a process of Ray, which does many shards of a run: load once."""
-    try:
-        do_shard(order, _open_once(Task(**task)))
-    except KyaraError as error:
-        return str(error)
-    return ""
-
-
-_open: dict[str, Do] = {}
-_held = ExitStack()
-"""Ends with the process."""
-
-
-def _open_once(task: Task) -> Do:
-    key = repr(task)
-    if key not in _open:
-        _open[key] = _held.enter_context(task.open())
-    return _open[key]

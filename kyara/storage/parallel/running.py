@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from kyara.errors import KyaraError
-from kyara.storage.parallel.shard import Order
+from kyara.storage.parallel.shard import ShardOrder
 from kyara.storage.parallel.work import Work
 
 MOST_DEATHS = 3
@@ -21,7 +21,7 @@ class Pool(Protocol):
         """Return whether another shard should be handed out now."""
         ...
 
-    def hand_out(self, order: Order) -> None:
+    def hand_out(self, order: ShardOrder) -> None:
         """Have a worker do a shard."""
         ...
 
@@ -39,10 +39,7 @@ def run_work(
 ) -> Iterator[int]:
     """Do all shards that are not done, and give the number of each in order, as soon as it is done.
 
-    Args:
-        work: what is to be done.
-        pool: who does it.
-        progress: called with the number of items whenever some are done, those of earlier runs included.
+    `progress` hears the number of items whenever some are done, those of earlier runs included.
 
     Raises:
         KyaraError: the work cannot go on; what is done is kept.
@@ -78,13 +75,13 @@ def run_work(
                     again.append(number)
 
 
-def _make_order(work: Work, number: int, deaths: Counter[tuple[int, int | None]]) -> Order:
+def _make_order(work: Work, number: int, deaths: Counter[tuple[int, int | None]]) -> ShardOrder:
     given_up = {
         index: f"Workers died on it {count} times; it is left out."
         for (shard, index), count in deaths.items()
         if shard == number and index is not None and count >= MOST_DEATHS
     }
-    return Order(number, tuple(work.read_names(number)), work.results, given_up)
+    return ShardOrder(number, tuple(work.read_names(number)), work.results, given_up)
 
 
 def _count_death(work: Work, number: int, deaths: Counter[tuple[int, int | None]]) -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from kyara.errors import KyaraError
 from kyara.storage.atomic import explain_os_error, sync_folder
-from kyara.storage.parallel.task import Do
+from kyara.storage.extras import explain_missing
+from kyara.storage.parallel.task import Do, Task
 from kyara.storage.parallel.work import DATA_FILE, KEPT, RECORDS_FILE, name_position, name_result
 
 
 @dataclass(frozen=True)
-class Order:
+class ShardOrder:
     """A shard to do.
 
     Attributes:
@@ -35,7 +37,32 @@ class Order:
     given_up: Mapping[int, str] = field(default_factory=dict)
 
 
-def do_shard(order: Order, do: Do) -> None:
+_open: dict[str, Do] = {}
+_held = ExitStack()
+atexit.register(_held.close)
+
+
+def do_order(task: Mapping[str, Any], order: ShardOrder) -> str:
+    """Do a shard in a process that does many of a task, which is opened once.
+
+    Returns:
+        Why no worker could go on; empty if the shard is done.
+    """
+    key = repr(task)
+    try:
+        if key not in _open:
+            _open[key] = _held.enter_context(Task(**task).open())
+        do_shard(order, _open[key])
+    except KyaraError as error:
+        return str(error)
+    except ModuleNotFoundError as error:
+        if not (missing := explain_missing(error)):
+            raise
+        return missing
+    return ""
+
+
+def do_shard(order: ShardOrder, do: Do) -> None:
     """Do the items of a shard one after the other, and put their results into place.
 
     Two workers may do the same shard where one was taken for dead: both come to the same bytes, and the
@@ -68,7 +95,7 @@ def _make_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_results(order: Order, do: Do, folder: Path) -> None:
+def _write_results(order: ShardOrder, do: Do, folder: Path) -> None:
     position = name_position(order.results, order.number)
     with (folder / RECORDS_FILE).open("wb") as lines, (folder / DATA_FILE).open("wb") as data:
         for index, name in enumerate(order.names):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kyara.errors import BadInputError
 from kyara.storage.atomic import (
     explain_os_error,
     hold_lock,
@@ -32,6 +33,10 @@ from kyara.storage.parallel.task import Record, Task
 RECORDS_FILE, DATA_FILE = "records.jsonl", "data.bin"
 KEPT = "What is done already is kept; the same command goes on."
 _FORMAT = 1
+_OWN = ("results", "shards.jsonl", ".shards.partial", "work.json", "lock")
+"""What is in a work folder, in the order in which it is removed."""
+_PARTIAL = ".work.json.*.partial"
+"""What a write that was killed leaves there."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,6 @@ class Work:
     """The work folder of one task, held by one run at a time."""
 
     def __init__(self, folder: Path, task: Task, starts: Sequence[int], items: int) -> None:
-        """Take what `hold` found.
-
-        Args:
-            folder: the work folder.
-            task: what is done.
-            starts: where each shard's line begins.
-            items: how many there are.
-        """
         self.folder = folder
         self.task = task
         self.items = items
@@ -75,12 +72,14 @@ class Work:
             shards: names of items, those of a shard together; no shard is empty.
 
         Raises:
+            BadInputError: the folder is somebody's who has other things in it.
             BusyError: another run works there.
             KyaraError: it cannot be written.
         """
         with ExitStack() as held:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
+                _check_own(folder)
                 busy = f"Another run works in {folder}; wait for its end."
                 held.enter_context(hold_lock(folder / "lock", busy=busy))
                 starts, items = _prepare(folder, task, shards)
@@ -128,8 +127,12 @@ class Work:
                     yield End(names[kept["item"]], kept["error"])
 
     def remove(self) -> None:
-        """Remove the folder: the results are where they belong."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the folder: the results are where they belong. What somebody has put into it stays."""
+        shutil.rmtree(self.results, ignore_errors=True)
+        with suppress(OSError):
+            for path in (*self.folder.glob(_PARTIAL), *(self.folder / name for name in _OWN[1:])):
+                path.unlink(missing_ok=True)
+            self.folder.rmdir()
 
 
 def name_result(results: Path, number: int) -> Path:
@@ -140,6 +143,23 @@ def name_result(results: Path, number: int) -> Path:
 def name_position(results: Path, number: int) -> Path:
     """Return the file that tells which item of a shard a worker is at."""
     return results / f"{number:06}.at"
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse a folder with other things in it than work: what is in a work folder is removed.
+
+    Raises:
+        BadInputError: there are.
+    """
+    names = {path.name for path in folder.iterdir()} - {path.name for path in folder.glob(_PARTIAL)}
+    foreign = sorted(names.difference(_OWN))
+    if not foreign and "results" in names and "format" not in read_json_object(folder / "work.json"):
+        foreign = ["results"]  # it has the name alone
+    if foreign:
+        raise BadInputError(
+            f"The folder {folder} has other things in it ({ascii(foreign[0])[:120]} for one); name a "
+            "new or empty folder for the work."
+        )
 
 
 def _prepare(folder: Path, task: Task, shards: Iterable[Sequence[str]]) -> tuple[list[int], int]:
@@ -163,7 +183,7 @@ def _prepare(folder: Path, task: Task, shards: Iterable[Sequence[str]]) -> tuple
 
 
 def _sweep(results: Path) -> None:
-    """Remove what killed workers left; one that still runs has lost its place, and says so to nobody."""
+    """Remove what killed workers left; what one that still runs makes is lost."""
     for path in results.glob(".*.partial"):
         shutil.rmtree(path, ignore_errors=True)
     for path in results.glob("*.at"):

@@ -39,9 +39,6 @@ _WORKER = Path(__file__).with_name("animeface_worker.py")
 def prepare_environment(tell: Callable[[str], None] = lambda text: None) -> Path:
     """Make the detector's virtual environment, if need be, and return its Python.
 
-    Args:
-        tell: called before something that takes a while.
-
     Raises:
         KyaraError: it cannot be made.
     """
@@ -76,10 +73,10 @@ class AnimefaceDetector:
     """See `base.FaceDetector`; a score is a likelihood. It has no levels, only a threshold."""
 
     name = "animeface-2009"
+    version = "1"
     box_scale = 1.0
 
     def __init__(self, process: subprocess.Popen[str], threshold: float) -> None:
-        """Speak to a running worker."""
         self._process, self._threshold = process, threshold
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
@@ -90,13 +87,17 @@ class AnimefaceDetector:
 
 @contextmanager
 def open_animeface(
-    *, threshold: float | None = None, tell: Callable[[str], None] = tell_nothing
+    *,
+    threshold: float | None = None,
+    tell: Callable[[str], None] = tell_nothing,
+    models: Path | None = None,
 ) -> Iterator[AnimefaceDetector]:
     """Start the detector and have it find known faces.
 
     Args:
         threshold: least likelihood of a face, 0 to 1; by default `DEFAULT_THRESHOLD`.
         tell: called before something that takes a while.
+        models: not looked at.
 
     Raises:
         KyaraError: it cannot be installed, or does not find the known faces.

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from kyara.errors import BadInputError
+from kyara.errors import BadInputError, NotInstalledError
+from kyara.storage.extras import explain_missing
 from kyara.vision.boxes import FoundFace
 from kyara.vision.detector_bundle import find_default_detector
 
@@ -31,9 +33,11 @@ class FaceDetector(Protocol):
     Attributes:
         name: its key in `DETECTORS`.
         box_scale: side of its boxes relative to the tight face (cheek to cheek, fringe to chin).
+        version: changes when the same picture may get other boxes.
     """
 
     name: str
+    version: str
     box_scale: float
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
@@ -54,17 +58,38 @@ class FaceDetector(Protocol):
 
 
 def tell_nothing(text: str) -> None:
-    """Take what a detector says before something that takes a while, and pass it on to nobody."""
+    """Ignore what a detector says before something that takes a while."""
 
 
-def choose_detector(name: str | None = None) -> str:
+def check_installed(*, threads: int | None = None) -> None:
+    """Refuse if what the detectors need is not installed.
+
+    Args:
+        threads: of OpenCV, in this process; by default as many as there are cores.
+
+    Raises:
+        NotInstalledError: OpenCV is missing; the sentence says how to install it.
+    """
+    try:
+        import cv2
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(explain_missing(error) or str(error)) from error
+    if threads is not None:
+        cv2.setNumThreads(threads)
+
+
+def choose_detector(name: str | None = None, models: Path | None = None) -> str:
     """Return the name of the detector to use: the one asked for, or else the default.
+
+    Args:
+        name: of a detector, or None.
+        models: the folder whose `detector.json` names the default; `model/` by default.
 
     Raises:
         BadInputError: no such detector.
     """
     if name is None:
-        return find_default_detector()
+        return find_default_detector(models)
     if name not in DETECTORS:
         raise BadInputError(f"There is no detector {name}; there are {', '.join(DETECTORS)}.")
     return name
@@ -76,6 +101,7 @@ def open_detector(
     *,
     threshold: float | None = None,
     tell: Callable[[str], None] = tell_nothing,
+    models: Path | None = None,
 ) -> Iterator[FaceDetector]:
     """Open the detector of a name; it is closed at the end.
 
@@ -83,15 +109,16 @@ def open_detector(
         name: see `choose_detector`.
         threshold: least score of a face, in place of a level; not of the cascade.
         tell: called before something that takes a while.
+        models: where face networks are; `model/` by default.
 
     Raises:
         BadInputError: no such detector.
         KyaraError: it is not installed, or does not work.
     """
-    module, _, function = DETECTORS[choose_detector(name)].partition(":")
+    module, _, function = DETECTORS[choose_detector(name, models)].partition(":")
     opener: Callable[..., AbstractContextManager[FaceDetector]]
     opener = getattr(import_module(module), function)
-    with opener(threshold=threshold, tell=tell) as detector:
+    with opener(threshold=threshold, tell=tell, models=models) as detector:
         yield detector
 
 

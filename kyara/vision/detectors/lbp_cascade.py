@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kyara.errors import BadInputError, KyaraError
+from kyara.errors import BadInputError, KyaraError, NotInstalledError
 from kyara.storage.paths import ROOT
 from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detectors.base import check_pixels, tell_nothing
@@ -43,22 +44,24 @@ class CascadeDetector:
     """See `base.FaceDetector`; a score is how many windows agree."""
 
     name = "cascade"
+    version = "1"
 
     def __init__(self) -> None:
-        """Read how wide its boxes are."""
         self.box_scale = load_settings().box_scale
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
-        """See `base.FaceDetector.find`."""
         voted = propose_voted_faces(pixels, level=level)
         return [FoundFace(box, float(votes)) for box, votes in voted]
 
 
 @contextmanager
 def open_cascade(
-    *, threshold: float | None = None, tell: Callable[[str], None] = tell_nothing
+    *,
+    threshold: float | None = None,
+    tell: Callable[[str], None] = tell_nothing,
+    models: Path | None = None,
 ) -> Iterator[CascadeDetector]:
-    """See `base.open_detector`; the threshold is not looked at."""
+    """See `base.open_detector`; neither the threshold nor the folder is looked at."""
     yield CascadeDetector()
 
 
@@ -150,7 +153,7 @@ def load_cascade() -> Any:
     import cv2
 
     if not CASCADE_PATH.is_file():
-        raise KyaraError(
+        raise NotInstalledError(
             f"The face cascade is missing: no file {CASCADE_PATH}. "
             "A wheel of Kyara has it; in a checkout `make run` or scripts/install_browser_libraries.py "
             "installs it."

@@ -52,12 +52,12 @@ class NetworkDetector:
         from ai_edge_litert.interpreter import Interpreter
 
         self.bundle, self._threshold = bundle, threshold
+        self.version = bundle.version
         self._interpreter = Interpreter(model_content=bundle.network, num_threads=1)
         self._shape: tuple[int, ...] = ()
         self._lock = threading.Lock()
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
-        """See `base.FaceDetector.find`."""
         check_pixels(pixels)
         thresholds = self.bundle.thresholds
         index = self.bundle.default_level if level is None else level
@@ -178,7 +178,10 @@ def load_network(folder: Path | None = None, threshold: float | None = None) -> 
 
 @contextmanager
 def open_network(
-    *, threshold: float | None = None, tell: Callable[[str], None] = tell_nothing
+    *,
+    threshold: float | None = None,
+    tell: Callable[[str], None] = tell_nothing,
+    models: Path | None = None,
 ) -> Iterator[NetworkDetector]:
     """See `base.open_detector`."""
-    yield load_network(None, threshold)
+    yield load_network(find_detector_bundle(models), threshold)
