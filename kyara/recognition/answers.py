@@ -11,6 +11,11 @@ import numpy as np
 from kyara.recognition.bundle import Calibration, Character, Task
 from kyara.recognition.head import sigmoid, softmax
 
+Verdict = Literal["known", "probably", "unknown"]
+GATE_MEASURES = ("score", "similarity", "lead", "references")
+"""What the gate looks at: the best score, the cosine to the nearest reference of whom it belongs to, how
+far the second best score lies behind, and the logarithm of 1 + the references of whom it belongs to."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -18,7 +23,8 @@ class Answer:
 
     Attributes:
         character: who it is; carried along, so that an answer can be read after the gallery changed.
-        confidence: calibrated probability, 0 to 1, that it is this one of the known characters.
+        confidence: calibrated probability, 0 to 1, that it is this one: with a gate among all people,
+            strangers included, else among the known characters.
         similarity: highest cosine, -1 to 1, to a reference face of the character; None without one.
     """
 
@@ -28,7 +34,6 @@ class Answer:
 
     @property
     def label(self) -> str:
-        """The character's label."""
         return self.character.label
 
 
@@ -37,11 +42,12 @@ class FaceAnswers:
     """What Kyara says of one crop.
 
     Attributes:
-        verdict: `unknown` where the face is probably nobody whom the model knows.
+        verdict: `known`: the first answer is a name to rely on; `probably`: it may well be right, and is
+            not to be taken for a fact; `unknown`: the face is likely nobody whom the model knows.
         answers: best first; given for an unknown face too, as guesses.
     """
 
-    verdict: Literal["known", "unknown"]
+    verdict: Verdict
     answers: tuple[Answer, ...]
 
 
@@ -79,6 +85,7 @@ def choose_answers(
     top_k: int = 5,
     *,
     task: Task = "single",
+    references: np.ndarray | None = None,
 ) -> list[FaceAnswers]:
     """Rank the characters of each face.
 
@@ -92,6 +99,7 @@ def choose_answers(
         calibration: the bundle's.
         top_k: answers a face, at least 1; never more than there are classes.
         task: the bundle's.
+        references: `int (classes,)`, how many each character has; None: none.
 
     Returns:
         One entry a face.
@@ -106,16 +114,19 @@ def choose_answers(
         )
     if not len(characters):
         return [FaceAnswers("unknown", ())] * len(scores)
-    squash = sigmoid if task == "multi" else softmax
-    confidences = squash(scores, calibration.temperature)
+    verdicts: list[Verdict]
     if task == "multi":
+        confidences = sigmoid(scores, calibration.temperature)
         passed = confidences >= np.array(calibration.label_thresholds)
+        verdicts = ["known" if one.any() else "unknown" for one in passed]
     else:
-        familiar = measure_familiarity(scores, similarities) >= calibration.familiarity_threshold
-        passed = np.repeat(familiar[:, None], len(characters), axis=1)
+        open_set_scores = score_open_set(scores, similarities, calibration, references)
+        confidences = measure_confidence(scores, open_set_scores, calibration)
+        passed = np.ones(scores.shape, bool)
+        verdicts = [choose_verdict(one, calibration) for one in open_set_scores.tolist()]
     return [
         FaceAnswers(
-            "known" if passed[face].any() else "unknown",
+            verdicts[face],
             tuple(
                 Answer(
                     characters[row], float(confidences[face, row]), _as_optional(similarities[face, row])
@@ -141,25 +152,91 @@ def _as_optional(value: np.floating) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def measure_familiarity(scores: np.ndarray, similarities: np.ndarray) -> np.ndarray:
+def choose_verdict(open_set_score: float, calibration: Calibration) -> Verdict:
+    """Say what a face with an open-set score is called."""
+    if open_set_score >= calibration.familiarity_threshold:
+        return "known"
+    probable = calibration.probable_threshold
+    return "probably" if probable is not None and open_set_score >= probable else "unknown"
+
+
+def score_open_set(
+    scores: np.ndarray,
+    similarities: np.ndarray,
+    calibration: Calibration,
+    references: np.ndarray | None = None,
+) -> np.ndarray:
     """Say how much each face looks like somebody the model knows.
 
-    The best character's maximum logit; a model with a gallery adds the cosine to that character's
+    With a gate the log-odds that the first answer is right, which for a stranger it never is; without
+    one the best character's logit, and of a model with a gallery also the cosine to that character's
     nearest reference, in logit units.
 
     Args:
-        scores: `float32 (N, classes)` logits.
+        scores: `float32 (N, classes)`; at least one class.
         similarities: `float32 (N, classes)`, NaN where a character has no reference.
+        calibration: the bundle's.
+        references: `int (classes,)`, how many each character has; None: none.
 
     Returns:
-        `float64 (N,)`; higher is more familiar. The scale is the bundle's own.
+        `float64 (N,)`; higher is more familiar. Without a gate the scale is the bundle's own.
 
-    Source: the maximum logit as an open-set score: Vaze et al. 2022, https://arxiv.org/abs/2110.06207
+    Source: the maximum logit as an open-set score: Vaze et al. 2022, https://arxiv.org/abs/2110.06207;
+    a regression over several signs: Platt 1999
     """
+    measures = gather_measures(scores, similarities, references)
+    if calibration.gate:
+        return weigh_measures(measures, calibration.gate)
+    return measures[:, 0] + COSINE_IN_LOGITS * measures[:, 1]
+
+
+def weigh_measures(measures: np.ndarray, gate: Sequence[float]) -> np.ndarray:
+    """Return the log-odds that a gate gives: `float64 (N,)`.
+
+    Args:
+        measures: `float64 (N, 4)`, as `gather_measures` returns them.
+        gate: as in `Calibration`.
+    """
+    return gate[0] + measures @ np.array(gate[1:], np.float64)
+
+
+def gather_measures(
+    scores: np.ndarray, similarities: np.ndarray, references: np.ndarray | None = None
+) -> np.ndarray:
+    """Return `GATE_MEASURES` of each face: `float64 (N, 4)`; arguments as of `score_open_set`."""
     best = scores.argmax(axis=1)
     faces = np.arange(len(scores))
+    first = scores[faces, best].astype(np.float64)
     cosine = np.nan_to_num(similarities[faces, best].astype(np.float64), nan=0.0)
-    return scores[faces, best].astype(np.float64) + COSINE_IN_LOGITS * cosine
+    lead = np.zeros(len(scores))
+    if scores.shape[1] > 1:
+        lead = first - np.partition(scores, -2, axis=1)[:, -2].astype(np.float64)
+    many = np.zeros(len(scores)) if references is None else np.log1p(references[best])
+    return np.stack([first, cosine, np.minimum(lead, MOST_LEAD), many], axis=1)
+
+
+def measure_confidence(
+    scores: np.ndarray, open_set_scores: np.ndarray, calibration: Calibration
+) -> np.ndarray:
+    """Return each answer's calibrated probability: `float64 (N, classes)`.
+
+    With a gate the first answer's is the gate's; the others keep their odds against it in the softmax,
+    as far as what the first leaves allows. Without one it is the softmax over the known characters.
+
+    Args:
+        scores: `float32 (N, classes)`.
+        open_set_scores: as `score_open_set` returns it.
+        calibration: the bundle's.
+    """
+    shares = softmax(scores, calibration.temperature)
+    if not calibration.gate:
+        return shares
+    first = 1 / (1 + np.exp(-np.clip(open_set_scores, -500, 500)))[:, None]
+    best = shares.max(axis=1, keepdims=True)
+    others = np.minimum(shares * first / best, 1 - first)
+    return np.where(shares == best, first, others)
 
 
 COSINE_IN_LOGITS = 10.0
+MOST_LEAD = 1e6
+"""A lead over a character who cannot be answered (minus infinity) is not without bounds."""

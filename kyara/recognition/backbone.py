@@ -100,9 +100,7 @@ class Backbone:
     @cached_property
     def fingerprint(self) -> str:
         """Short hash of the network and of how crops become its input: same hash, same features."""
-        digest = hashlib.sha256(self._content)
-        digest.update(json.dumps(asdict(self.preprocessing), sort_keys=True).encode())
-        return digest.hexdigest()[:16]
+        return fingerprint_network(self._content, self.preprocessing)
 
     def extract(self, crops: Iterable[np.ndarray]) -> np.ndarray:
         """Turn crops into features.
@@ -113,13 +111,25 @@ class Backbone:
         Returns:
             `float32 (N, features)`: the average over the views.
         """
-        views = self.preprocessing.views
+        return self.extract_each(crops).mean(axis=1)
+
+    def extract_each(self, crops: Iterable[np.ndarray], which: slice = slice(None)) -> np.ndarray:
+        """Turn crops into the features of each view.
+
+        Args:
+            crops: as `extract` takes them.
+            which: of the preprocessing's views.
+
+        Returns:
+            `float32 (N, views, features)`.
+        """
+        views = self.preprocessing.views[which]
         shown = self._run_side_by_side(
             lambda one: self._run(_prepare_view(*one, self.preprocessing)),
             ((crop, view) for crop in crops for view in views),
         )
-        rows = [np.mean(of_crop, axis=0) for of_crop in zip(*[shown] * len(views), strict=True)]
-        return np.stack(rows) if rows else np.zeros((0, self.dimension), np.float32)
+        rows = [np.stack(of_crop) for of_crop in zip(*[shown] * len(views), strict=True)]
+        return np.stack(rows) if rows else np.zeros((0, len(views), self.dimension), np.float32)
 
     def extract_views(self, views: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Run the network on views that are ready.
@@ -181,6 +191,18 @@ class Backbone:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], view[None])
         interpreter.invoke()
         return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+
+
+def fingerprint_network(content: bytes, preprocessing: Preprocessing) -> str:
+    """Return `Backbone.fingerprint` of a network that need not be loaded.
+
+    Args:
+        content: of the `.tflite` file.
+        preprocessing: how crops become its input.
+    """
+    digest = hashlib.sha256(content)
+    digest.update(json.dumps(asdict(preprocessing), sort_keys=True).encode())
+    return digest.hexdigest()[:16]
 
 
 def load_backbone(bundle: Bundle, *, threads: int | None = None) -> Backbone:

@@ -20,6 +20,8 @@ UNIT_TOLERANCE = 0.01
 MAX_VIEWS = 16
 MAX_INPUT_PX = 2048
 MAX_CHARACTERS = 100_000
+GATE_LENGTH = 5
+"""A constant, and a weight for each of `answers.GATE_MEASURES`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Preprocessing:
         input_px: side of the square input.
         scale: values that bytes 0 and 255 become.
         views: the crop is shown in each of these; features are averaged.
+        first_views: so many of them come first, the rest only where those leave it unsure; 0: all.
         margin: side of the crop relative to the tight face (cheek to cheek, fringe to chin).
         upright_from_deg: a face that leans further is turned upright; 180 turns none.
     """
@@ -52,15 +55,16 @@ class Preprocessing:
     views: tuple[View, ...] = (View(),)
     margin: float = 1.5  # the cascade's boxes, which bundles without a margin were trained on
     upright_from_deg: float = 20.0
+    first_views: int = 0
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
-        """Read what `dataclasses.asdict` wrote."""
         low, high = data["scale"]
         views = tuple(View(**view) for view in data["views"])
         margin = data.get("margin", cls.margin)
         upright = data.get("upright_from_deg", cls.upright_from_deg)
-        return cls(data["input_px"], (low, high), views, margin, upright)
+        first = data.get("first_views", cls.first_views)
+        return cls(data["input_px"], (low, high), views, margin, upright, first)
 
     def find_window(self, face: FoundFace, box_scale: float, width: int, height: int) -> Window:
         """Return the part of a picture that the model sees of a face.
@@ -83,7 +87,12 @@ class Calibration:
 
     Attributes:
         temperature: scores are divided by it before the softmax (or the sigmoid).
-        familiarity_threshold: below it a face is called unknown; see `answers.measure_familiarity`.
+        familiarity_threshold: from it on a face is called known; see `answers.score_open_set`.
+        probable_threshold: from it on it is probably who is answered first, below it unknown. None: a
+            face is known or unknown.
+        settled_threshold: from it on the first views suffice; see `Preprocessing.first_views`.
+        gate: how the log-odds that the first answer is right follow from what is measured: a constant
+            and a weight for each of `answers.GATE_MEASURES`. Empty: the best score counts.
         similarity_scale: how many logits a cosine of 1 is worth; see `answers.merge_scores`.
         gallery_weight: share of the nearest reference in a score, 0 to 1; the head's is the rest.
         label_thresholds: task `multi` only: from which probability each label is an answer.
@@ -94,11 +103,14 @@ class Calibration:
     similarity_scale: float = 6.0
     gallery_weight: float = 0.0
     label_thresholds: tuple[float, ...] = ()
+    probable_threshold: float | None = None
+    settled_threshold: float = float("inf")
+    gate: tuple[float, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
-        """Read what `dataclasses.asdict` wrote."""
-        return cls(**{**data, "label_thresholds": tuple(data.get("label_thresholds", ()))})
+        lists = {name: tuple(data.get(name, ())) for name in ("label_thresholds", "gate")}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True)
@@ -146,7 +158,6 @@ class Bundle:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The characters' labels, in their order."""
         return tuple(character.label for character in self.characters)
 
 
@@ -204,6 +215,15 @@ def _list_calibration_problems(bundle: Bundle) -> Iterator[str]:
         yield f"its scale of similarity is {calibration.similarity_scale!r:.80}, not a finite number"
     if threshold != float("-inf") and not _is_within(threshold, -1e6, 1e6):
         yield f"its threshold is {threshold!r:.80}, not a number"
+    probable, settled = calibration.probable_threshold, calibration.settled_threshold
+    if probable is not None and not _is_within(probable, -1e6, 1e6):
+        yield f"its threshold of what is probable is {probable!r:.80}, not a number"
+    if settled != float("inf") and not _is_within(settled, -1e6, 1e6):
+        yield f"its threshold of what is settled is {settled!r:.80}, not a number"
+    if calibration.gate and len(calibration.gate) != GATE_LENGTH:
+        yield f"its gate has {len(calibration.gate)} numbers, not {GATE_LENGTH}"
+    if not all(_is_within(one, -1e6, 1e6) for one in calibration.gate):
+        yield "its gate has numbers that are not finite"
     if not _is_within(calibration.gallery_weight, 0, 1):
         yield f"its gallery weight is {calibration.gallery_weight!r:.80}, not 0 to 1"
     if bundle.task == "multi" and len(calibration.label_thresholds) != count:
@@ -223,6 +243,9 @@ def _list_preprocessing_problems(preprocessing: Preprocessing) -> Iterator[str]:
         yield f"its margin is {preprocessing.margin!r:.80}, not 0.5 to 4"
     if not _is_within(preprocessing.upright_from_deg, 0, 180):
         yield f"it turns faces from {preprocessing.upright_from_deg!r:.80} degrees on, not 0 to 180"
+    first = preprocessing.first_views
+    if not isinstance(first, int) or not _is_within(first, 0, len(views)):
+        yield f"its first views are {first!r:.80}, not 0 to {len(views)}"
     if not 1 <= len(views) <= MAX_VIEWS:
         yield f"it has {len(views):,} views, not 1 to {MAX_VIEWS}"
     odd = [one for one in views if not (_is_within(one.inset, 0, 0.4) and isinstance(one.mirror, bool))]

@@ -1,9 +1,12 @@
-"""Characters: labels, names and works; the rules for new ones; search and look-up by what people type.
+"""Characters: labels, names and works, and the rules for new ones. Search is in `name_search.py`.
 
-A file of names (`--names`) tells what people read for a label, and which labels are the same character:
+A file of names (`--names`) tells what people read for a label, which labels are the same character, and
+which are left out of what ships:
 
 {"hatsune_miku": {"name": {"en": "Hatsune Miku", "ja": "初音ミク"}, "work": {"en": "Vocaloid"}},
-"project_sekai/miku": {"name": …, "work": …, "same_as": "hatsune_miku"}}
+"project_sekai/miku": {"name": …, "work": …, "same_as": "hatsune_miku"},
+"jojo/jotaro_kujo": {"name": …, "work": …, "mal_id": 4003, "anilist_id": 4003},
+"fire_emblem/nohero": {"left_out": true}}
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from kyara.errors import BadInputError, KyaraError
+from kyara.recognition.spelling import Spellings, spell
 from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
 
 NOT_A_FACE = "not_a_face"
@@ -54,11 +59,15 @@ class Character:
         label: stable ASCII id.
         name: language code → what people read; empty where no name is established.
         work: language code → the series.
+        mal_id: number of the character's page at MyAnimeList; None where it is not known.
+        anilist_id: the same at AniList.
     """
 
     label: str
     name: Mapping[str, str]
     work: Mapping[str, str]
+    mal_id: int | None = None
+    anilist_id: int | None = None
 
     def name_in(self, language: str) -> str:
         """Return the name in a language, else in English, else in any, else "unnamed".
@@ -66,19 +75,50 @@ class Character:
         Never the label, which may be a code.
         """
         found = LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE])
-        return _choose_text(self.name, language) or found.unnamed
+        return choose_text(self.name, language) or found.unnamed
 
     def work_in(self, language: str) -> str:
         """Return the work's title in a language, else in English, else in any, else nothing."""
-        return _choose_text(self.work, language)
+        return choose_text(self.work, language)
+
+    def completed_by(self, other: Character) -> Character:
+        """Return this character with names, works and pages of another one where it has none."""
+        return Character(
+            self.label,
+            {**other.name, **self.name},
+            {**other.work, **self.work},
+            self.mal_id or other.mal_id,
+            self.anilist_id or other.anilist_id,
+        )
+
+    @property
+    def page_url(self) -> str | None:
+        """The character's page at MyAnimeList; None where it is not known."""
+        return f"https://myanimelist.net/character/{self.mal_id}" if self.mal_id else None
+
+    @property
+    def anilist_url(self) -> str | None:
+        """The character's page at AniList; None where it is not known."""
+        return f"https://anilist.co/character/{self.anilist_id}" if self.anilist_id else None
+
+    @cached_property
+    def spellings(self) -> Spellings:
+        """What people may type for it."""
+        return spell(self.label, self.name, self.work)
 
     def to_json(self, language: str) -> dict[str, str]:
         """Return `{"label", "name", "work"}` in a language."""
         return {"label": self.label, "name": self.name_in(language), "work": self.work_in(language)}
 
 
-def _choose_text(texts: Mapping[str, str], language: str) -> str:
+def choose_text(texts: Mapping[str, str], language: str) -> str:
+    """Return the text in a language, else in English, else in any; empty if there is none."""
     return next((texts[code] for code in (language, *LANGUAGES) if texts.get(code)), "")
+
+
+def is_label(text: str) -> bool:
+    """Tell whether a text can be the label of a character to be taught."""
+    return len(text) <= MAX_LABEL_CHARACTERS and _LABEL.fullmatch(text) is not None
 
 
 def check_label(label: str) -> str:
@@ -90,7 +130,7 @@ def check_label(label: str) -> str:
     Raises:
         BadInputError: it is not such a label.
     """
-    if len(label) > MAX_LABEL_CHARACTERS or not _LABEL.fullmatch(label):
+    if not is_label(label):
         raise BadInputError(
             f"The label {ascii(label)[:120]} cannot be taken: give up to {MAX_LABEL_CHARACTERS} "
             "of a-z 0-9 and, between them, _ - . such as hatsune_miku or vocaloid/hatsune_miku."
@@ -129,6 +169,30 @@ def check_texts(texts: Mapping[str, Any], what: str) -> dict[str, str]:
     return checked
 
 
+def check_mal_id(value: Any) -> int | None:
+    """Return a character's number at MyAnimeList, or None where there is none.
+
+    Raises:
+        ValueError: it is not a whole number above 0.
+    """
+    return _check_page_number(value, "a MyAnimeList")
+
+
+def check_anilist_id(value: Any) -> int | None:
+    """Return a character's number at AniList, or None where there is none.
+
+    Raises:
+        ValueError: it is not a whole number above 0.
+    """
+    return _check_page_number(value, "an AniList")
+
+
+def _check_page_number(value: Any, whose: str) -> int | None:
+    if value is not None and (type(value) is not int or not 0 < value < 2**31):
+        raise ValueError(f"{whose} id is a whole number above 0; received {value!r:.40}")
+    return value
+
+
 def name_after_label(label: str) -> dict[str, str]:
     """Make an English name of a label's words: `work/some_one` → Some One."""
     words = re.split(r"[_.-]+", label.rpartition("/")[2])
@@ -142,10 +206,12 @@ class Names:
     Attributes:
         characters: label → who it is.
         same_as: label → label of the same character under another name, which has no such entry itself.
+        left_out: labels of nobody whom an answer could name: they may be trained on, and do not ship.
     """
 
     characters: Mapping[str, Character] = field(default_factory=dict)
     same_as: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     def find(self, label: str) -> Character:
         """Return who a label is.
@@ -171,6 +237,8 @@ def read_names(path: Path) -> Names:
                 label,
                 check_texts(entry.get("name", {}), f"name of {label}"),
                 check_texts(entry.get("work", {}), f"work of {label}"),
+                check_mal_id(entry.get("mal_id")),
+                check_anilist_id(entry.get("anilist_id")),
             )
             for label, entry in entries.items()
         }
@@ -179,7 +247,9 @@ def read_names(path: Path) -> Names:
         }
     except (OSError, ValueError, TypeError, AttributeError, RecursionError, KyaraError) as error:
         raise BadInputError(f"{path} is not a file of character names: {error}.") from error
-    return Names(characters, {label: _follow(label, same_as, path) for label in same_as})
+    left_out = frozenset(label for label, entry in entries.items() if entry.get("left_out") is True)
+    followed = {label: _follow(label, same_as, path) for label in same_as}
+    return Names(characters, followed, left_out)
 
 
 def _follow(label: str, same_as: Mapping[str, str], path: Path) -> str:
@@ -190,96 +260,3 @@ def _follow(label: str, same_as: Mapping[str, str], path: Path) -> str:
         if len(set(seen)) < len(seen):
             raise BadInputError(f"{path} says in a circle that {' is '.join(seen)}.")
     return seen[-1]
-
-
-def search_characters(
-    characters: Iterable[Character], query: str, language: str, limit: int
-) -> list[Character]:
-    """Return the characters whose name, work or label, in any language, holds the query.
-
-    Args:
-        characters: to choose from.
-        query: part of a name; empty finds all.
-        language: of the names in the answer.
-        limit: most characters to return.
-
-    Returns:
-        The best match first: a whole name or a whole word of it (`burns` is Charles Montgomery
-        Burns), the beginning of a name, the beginning of a word, any other part of a name; last the
-        works.
-    """
-    wanted = fold_text(query)
-    found = []
-    for character in characters:
-        names = [character.label.replace("_", " "), character.label, *character.name.values()]
-        rank = min(_rank(wanted, fold_text(name)) for name in names)
-        if rank == _NO_MATCH:
-            works = map(fold_text, character.work.values())
-            rank = _WORK_MATCHES if any(wanted in work for work in works) else rank
-        if rank < _NO_MATCH:
-            name = character.to_json(language)["name"]
-            found.append((rank, fold_text(name), character))
-    found.sort(key=lambda match: match[:2])
-    return [character for *_, character in found[:limit]]
-
-
-_WORK_MATCHES, _NO_MATCH = 4, 5
-
-
-def _rank(wanted: str, name: str) -> int:
-    """Say how well a name matches, 0 the best."""
-    words = re.split(r"[^\w']+", name)
-    if wanted and (wanted == name or wanted in words):
-        return 0
-    if name.startswith(wanted):
-        return 1
-    if any(word.startswith(wanted) for word in words):
-        return 2
-    return 3 if wanted in name else _NO_MATCH
-
-
-def fold_text(text: str) -> str:
-    """Return text in which width and case make no difference."""
-    return unicodedata.normalize("NFKC", text).casefold().strip()
-
-
-@dataclass(frozen=True)
-class KnownNames:
-    """The characters that a report may be accepted as: those of the model, and those of the dataset.
-
-    Attributes:
-        characters: label → character.
-        spellings: folded label or name → the labels that it may mean.
-    """
-
-    characters: dict[str, Character] = field(default_factory=dict)
-    spellings: dict[str, set[str]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, characters: Iterable[Character], labels: Iterable[str] = ()) -> KnownNames:
-        """Index characters, and labels that have nothing but themselves; the first of a label counts."""
-        known = cls()
-        for character in (*characters, *(Character(label, {}, {}) for label in labels)):
-            if character.label in known.characters:
-                continue
-            known.characters[character.label] = character
-            spaced = character.label.rpartition("/")[2].replace("_", " ")
-            for text in (character.label, spaced, *character.name.values()):
-                known.spellings.setdefault(fold_text(text), set()).add(character.label)
-        return known
-
-    def resolve(self, text: str) -> str | None:
-        """Return the label that a text means; None if it means nobody, or several."""
-        if text in self.characters:
-            return text
-        found = self.spellings.get(fold_text(text), set())
-        return next(iter(found)) if len(found) == 1 else None
-
-    def say(self, text: str, language: str = "en") -> str:
-        """Return what people read for a label, or the text itself where it is none."""
-        if text in SPECIAL_NAMES:
-            return SPECIAL_NAMES[text]
-        character = self.characters.get(text)
-        if character is None:
-            return text
-        return character.name_in(language) if character.name else name_after_label(text)["en"]

@@ -13,20 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.recognition.answers import FaceAnswers, choose_answers
+from kyara.recognition.answers import FaceAnswers, choose_answers, score_open_set
 from kyara.recognition.backbone import load_backbone
 from kyara.recognition.bundle import Bundle, Character, load_bundle
-from kyara.recognition.enrolment import LiveRoster
+from kyara.recognition.enrolment import Lesson, LiveIdentities
 from kyara.recognition.enrolment_store import TaughtStore
-from kyara.recognition.identities import Neighbour, Roster
-from kyara.vision.boxes import FoundFace, Window
-from kyara.vision.images import cut_window
+from kyara.recognition.identities import Identities, Neighbour
+
+CROPS_AT_ONCE = 8
+"""So many crops are held until it is clear which of them are looked at again."""
+Scored = tuple[np.ndarray, np.ndarray]
+"""Scores and similarities, `float32 (N, characters)` each."""
 
 
 class Classifier:
@@ -59,36 +63,40 @@ class Classifier:
             bundle = load_bundle(bundle)
         self.bundle = bundle
         self.backbone = load_backbone(bundle, threads=threads)
-        self._live = LiveRoster(bundle, self.backbone, TaughtStore(taught)) if taught else None
-        self._fixed = Roster.of_bundle(bundle)
+        self._live = LiveIdentities(bundle, self.backbone, TaughtStore(taught)) if taught else None
+        self._fixed = Identities.of_bundle(bundle)
 
     @property
-    def _roster(self) -> Roster:
+    def _identities(self) -> Identities:
         return self._live.now() if self._live else self._fixed
 
     @property
     def characters(self) -> tuple[Character, ...]:
         """Who can be answered: the columns of the scores."""
-        return self._roster.characters
+        return self._identities.characters
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of `characters`."""
         return tuple(character.label for character in self.characters)
 
     @property
     def taught(self) -> dict[str, list[str]]:
         """The ids of the references that were taught: label → ids."""
-        return self._roster.taught
+        return self._identities.taught
+
+    @property
+    def references(self) -> np.ndarray:
+        """How many references each of `characters` has: `int64 (characters,)`."""
+        return self._identities.references
 
     def count_references(self) -> dict[str, int]:
         """Count the references of each character, taught ones and the bundle's: label → count."""
-        return self._roster.count_references()
+        return self._identities.count_references()
 
     @property
     def forgotten(self) -> list[str]:
         """Labels of the model's own characters that are not answered."""
-        known = self._roster.columns
+        known = self._identities.columns
         return [label for label in self.bundle.labels if label not in known]
 
     def character(self, label: str) -> Character:
@@ -97,34 +105,21 @@ class Classifier:
         Raises:
             KeyError: the model does not know the label.
         """
-        roster = self._roster
-        return roster.characters[roster.columns[label]]
+        identities = self._identities
+        return identities.characters[identities.columns[label]]
 
     def describe(self, face: FaceAnswers, language: str) -> dict[str, Any]:
         """Return a face's answers as JSON has them, with names and works in a language."""
-        answers = []
-        for answer in face.answers:
-            similarity = None if answer.similarity is None else round(answer.similarity, 4)
-            entry = answer.character.to_json(language)
-            answers.append(
-                {**entry, "confidence": round(answer.confidence, 4), "similarity": similarity}
-            )
+        answers = [
+            {
+                **answer.character.to_json(language),
+                "url": answer.character.page_url,
+                "confidence": round(answer.confidence, 4),
+                "similarity": None if answer.similarity is None else round(answer.similarity, 4),
+            }
+            for answer in face.answers
+        ]
         return {"verdict": face.verdict, "answers": answers}
-
-    def find_seen(self, pixels: np.ndarray, face: FoundFace, box_scale: float) -> Window:
-        """Return the part of a picture that the model wants to see of a face.
-
-        Args:
-            pixels: `uint8 (H, W, 3)` of the whole picture.
-            face: as a detector gives it.
-            box_scale: of that detector.
-        """
-        height, width = pixels.shape[:2]
-        return self.bundle.preprocessing.find_window(face, box_scale, width, height)
-
-    def cut(self, pixels: np.ndarray, face: FoundFace, box_scale: float) -> np.ndarray:
-        """Cut that part out: `uint8 (h, w, 3)`."""
-        return cut_window(pixels, self.find_seen(pixels, face, box_scale))
 
     def identify(self, crops: Iterable[np.ndarray], *, top_k: int = 5) -> list[FaceAnswers]:
         """Answer who is in each crop.
@@ -136,7 +131,65 @@ class Classifier:
         Returns:
             One entry a crop, in order.
         """
-        return self.answer(self.backbone.extract(crops), top_k=top_k)
+        view = self.frozen()  # what settles a face and what names it are of one moment
+        features, scored = view._look(crops)
+        return view.choose(*(scored or view.score(features)), top_k)
+
+    def look(self, crops: Iterable[np.ndarray]) -> np.ndarray:
+        """Turn crops into features, looking again only where the first views leave it unsure.
+
+        Args:
+            crops: as `identify` takes them.
+
+        Returns:
+            `float32 (N, features)`.
+        """
+        return self.frozen()._look(crops)[0]
+
+    def _look(self, crops: Iterable[np.ndarray]) -> tuple[np.ndarray, Scored | None]:
+        """Return features, and what they score where settling them has told it already."""
+        first, count = self.bundle.preprocessing.first_views, len(self.bundle.preprocessing.views)
+        if not 0 < first < count:
+            return self.backbone.extract(crops), None
+        rows, scored = [self.backbone.extract([])], None
+        source = iter(crops)
+        while some := list(islice(source, CROPS_AT_ONCE)):
+            each = self.backbone.extract_each(some, slice(0, first))
+            features = each.mean(axis=1)
+            scored = self.score(features)
+            unsure = np.flatnonzero(~self._find_settled(*scored))
+            if len(unsure):
+                left = (some[place] for place in unsure)
+                rest = self.backbone.extract_each(left, slice(first, count))
+                features[unsure] = np.concatenate([each[unsure], rest], axis=1).mean(axis=1)
+                scored = None
+            rows.append(features)
+        return np.concatenate(rows), scored if len(rows) == 2 else None
+
+    def settle(self, each: np.ndarray) -> np.ndarray:
+        """Return the features that `look` would give, of faces that were seen in every view.
+
+        Args:
+            each: `float32 (N, views, features)` as `backbone.extract_each` returns them.
+
+        Returns:
+            `float32 (N, features)`.
+        """
+        first, count = self.bundle.preprocessing.first_views, len(self.bundle.preprocessing.views)
+        if not 0 < first < count:
+            return each.mean(axis=1)
+        view = self.frozen()
+        features = each[:, :first].mean(axis=1)
+        settled = view._find_settled(*view.score(features))
+        return np.where(settled[:, None], features, each.mean(axis=1))
+
+    def _find_settled(self, scores: np.ndarray, similarities: np.ndarray) -> np.ndarray:
+        """Tell of which faces the first views say enough: `bool (N,)`."""
+        if not scores.size:  # no faces, or nobody whom more views could find
+            return np.ones(len(scores), bool)
+        calibration = self.bundle.calibration
+        open_set_scores = score_open_set(scores, similarities, calibration, self.references)
+        return open_set_scores >= calibration.settled_threshold
 
     def answer(self, features: np.ndarray, *, top_k: int = 5) -> list[FaceAnswers]:
         """Turn features into answers: everything after the network.
@@ -145,10 +198,19 @@ class Classifier:
             features: `float32 (N, features)` as `backbone.extract` returns them.
             top_k: answers a face, at least 1.
         """
-        roster, bundle = self._roster, self.bundle
-        scores, similarities = roster.score(features)
+        view = self.frozen()
+        return view.choose(*view.score(features), top_k)
+
+    def choose(self, scores: np.ndarray, similarities: np.ndarray, top_k: int) -> list[FaceAnswers]:
+        """Return the answers that scores and similarities make; see `score` and `answer`."""
         return choose_answers(
-            scores, similarities, roster.characters, bundle.calibration, top_k, task=bundle.task
+            scores,
+            similarities,
+            self.characters,
+            self.bundle.calibration,
+            top_k,
+            task=self.bundle.task,
+            references=self.references,
         )
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +223,7 @@ class Classifier:
             Two `float32 (N, characters)`: logits, and the highest cosine to a reference of each
             character, NaN where it has none.
         """
-        return self._roster.score(features)
+        return self._identities.score(features)
 
     def nearest(self, features: np.ndarray, label: str | None = None, count: int = 3) -> list[Neighbour]:
         """Return the references that are nearest to one face, the nearest first.
@@ -174,12 +236,12 @@ class Classifier:
         Raises:
             KeyError: the model does not know the label.
         """
-        return self._roster.find_neighbours(features, label, count)
+        return self._identities.find_neighbours(features, label, count)
 
     def teach(
         self,
         label: str,
-        crops: Iterable[np.ndarray],
+        crops: Iterable[np.ndarray] | Lesson,
         name: Mapping[str, str] | None = None,
         work: Mapping[str, str] | None = None,
     ) -> int:
@@ -189,7 +251,8 @@ class Classifier:
 
         Args:
             label: ASCII id, such as `hatsune_miku` or `vocaloid/hatsune_miku`.
-            crops: `uint8 (H, W, 3)` sRGB each, a face and its hair.
+            crops: `uint8 (H, W, 3)` sRGB each, a face and its hair; or a lesson, whose crops this
+                model's backbone has looked at already.
             name: language code → what people read; by default a new character is named after its label.
             work: language code → the series.
 
@@ -200,7 +263,7 @@ class Classifier:
             BadInputError: no such label, name or number of crops, or a classifier that keeps nothing.
             StorageFullError: no room; nothing was changed.
         """
-        return self._find_live().teach(label, crops, name, work)
+        return self.find_live().teach(label, crops, name, work)
 
     def forget(self, label: str, reference: str | None = None) -> int:
         """Take a character back: what was taught of it is deleted, and the model's own is not answered.
@@ -215,7 +278,16 @@ class Classifier:
         Raises:
             NotFoundError: no such character, or no such taught reference.
         """
-        return self._find_live().forget(label, reference)
+        return self.find_live().forget(label, reference)
+
+    def find_taught(self, label: str, crop: np.ndarray) -> str | None:
+        """Return the id of the taught reference that was made of this very crop; None if there is none.
+
+        Args:
+            label: of the character.
+            crop: `uint8 (H, W, 3)` sRGB, as it was taught.
+        """
+        return self.find_live().find_taught(label, crop)
 
     def wake(self) -> None:
         """Look for what others taught at the next call, however short ago the last look was."""
@@ -226,22 +298,27 @@ class Classifier:
         """Return a picture of a taught reference, `uint8 (H, W, 3)`, at most 160 px; None if none."""
         return self._live.draw_thumbnail(reference) if self._live else None
 
-    def _find_live(self) -> LiveRoster:
+    def find_live(self) -> LiveIdentities:
+        """Return what keeps the identities in step with the store of taught characters.
+
+        Raises:
+            BadInputError: this classifier keeps nothing.
+        """
         if self._live is None:
             raise BadInputError("This classifier keeps nothing: make it with Classifier(taught=FILE).")
         return self._live
 
     def frozen(self) -> Classifier:
         """Return a view of this moment."""
-        return self._view(self._roster)
+        return self._view(self._identities)
 
     def without(self, labels: Collection[str]) -> Classifier:
         """Return a view in which some characters do not exist."""
-        return self._view(self._roster.without(labels))
+        return self._view(self._identities.without(labels))
 
     def without_gallery(self) -> Classifier:
         """Return a view without references; characters that have nothing else do not exist in it."""
-        return self._view(self._roster.without_gallery())
+        return self._view(self._identities.without_gallery())
 
     def teaching(self, references: Mapping[str, np.ndarray]) -> Classifier:
         """Return a view with more references; nothing is written.
@@ -249,9 +326,9 @@ class Classifier:
         Args:
             references: label → `float (N, features)` of any length, as `backbone.extract` gives them.
         """
-        return self._view(self._roster.add_references(references))
+        return self._view(self._identities.add_references(references))
 
-    def _view(self, roster: Roster) -> Classifier:
+    def _view(self, identities: Identities) -> Classifier:
         view = copy(self)
-        view._live, view._fixed = None, roster
+        view._live, view._fixed = None, identities
         return view

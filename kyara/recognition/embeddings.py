@@ -17,7 +17,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,19 @@ import numpy as np
 
 from kyara.errors import BadInputError, BundleError, KyaraError
 from kyara.recognition.backbone import Backbone, load_backbone
-from kyara.recognition.bundle import Bundle, hash_file, load_bundle
+from kyara.recognition.bundle import Bundle, Preprocessing, hash_file, load_bundle
+from kyara.recognition.pictures import find_faces
 from kyara.storage.atomic import replace_file
 from kyara.storage.parallel import Record, Task, Work
-from kyara.vision.boxes import Box, Window
+from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import (
-    FILE_FORMATS,
     MAX_IMAGE_PIXELS,
-    SUFFIXES,
     cut_window,
     decode_image,
     read_image,
 )
+from kyara.vision.picture_files import FILE_FORMATS, is_picture_name
 
 
 def extract_cached(
@@ -45,17 +45,22 @@ def extract_cached(
     paths: Iterable[Path],
     cache: Path,
     progress: Callable[[int], None] = lambda done: None,
+    boxes: Iterable[Box | None] | None = None,
+    *,
+    each: bool = False,
 ) -> np.ndarray:
-    """Return the features of picture files, each taken as one crop.
+    """Return the features of picture files, each taken as one crop, or of the face in each.
 
     Args:
         backbone: the network.
         paths: of the pictures.
         cache: folder for the features; a kill costs none that were finished.
         progress: called with 1 after each picture.
+        boxes: the tight face in each picture; where it is None the picture is taken as the crop.
+        each: give every view's, `float32 (N, views, features)`.
 
     Returns:
-        `float32 (N, features)`.
+        `float32 (N, features)`, the average over the views.
 
     Raises:
         BadInputError: a file is not a readable picture; the message names it.
@@ -63,22 +68,40 @@ def extract_cached(
     folder = cache / backbone.fingerprint
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for path in paths:
-        rows.append(_recall(backbone, path, folder))
+    for path, box in zip(paths, repeat(None) if boxes is None else boxes, strict=False):
+        rows.append(_recall(backbone, path, box, folder))
         progress(1)
-    return np.stack(rows) if rows else np.zeros((0, backbone.dimension), np.float32)
+    views = len(backbone.preprocessing.views)
+    values = np.stack(rows) if rows else np.zeros((0, views, backbone.dimension), np.float32)
+    return values if each else values.mean(axis=1)
 
 
-def _recall(backbone: Backbone, path: Path, folder: Path) -> np.ndarray:
+def cut_face(pixels: np.ndarray, box: Box | None, preprocessing: Preprocessing) -> np.ndarray:
+    """Return what the model sees of the face in a picture.
+
+    Args:
+        pixels: `uint8 (H, W, 3)`.
+        box: the tight face; None: the picture is the crop.
+        preprocessing: the bundle's.
+    """
+    if box is None:
+        return pixels
+    height, width = pixels.shape[:2]
+    return cut_window(pixels, preprocessing.find_window(FoundFace(box, 1.0), 1.0, width, height))
+
+
+def _recall(backbone: Backbone, path: Path, box: Box | None, folder: Path) -> np.ndarray:
     try:
         data = path.read_bytes()
-        kept = folder / f"{hashlib.sha256(data).hexdigest()}.npy"
+        where = f"-{box.x}-{box.y}-{box.width}-{box.height}" if box else ""
+        kept = folder / f"{hashlib.sha256(data).hexdigest()}{where}.npy"
         if kept.exists():
             return np.load(kept, allow_pickle=False)
         pixels = decode_image(data, formats=FILE_FORMATS, max_pixels=4 * MAX_IMAGE_PIXELS)
     except (OSError, ValueError, KyaraError) as error:
         raise BadInputError(f"{path}: {error}") from error
-    features = backbone.extract([pixels])[0].astype(np.float32)
+    crop = cut_face(pixels, box, backbone.preprocessing)
+    features = backbone.extract_each([crop])[0].astype(np.float32)
     buffer = io.BytesIO()
     np.save(buffer, features)
     replace_file(kept, buffer.getvalue())
@@ -107,11 +130,11 @@ def plan_extraction(
     )
 
 
-@contextmanager
-def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Iterator[Record]]]:
-    """A worker's side: give the function that looks at one picture.
+def load_worker_backbone(options: Mapping[str, Any]) -> Backbone:
+    """A worker's side: load the network that a task names; it has one thread, and so has OpenCV.
 
-    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box.
+    Args:
+        options: of the task: `bundle`, the folder, and `version`, which it has to have.
 
     Raises:
         BundleError: the model is not there, or not the one that was meant.
@@ -125,26 +148,33 @@ def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Itera
             f"The model at {options['bundle']} has changed: it was {options['version']}, and is "
             f"{bundle.version} now. Start again."
         )
-    backbone = load_backbone(bundle, threads=1)
+    return load_backbone(bundle, threads=1)
+
+
+@contextmanager
+def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Iterator[Record]]]:
+    """A worker's side: give the function that looks at one picture.
+
+    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box.
+
+    Raises:
+        BundleError: the model is not there, or not the one that was meant.
+    """
+    backbone = load_worker_backbone(options)
 
     def look(name: str) -> Iterator[Record]:
         path = Path(name)
         pixels = read_image(path)
         height, width = pixels.shape[:2]
-        if options["whole"]:
-            boxes = [Box(0, 0, width, height)]
-            windows = [Window(box) for box in boxes]
-        else:
-            faces = detector.find(pixels, level=options["level"])
-            boxes = [face.box for face in faces]
-            find, scale = bundle.preprocessing.find_window, detector.box_scale
-            windows = [find(face, scale, width, height) for face in faces]
-        features = backbone.extract(cut_window(pixels, window) for window in windows)
+        find_window = backbone.preprocessing.find_window
+        finder = None if options["whole"] else detector
+        found = find_faces(pixels, finder, find_window, options["level"])
+        features = backbone.extract(found.crops)
         entry = {
             "sha256": hash_file(path),
             "width": width,
             "height": height,
-            "boxes": [box.to_json() for box in boxes],
+            "boxes": [box.to_json() for box in found.boxes],
         }
         yield Record(entry, features.astype("<f4").tobytes())
 
@@ -198,7 +228,7 @@ def walk_pictures(folder: Path) -> Iterator[str]:
     for name, is_folder in there:
         if is_folder:
             yield from walk_pictures(folder / name)
-        elif Path(name).suffix.lower() in SUFFIXES:
+        elif is_picture_name(name):
             yield str(folder / name)
 
 

@@ -48,7 +48,6 @@ class Gallery:
 
     @classmethod
     def empty(cls, classes: int) -> Gallery:
-        """Return a gallery without references."""
         none = np.zeros(0, np.int64)
         return cls((), none, (), none.astype(bool), np.zeros(classes, np.float32))
 

@@ -1,7 +1,7 @@
 """Whom the model knows at one moment: the characters, their head columns and their references.
 
-A roster never changes: teaching and forgetting make another one. Whoever answers takes one roster and
-keeps it until the answer is given, so no answer mixes two moments.
+`Identities` never change: teaching and forgetting make others. Whoever answers takes one such object
+and keeps it until the answer is given, so no answer mixes two moments.
 
 Inside, every character has a *slot*, which the head's columns and the gallery's rows speak of; it keeps
 its slot for good. The characters that can be answered are a choice of slots.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count
 
 import numpy as np
@@ -39,7 +40,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Enrolment:
     """What was taught of one character.
 
     Attributes:
@@ -47,16 +48,18 @@ class Lesson:
         features: `float (N, features)`; N may be 0.
         ids: the name of each reference.
         forgotten: the character is not to be answered at all.
+        brought: what packs say of it; it completes what neither the bundle nor an operator says.
     """
 
     character: Character
     features: np.ndarray
     ids: Sequence[str]
     forgotten: bool = False
+    brought: Character | None = None
 
 
 @dataclass(frozen=True)
-class Roster:
+class Identities:
     """The known characters.
 
     Attributes:
@@ -81,8 +84,8 @@ class Roster:
         object.__setattr__(self, "columns", columns)
 
     @classmethod
-    def of_bundle(cls, bundle: Bundle) -> Roster:
-        """Return the roster of a bundle that nobody has taught."""
+    def of_bundle(cls, bundle: Bundle) -> Identities:
+        """Return the identities of a bundle that nobody has taught."""
         count = len(bundle.characters)
         gallery = Gallery.empty(count).add(
             bundle.gallery_features, bundle.gallery_rows, bundle.gallery_ids, taught=False
@@ -136,6 +139,11 @@ class Roster:
             for column, position, cosine in zip(columns, positions[best], cosines[best], strict=True)
         ]
 
+    @cached_property
+    def references(self) -> np.ndarray:
+        """How many references each character has: `int64 (characters,)`."""
+        return np.bincount(self.gallery.rows, minlength=self.gallery.classes)[self.slots]
+
     @property
     def taught(self) -> dict[str, list[str]]:
         """The ids of the references that were taught: label → ids."""
@@ -148,35 +156,34 @@ class Roster:
 
     def count_references(self) -> dict[str, int]:
         """Count the references of each character: label → count."""
-        counts = np.bincount(self.gallery.rows, minlength=self.gallery.classes)
-        return dict(zip(self.columns, counts[self.slots].tolist(), strict=True))
+        return dict(zip(self.columns, self.references.tolist(), strict=True))
 
-    def learn(self, lessons: Sequence[Lesson]) -> Roster:
-        """Return the roster after lessons; each replaces all that was taught of its label before.
+    def learn(self, enrolments: Sequence[Enrolment]) -> Identities:
+        """Return the identities after enrolments; each replaces all that was taught of its label before.
 
-        A lesson without references takes back what was taught: the bundle's own character stays, as the
-        bundle has it, unless the lesson says that it is forgotten.
+        An enrolment without references takes back what was taught: the bundle's own character stays,
+        as the bundle has it, unless the enrolment says that it is forgotten.
         """
         own = {
             character.label: slot
             for slot, character in enumerate(self.bundle.characters)
             if character.label not in self.left_out
         }
-        labels = {lesson.character.label for lesson in lessons}
+        labels = {enrolment.character.label for enrolment in enrolments}
         members = {slot: known for slot, known in self._members().items() if known.label not in labels}
         gallery = self.gallery
         gallery = gallery.remove(gallery.taught & ~np.isin(gallery.rows, list(members)))
         free = (slot for slot in count(len(self.bundle.characters)) if slot not in members)
         features, rows, ids = [], [], []
-        for lesson in lessons:
-            label = lesson.character.label
-            if lesson.forgotten or (label not in own and not len(lesson.ids)):
+        for enrolment in enrolments:
+            label = enrolment.character.label
+            if enrolment.forgotten or (label not in own and not len(enrolment.ids)):
                 continue
             slot = own[label] if label in own else next(free)
-            members[slot] = self._complete(lesson.character, own)
-            features.append(lesson.features)
-            rows += [slot] * len(lesson.ids)
-            ids += lesson.ids
+            members[slot] = self._complete(enrolment, own)
+            features.append(enrolment.features)
+            rows += [slot] * len(enrolment.ids)
+            ids += enrolment.ids
         if rows:
             new = np.array(rows, np.int64)
             gallery = gallery.add(
@@ -184,18 +191,16 @@ class Roster:
             )
         return self._with(members, gallery)
 
-    def _complete(self, character: Character, own: Mapping[str, int]) -> Character:
-        """Fill in the names and the work of the bundle's character with the same label."""
-        if character.label not in own:
-            return character
-        known = self.bundle.characters[own[character.label]]
-        return replace(
-            known, name={**known.name, **character.name}, work={**known.work, **character.work}
-        )
+    def _complete(self, enrolment: Enrolment, own: Mapping[str, int]) -> Character:
+        """Fill in what the bundle's character with the same label has, then what packs say."""
+        character = enrolment.character
+        if character.label in own:
+            character = character.completed_by(self.bundle.characters[own[character.label]])
+        return character.completed_by(enrolment.brought) if enrolment.brought else character
 
-    def add_references(self, references: Mapping[str, np.ndarray]) -> Roster:
-        """Return the roster with more references: label → `float32 (N, features)`."""
-        gallery, lessons = self.gallery, []
+    def add_references(self, references: Mapping[str, np.ndarray]) -> Identities:
+        """Return the identities with more references: label → `float32 (N, features)`."""
+        gallery, enrolments = self.gallery, []
         for label, features in references.items():
             character, old = Character(label, {}, {}), np.zeros(0, np.int64)
             if label in self.columns:
@@ -204,18 +209,18 @@ class Roster:
                 old = np.flatnonzero(gallery.taught & (gallery.rows == self.slots[column]))
             both = np.concatenate([gallery.take(old), scale_to_unit(features)]) if len(old) else features
             ids = [*(gallery.ids[position] for position in old), *[""] * len(features)]
-            lessons.append(Lesson(character, both, ids))
-        return self.learn(lessons)
+            enrolments.append(Enrolment(character, both, ids))
+        return self.learn(enrolments)
 
-    def without(self, labels: Collection[str]) -> Roster:
-        """Return the roster in which some characters do not exist."""
+    def without(self, labels: Collection[str]) -> Identities:
+        """Return the identities in which some characters do not exist."""
         gone = [slot for slot, character in self._members().items() if character.label in labels]
         gallery = self.gallery.remove(np.isin(self.gallery.rows, gone))
         members = {slot: known for slot, known in self._members().items() if slot not in gone}
         return replace(self._with(members, gallery), left_out=self.left_out | set(labels))
 
-    def without_gallery(self) -> Roster:
-        """Return the roster without references; only characters with a head column are left."""
+    def without_gallery(self) -> Identities:
+        """Return the identities without references; only characters with a head column are left."""
         columns = set(self.bundle.head_rows.tolist())
         members = {slot: known for slot, known in self._members().items() if slot in columns}
         return self._with(members, Gallery.empty(self.gallery.classes))
@@ -223,7 +228,7 @@ class Roster:
     def _members(self) -> dict[int, Character]:
         return dict(zip(self.slots.tolist(), self.characters, strict=True))
 
-    def _with(self, members: Mapping[int, Character], gallery: Gallery) -> Roster:
+    def _with(self, members: Mapping[int, Character], gallery: Gallery) -> Identities:
         slots = np.array(sorted(members), np.int64)
         characters = tuple(members[slot] for slot in slots.tolist())
         return replace(self, characters=characters, slots=slots, gallery=gallery)

@@ -55,12 +55,7 @@ def is_detector(name: str, models: Path) -> bool:
 
 
 def promote_detector(name: str, models: Path, *, reason: str = "") -> DetectorBundle:
-    """Make a face detector serve.
-
-    Args:
-        name: of its folder.
-        models: the model folder.
-        reason: promotes it although it is worse; goes into the history.
+    """Make a face detector serve; a reason, kept in the history, promotes one that is worse.
 
     Raises:
         BundleError: it is missing or damaged.

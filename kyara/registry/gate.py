@@ -36,6 +36,7 @@ class Tolerances:
         ece: rise of the expected calibration error; with few drawings their standard error counts.
         recall: fall of one character's recall.
         drawings: fewer lost drawings than this are no fall, whatever the share.
+        wrong_names: rise of the wrong names a whole picture that are given as facts.
     """
 
     top1: float = 0.005
@@ -43,6 +44,7 @@ class Tolerances:
     ece: float = 0.02
     recall: float = 0.05
     drawings: int = 2
+    wrong_names: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Figures:
         return sum(support for _, support in self.characters.values())
 
 
-def find_falls(
+def find_regressions(
     serving: Figures,
     candidate: Figures,
     tolerances: Tolerances,
@@ -101,52 +103,71 @@ def find_falls(
     Source: the standard error of a share of n drawings is at most 1 / (2 √n): Wilson 1927,
     https://doi.org/10.1080/01621459.1927.10502953
     """
-    falls = []
+    regressions = []
     if forgotten:
         some = ", ".join(sorted(forgotten)[:5]) + (" …" if len(forgotten) > 5 else "")
-        falls.append(f"{len(forgotten)} characters are no longer known: {some}")
+        regressions.append(f"{len(forgotten)} characters are no longer known: {some}")
     pairs = {
         label: (before[0], candidate.characters.get(label, (0, before[1]))[0], before[1])
         for label, before in serving.characters.items()
     }
     lost = sum(max(0, before - after) for before, after, _ in pairs.values())
     if lost >= tolerances.drawings:
-        falls += _find_fallen_figures(serving, candidate, tolerances)
+        regressions += _find_figure_regressions(serving, candidate, tolerances)
     allowed = max(tolerances.ece, 0.5 / math.sqrt(max(serving.drawings, 1)))
     if candidate.ece - serving.ece > allowed + 1e-9:
-        falls.append(
+        regressions.append(
             f"{_NAMES['ece']} rises from {serving.ece:.3f} to {candidate.ece:.3f}, "
             f"by more than {allowed:.3f}"
         )
     for label, (before, after, support) in sorted(pairs.items(), key=lambda pair: pair[0]):
         fall = (before - after) / max(support, 1)
         if before - after >= tolerances.drawings and fall > tolerances.recall + 1e-9:
-            falls.append(
+            regressions.append(
                 f"Recall of {label} falls from {before / support:.1%} to {after / support:.1%} "
                 f"({before - after} of {support} drawings), by more than {tolerances.recall:.1%}"
             )
-    return falls
+    return regressions
 
 
-def _find_fallen_figures(serving: Figures, candidate: Figures, tolerances: Tolerances) -> list[str]:
-    falls = []
+def _find_figure_regressions(serving: Figures, candidate: Figures, tolerances: Tolerances) -> list[str]:
+    regressions = []
     for name in ("top1", "macro_f1"):
         before, after, allowed = (getattr(one, name) for one in (serving, candidate, tolerances))
         if before - after > allowed + 1e-9:
-            falls.append(
+            regressions.append(
                 f"{_NAMES[name]} falls from {before:.1%} to {after:.1%}, by more than {allowed:.1%}"
             )
-    return falls
+    return regressions
 
 
-def refuse(name: str, falls: Sequence[str]) -> None:
+def find_picture_regressions(
+    serving: Mapping[str, Any], candidate: Mapping[str, Any], tolerances: Tolerances
+) -> list[str]:
+    """Say what fell on whole pictures, from detector to name.
+
+    Args:
+        serving: what `evaluation.pictures.measure_looked` says of the bundle that serves.
+        candidate: of the other, on the same pictures.
+        tolerances: `wrong_names` and `drawings` are looked at.
+    """
+    pictures = max(int(serving["pictures"]), 1)
+    names = serving["names"]["all"], candidate["names"]["all"]
+    before, after = (int(one["given"]) - int(one["right"]) for one in names)
+    allowed = tolerances.wrong_names
+    if after - before < tolerances.drawings or (after - before) / pictures <= allowed + 1e-9:
+        return []
+    return [f"Of {pictures} pictures {after} faces get a wrong name, {before} did before"]
+
+
+def refuse(name: str, regressions: Sequence[str]) -> None:
     """Refuse a candidate that fell; harmless if nothing did.
 
     Raises:
         GateError: with every sentence.
     """
-    if falls:
-        raise GateError(f"{name} is not promoted. {'. '.join(falls)}. {FORCE_HINT}")
+    if regressions:
+        raise GateError(f"{name} is not promoted. {'. '.join(regressions)}. {FORCE_HINT}")
 
 
 def check_reason(force: bool, reason: str) -> str:
@@ -168,11 +189,6 @@ def compare_metrics(
 ) -> list[str]:
     """Say what fell between two bundles' `metrics.json`.
 
-    Args:
-        serving: of the bundle that serves.
-        candidate: of the other.
-        tolerances: what is allowed.
-
     Raises:
         GateError: they were not measured on the same drawings, or lack figures.
     """
@@ -186,7 +202,7 @@ def compare_metrics(
         figures = Figures.from_metrics(serving), Figures.from_metrics(candidate)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise GateError("A metrics.json lacks figures: give --data DATA to measure now.") from error
-    return find_falls(*figures, tolerances)
+    return find_regressions(*figures, tolerances)
 
 
 def read_comparison(
@@ -194,10 +210,7 @@ def read_comparison(
 ) -> list[str] | None:
     """Say what fell according to a stored comparison; None if it is of other bundles.
 
-    Args:
-        comparison: what `kyara.evaluation.compare` wrote.
-        versions: of the bundle that serves and of the candidate.
-        tolerances: what is allowed.
+    `versions` are of the bundle that serves and of the candidate.
     """
     try:
         sides = comparison["serving"], comparison["candidate"]
@@ -225,4 +238,4 @@ def judge_comparison(comparison: Mapping[str, Any], tolerances: Tolerances) -> l
         )
         for side in ("serving", "candidate")
     )
-    return find_falls(serving, candidate, tolerances, forgotten=comparison["forgotten"])
+    return find_regressions(serving, candidate, tolerances, forgotten=comparison["forgotten"])

@@ -27,11 +27,17 @@ class Registry:
     history: tuple[Step, ...]
 
     def list_standing(self) -> list[Step]:
-        """Return the promotions that no rollback has taken back; the last one serves."""
+        """Return the promotions that no rollback has taken back; the last one serves.
+
+        Who promotes what serves already changes nothing: of such promotions the last one stands.
+        """
         standing: list[Step] = []
         for step in self.history:
             if step.get("action") == "rollback":
-                del standing[-1:]
+                same = [place for place, one in enumerate(standing) if _is_same(one, step)]
+                del standing[same[-1] + 1 if same else -1 :]
+            elif standing and _is_same(standing[-1], step):
+                standing[-1] = step
             else:
                 standing.append(step)
         return standing
@@ -40,6 +46,11 @@ class Registry:
         """Return the last step that made a bundle serve, or as much as is known of it."""
         steps = (step for step in reversed(self.history) if step.get("name") == name)
         return next(steps, {"name": name})
+
+
+def _is_same(one: Step, other: Step) -> bool:
+    """Tell whether two steps made the same bundle serve."""
+    return all(one.get(key) == other.get(key) for key in ("name", "version"))
 
 
 class StepKeeper(Protocol):
@@ -65,7 +76,7 @@ class StepKeeper(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what is open; the next call opens it again."""
+        """Close what is open; the next call opens it again."""
         ...
 
 

@@ -24,13 +24,11 @@ class DatabaseSteps:
     """The steps in a database; see `history.StepKeeper`. It is opened by the first call of a process."""
 
     def __init__(self, url: str) -> None:
-        """Take the database's URL."""
         self._url = url
         self._opened: tuple[int, sessionmaker[Session]] | None = None
         self._opening = threading.Lock()
 
     def read(self) -> Registry:
-        """Read all steps."""
         with _explain(), self._open()() as session:
             return _read(session)
 
@@ -49,12 +47,10 @@ class DatabaseSteps:
                 session.execute(update(ServingRow).where(ServingRow.id == 1).values(steps=number))
 
     def look(self) -> Hashable:
-        """Return how many steps there are."""
         with _explain(), self._open()() as session:
             return session.scalar(select(ServingRow.steps).where(ServingRow.id == 1))
 
     def close(self) -> None:
-        """Close the connections."""
         with self._opening:
             if self._opened is not None:
                 self._opened[1].kw["bind"].dispose()

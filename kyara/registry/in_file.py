@@ -21,7 +21,6 @@ class FileSteps:
     """The steps of a model folder; see `history.StepKeeper`."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder's place."""
         self._folder = folder
         self._path = folder / REGISTRY_FILE
 

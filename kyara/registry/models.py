@@ -12,7 +12,7 @@ from kyara.recognition.backbone import load_backbone
 from kyara.recognition.bundle import Bundle, load_bundle
 from kyara.registry.history import Registry, StepKeeper, describe_step
 from kyara.registry.in_file import FileSteps
-from kyara.registry.published import Shelf
+from kyara.registry.published import BundleStore
 from kyara.storage.events import PROMOTED, Events
 
 _log = logging.getLogger("kyara")
@@ -26,12 +26,11 @@ class Models:
         shared: several servers follow the same steps.
     """
 
-    def __init__(self, shelf: Shelf, steps: StepKeeper, events: Events) -> None:
-        """Take what `places.open_models` chose."""
-        self._shelf = shelf
+    def __init__(self, bundles: BundleStore, steps: StepKeeper, events: Events) -> None:
+        self._bundles = bundles
         self._steps = steps
         self._events = events
-        self.folder = shelf.folder
+        self.folder = bundles.folder
         self.shared = not isinstance(steps, FileSteps)
 
     def read(self) -> Registry:
@@ -52,7 +51,7 @@ class Models:
         Raises:
             BundleError: nothing serves, or the bundle is nowhere.
         """
-        return self._shelf.find(self._find_step())
+        return self._bundles.find(self._find_step())
 
     def find(self, name: str) -> Path:
         """Return the folder of a bundle that is here, or that served once.
@@ -62,7 +61,7 @@ class Models:
         """
         if (self.folder / name).is_dir():
             return self.folder / name
-        return self._shelf.find(self.read().find_step(name))
+        return self._bundles.find(self.read().find_step(name))
 
     def load_serving(self) -> Bundle:
         """Load and verify the bundle that serves.
@@ -71,7 +70,7 @@ class Models:
             BundleError: nothing serves, or it cannot be loaded.
         """
         step = self._find_step()
-        return self._shelf.load(step) if self.shared else load_bundle(self._shelf.find(step))
+        return self._bundles.load(step) if self.shared else load_bundle(self._bundles.find(step))
 
     def promote(
         self,
@@ -98,7 +97,7 @@ class Models:
                 written; likewise.
         """
         bundle = load_named_bundle(name, self.folder)
-        self._shelf.publish(bundle)
+        self._bundles.publish(bundle)
         with self._steps.change() as (registry, add):
             check(registry.serving, bundle.version)
             add({**describe_step("promote", bundle), **(note or {})})
@@ -107,9 +106,6 @@ class Models:
 
     def roll_back(self, *, note: Mapping[str, Any] | None = None) -> Bundle:
         """Make the bundle serve that served before the last promotion.
-
-        Args:
-            note: what else the history says of this step.
 
         Returns:
             The bundle that serves now.
@@ -120,20 +116,20 @@ class Models:
         """
         standing = self.read().list_standing()
         if len(standing) > 1:
-            self._shelf.find(standing[-2])  # fetched before others have to wait
+            self._bundles.find(standing[-2])  # fetched before others have to wait
         with self._steps.change() as (registry, add):
             standing = registry.list_standing()
             if len(standing) < 2:
                 raise BundleError("No model served before this one: there is nothing to roll back to.")
             before, undone = standing[-2:]
-            bundle = self._shelf.load(before)
+            bundle = self._bundles.load(before)
             load_backbone(bundle)
             add({**describe_step("rollback", bundle), "undone": undone["name"], **(note or {})})
         self._events.publish(PROMOTED)
         return bundle
 
     def close(self) -> None:
-        """Let go of the database; the next call opens it again."""
+        """Close the database; the next call opens it again."""
         self._steps.close()
 
     def begin(self) -> None:
@@ -149,7 +145,7 @@ class Models:
         if not name or self.read().history:
             return
         bundle = load_named_bundle(name, self.folder)
-        self._shelf.publish(bundle)
+        self._bundles.publish(bundle)
         with self._steps.change() as (registry, add):
             if registry.history:
                 return

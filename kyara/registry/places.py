@@ -9,7 +9,7 @@ from typing import Any
 from kyara.registry.in_database import DatabaseSteps
 from kyara.registry.in_file import FileSteps
 from kyara.registry.models import Models
-from kyara.registry.published import Shelf
+from kyara.registry.published import BundleStore
 from kyara.storage.events import Events
 from kyara.storage.files import open_files
 from kyara.storage.paths import INSTANCE_FOLDER, MODEL_FOLDER
@@ -45,7 +45,7 @@ def open_models(
     instance = Path(chosen.get("INSTANCE_FOLDER") or INSTANCE_FOLDER)
     cache = Path(chosen.get("CACHE_FOLDER") or instance / CACHE)
     return Models(
-        Shelf(folder, published, cache), steps, events or Events(chosen.get("REDIS_URL") or "")
+        BundleStore(folder, published, cache), steps, events or Events(chosen.get("REDIS_URL") or "")
     )
 
 

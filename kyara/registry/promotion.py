@@ -51,15 +51,15 @@ def promote_candidate(
     note: dict[str, Any] = {"operator": operator} if operator else {}
     if registry.serving:
         try:
-            falls = _judge(registry, models, candidate, judge)
+            regressions = _judge(registry, models, candidate, judge)
         except GateError as error:
             if not reason:
                 raise
-            falls = [str(error)]
+            regressions = [str(error)]
         if reason:
-            note |= {"forced": reason, "falls": falls}
+            note |= {"forced": reason, "falls": regressions}
         else:
-            refuse(name, falls)
+            refuse(name, regressions)
 
     def check(serving: str, version: str) -> None:
         if (serving, version) != (registry.serving, candidate.version):
@@ -96,9 +96,9 @@ def judge_stored(serving: Bundle, candidate: Bundle, tolerances: Tolerances | No
     tolerances = tolerances or Tolerances()
     stored = read_stored_comparison(candidate)
     if stored is not None:
-        falls = read_comparison(stored, (serving.version, candidate.version), tolerances)
-        if falls is not None:
-            return falls
+        regressions = read_comparison(stored, (serving.version, candidate.version), tolerances)
+        if regressions is not None:
+            return regressions
     before, after = _read_metrics(serving), _read_metrics(candidate)
     return compare_metrics(before, after, tolerances)
 

@@ -35,7 +35,7 @@ _VERSION = re.compile(r"[0-9a-f]{12}")
 _log = logging.getLogger("kyara")
 
 
-class Shelf:
+class BundleStore:
     """Bundles by name and version.
 
     Attributes:

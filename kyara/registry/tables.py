@@ -9,14 +9,14 @@ from sqlalchemy import JSON, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.storage.database import DatabaseKind, UtcDateTime
-from kyara.storage.migrations import Room
+from kyara.storage.migrations import Schema
 
 
 class Base(DeclarativeBase):
     """Parent of the registry's tables."""
 
 
-SERVING = DatabaseKind("promotions", "DATABASE_URL", Room("serving", Base.metadata))
+SERVING = DatabaseKind("promotions", "DATABASE_URL", Schema("serving", Base.metadata))
 
 
 class ServingRow(Base):

@@ -15,20 +15,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, and_, delete, func, make_url, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
-from kyara.errors import BadInputError, NotFoundError
+from kyara.errors import BadInputError, ConflictError, NotFoundError
 from kyara.recognition.characters import Character
-from kyara.recognition.enrolment_store.place import Look, Place, TaughtFile, TaughtServer
-from kyara.recognition.enrolment_store.tables import characters, crops, features
+from kyara.recognition.enrolment_store.backend import Backend, FileBackend, ServerBackend, State
+from kyara.recognition.enrolment_store.packs import (
+    InstalledPack,
+    install,
+    list_own,
+    list_packs,
+    next_change,
+    read_brought,
+    remove,
+)
+from kyara.recognition.enrolment_store.tables import (
+    characters,
+    crops,
+    features,
+    pack_characters,
+    pack_crops,
+    packs,
+)
+from kyara.recognition.packs import VECTOR, Pack
 from kyara.vision.images import decode_image, encode_png, hash_pixels
 
-_VECTOR = np.dtype("<f2")
+PACKED = "pack:"
+"""The id of a reference that a pack brought begins so: it has no picture, and goes with its pack."""
 _ID = re.compile("[1-9][0-9]{0,8}")
 
 
@@ -41,11 +58,15 @@ class TaughtCharacter:
         forgotten: it is not to be answered.
         references: id of each kept crop → its features, `float16 (features,)`; None where the backbone
             that was asked about has not seen the crop.
+        brought: what packs say of it, where nobody else does; None if it is in none.
+        packed: ids of the references that packs brought; there are no pictures of them.
     """
 
     character: Character
     forgotten: bool
     references: Mapping[int, np.ndarray | None]
+    brought: Character | None = None
+    packed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -71,7 +92,7 @@ class TaughtStore:
     """
 
     def __init__(self, place: Path | str) -> None:
-        """Take the place; nothing is opened yet, and an SQLite file is made by the first lesson.
+        """Take the place; nothing is opened yet, and an SQLite file is made by the first enrolment.
 
         Args:
             place: an SQLite file, or a URL of SQLAlchemy.
@@ -96,12 +117,12 @@ class TaughtStore:
         """
         with self._place.explain("read"):
             look = self._place.look()
-            if look == Look.SAME:
+            if look == State.SAME:
                 return None
-            if look == Look.GONE:
+            if look == State.GONE:
                 return Changes((), 0, anew=True)
             with self._place.follow() as connection:
-                return _read(connection, since, backbone, anew=look == Look.ANEW)
+                return _read(connection, since, backbone, anew=look == State.ANEW)
 
     def wake(self) -> None:
         """Have the next `read_changes` ask at once: somebody says that something was taught."""
@@ -112,7 +133,13 @@ class TaughtStore:
         self._place.close()
 
     def teach(
-        self, character: Character, pictures: Sequence[np.ndarray], vectors: np.ndarray, backbone: str
+        self,
+        character: Character,
+        pictures: Sequence[np.ndarray],
+        vectors: np.ndarray,
+        backbone: str,
+        *,
+        of_bundle: bool = False,
     ) -> int:
         """Keep crops of a character; a forgotten one comes back. A crop that it has is not kept twice.
 
@@ -121,6 +148,8 @@ class TaughtStore:
             pictures: `uint8 (H, W, 3)` each, the crops.
             vectors: `float (N, features)`, unit length, the features of these crops.
             backbone: fingerprint of the backbone that made them.
+            of_bundle: the bundle names the character. Who is not in it, and is named by packs alone,
+                keeps the name that they give.
 
         Returns:
             How many crops of the character are kept now.
@@ -131,8 +160,8 @@ class TaughtStore:
         label, now = character.label, datetime.now(UTC).isoformat(timespec="seconds")
         kept = [(hash_pixels(picture), encode_png(picture)) for picture in pictures]
         with self._place.change() as connection:
-            _put_character(connection, character)
-            for (sha256, png), vector in zip(kept, vectors.astype(_VECTOR), strict=True):
+            _put_character(connection, character, of_bundle=of_bundle)
+            for (sha256, png), vector in zip(kept, vectors.astype(VECTOR), strict=True):
                 crop = {"label": label, "sha256": sha256, "png": png, "created_at": now}
                 connection.execute(_insert(connection, crops).values(crop).on_conflict_do_nothing())
                 number = connection.scalar(
@@ -151,6 +180,7 @@ class TaughtStore:
         """
         with self._place.change(erase=True) as connection:
             connection.execute(delete(crops).where(crops.c.label == label))
+            connection.execute(delete(pack_characters).where(pack_characters.c.label == label))
             _write_character(connection, label, {}, {}, forgotten=hide)
 
     def forget_reference(self, label: str, reference: str) -> int:
@@ -161,24 +191,69 @@ class TaughtStore:
 
         Raises:
             NotFoundError: the character has no such crop.
+            ConflictError: a pack brought it.
         """
         missing = NotFoundError(f"Nobody taught a reference {ascii(reference)[:40]} of {label}.")
-        if not _ID.fullmatch(reference) or not self._place.exists():
+        number = reference.removeprefix(PACKED)
+        if not _ID.fullmatch(number) or not self._place.exists():
             raise missing
-        mine = and_(crops.c.label == label, crops.c.id == int(reference))
+        mine = and_(crops.c.label == label, crops.c.id == int(number))
         with self._place.change(erase=True) as connection:
+            if pack := _find_pack(connection, mine):
+                raise ConflictError(
+                    f"The reference {reference} of {label} came with a pack; `kyara pack remove {pack}` "
+                    "takes it away."
+                )
+            if number != reference:
+                raise missing
             if not connection.execute(delete(crops).where(mine)).rowcount:
                 raise missing
             touch = update(characters).where(characters.c.label == label)
-            connection.execute(touch.values(changed=_next_change()))
+            connection.execute(touch.values(changed=next_change()))
             return _count_crops(connection, label)
+
+    def list_packs(self) -> list[InstalledPack]:
+        """Return the packs that are installed, in the order in which they were."""
+        if not self._place.exists():
+            return []
+        with self._place.explain("read"), self._place.read() as connection:
+            return list_packs(connection)
+
+    def list_own(self, backbone: str) -> list[tuple[Character, np.ndarray]]:
+        """Return what was taught here, without what packs brought; see `packs.list_own`."""
+        if not self._place.exists():
+            return []
+        with self._place.explain("read"), self._place.read() as connection:
+            return list_own(connection, backbone)
+
+    def install_pack(self, pack: Pack) -> None:
+        """Add everything that a pack brings; a forgotten character comes back.
+
+        Raises:
+            ConflictError: a pack of this name is installed.
+            StorageFullError: no room; nothing was changed.
+        """
+        with self._place.change() as connection:
+            install(connection, pack)
+
+    def remove_pack(self, name: str) -> tuple[int, int]:
+        """Take away what a pack brought, and nothing that others taught.
+
+        Returns:
+            Of how many characters it takes faces away, and how many faces.
+
+        Raises:
+            NotFoundError: no pack of this name is installed.
+        """
+        with self._place.change(erase=True) as connection:
+            return remove(connection, name)
 
     def keep_features(self, backbone: str, vectors: Mapping[int, np.ndarray]) -> None:
         """Keep what a backbone made of kept crops: id → `float16 (features,)`."""
         with self._place.change() as connection:
             there = select(crops.c.id).where(crops.c.id.in_(list(vectors))).order_by(crops.c.id)
             for crop in connection.scalars(there).all():
-                vector = vectors[crop].astype(_VECTOR).tobytes()
+                vector = vectors[crop].astype(VECTOR).tobytes()
                 insert = _insert(connection, features)
                 insert = insert.values(crop=crop, backbone=backbone, vector=vector)
                 connection.execute(
@@ -186,6 +261,15 @@ class TaughtStore:
                         index_elements=["crop", "backbone"], set_={"vector": insert.excluded.vector}
                     )
                 )
+
+    def find_crop(self, label: str, picture: np.ndarray) -> str | None:
+        """Return the id of a character's kept crop with these pixels; None if there is none."""
+        if not self._place.exists():
+            return None
+        same = and_(crops.c.label == label, crops.c.sha256 == hash_pixels(picture))
+        with self._place.explain("read"), self._place.read() as connection:
+            number = connection.scalar(select(crops.c.id).where(same))
+        return None if number is None else str(number)
 
     def read_crop(self, reference: str) -> np.ndarray | None:
         """Return a kept crop, `uint8 (H, W, 3)`; None if there is none of that id."""
@@ -196,21 +280,21 @@ class TaughtStore:
         return decode_image(png, formats=("PNG",)) if png else None
 
 
-def open_place(place: Path | str) -> Place:
+def open_place(place: Path | str) -> Backend:
     """Return the place that a file or a URL names.
 
     Raises:
         BadInputError: it is a URL of neither SQLite nor PostgreSQL.
     """
     if isinstance(place, Path):
-        return TaughtFile(place)
+        return FileBackend(place)
     try:
         url = make_url(place)
     except ArgumentError as error:
         raise BadInputError(f"{ascii(place)[:80]} is not the URL of a database: {error}.") from error
     if url.get_backend_name() == "sqlite" and url.database:
-        return TaughtFile(Path(url.database))
-    return TaughtServer(place)
+        return FileBackend(Path(url.database))
+    return ServerBackend(place)
 
 
 def _read(connection: Connection, since: int, backbone: str, *, anew: bool) -> Changes | None:
@@ -221,32 +305,49 @@ def _read(connection: Connection, since: int, backbone: str, *, anew: bool) -> C
     elif moment == since:
         return None
     changed = characters.c.changed > since
-    rows = connection.execute(select(characters).where(changed).order_by(characters.c.changed)).all()
+    ordered = select(characters).where(changed).order_by(characters.c.changed, characters.c.label)
+    rows = connection.execute(ordered).all()
     references: dict[str, dict[int, np.ndarray | None]] = {row.label: {} for row in rows}
     labels = select(characters.c.label).where(changed)
     seen = and_(features.c.crop == crops.c.id, features.c.backbone == backbone)
-    query = select(crops.c.label, crops.c.id, features.c.vector).select_from(
-        crops.outerjoin(features, seen)
+    columns = (crops.c.label, crops.c.id, features.c.vector, pack_crops.c.pack)
+    query = select(*columns).select_from(
+        crops.outerjoin(features, seen).outerjoin(pack_crops, pack_crops.c.crop == crops.c.id)
     )
-    for label, crop, vector in connection.execute(query.where(crops.c.label.in_(labels))):
-        references[label][crop] = None if vector is None else np.frombuffer(vector, _VECTOR)
+    query = query.where(crops.c.label.in_(labels))
+    query = query.order_by(pack_crops.c.pack.is_not(None), crops.c.id)
+    packed: set[int] = set()
+    known: set[tuple[str, bytes]] = set()  # what is taught here and in a pack is one reference
+    for label, crop, vector, pack in connection.execute(query):
+        if pack is not None and (vector is None or (label, vector) in known):
+            continue  # of a pack for another network nothing can be made
+        references[label][crop] = None if vector is None else np.frombuffer(vector, VECTOR)
+        known.add((label, vector or b""))
+        if pack is not None:
+            packed.add(crop)
+    brought = read_brought(connection, labels)
     taught = tuple(
         TaughtCharacter(
             Character(row.label, json.loads(row.name), json.loads(row.work)),
             bool(row.forgotten),
             dict(sorted(references[row.label].items())),
+            brought.get(row.label),
+            frozenset(references[row.label].keys() & packed),
         )
         for row in rows
     )
     return Changes(taught, moment, anew)
 
 
-def _put_character(connection: Connection, character: Character) -> None:
+def _put_character(connection: Connection, character: Character, *, of_bundle: bool) -> None:
     """Write down a character that is to be answered; names and works are added to those stored."""
     stored = select(characters.c.name, characters.c.work).where(characters.c.label == character.label)
     known = connection.execute(stored).first()
     old_name, old_work = map(json.loads, known) if known else ({}, {})
     name, work = {**old_name, **character.name}, {**old_work, **character.work}
+    if not name and not of_bundle:
+        said = read_brought(connection, [character.label]).get(character.label, character)
+        name, work = said.name, {**said.work, **work}
     _write_character(connection, character.label, name, work, forgotten=False)
 
 
@@ -263,15 +364,17 @@ def _write_character(
         name=json.dumps(name, ensure_ascii=False),
         work=json.dumps(work, ensure_ascii=False),
         forgotten=int(forgotten),
-        changed=_next_change(),
+        changed=next_change(),
     )
     new = {name: insert.excluded[name] for name in ("name", "work", "forgotten", "changed")}
     connection.execute(insert.on_conflict_do_update(index_elements=["label"], set_=new))
 
 
-def _next_change() -> Any:
-    """Return the number of a change that is being made; nobody else can change anything meanwhile."""
-    return select(func.coalesce(func.max(characters.c.changed), 0) + 1).scalar_subquery()
+def _find_pack(connection: Connection, mine: ColumnElement[bool]) -> str | None:
+    """Return the name of the pack that brought a crop; None if none did."""
+    brought = packs.join(pack_crops, pack_crops.c.pack == packs.c.id)
+    query = select(packs.c.name).select_from(brought.join(crops, crops.c.id == pack_crops.c.crop))
+    return connection.scalar(query.where(mine))
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kyara.errors import BadInputError, BrokenVideoError, KyaraError
-from kyara.recognition.people.watching import Person, Watched
+from kyara.recognition.people.video import Person, VideoFaces
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.video import read_frames
 
@@ -43,7 +43,7 @@ def check_target(path: Path) -> None:
 
 
 def write_annotated(
-    watched: Watched,
+    watched: VideoFaces,
     target: Path,
     name: Callable[[Person], str],
     language: str = "en",
@@ -56,7 +56,7 @@ def write_annotated(
     Args:
         watched: who is where in the source.
         target: the file.
-        name: what to write at a known face.
+        name: what to write at a face.
         language: of the names.
         progress: called with the time up to which the video is written.
 
@@ -88,11 +88,9 @@ def _read_all(source: Path) -> Iterator[Any]:
         return
 
 
-def _label(watched: Watched, time_s: float, name: Callable[[Person], str]) -> list[BoxLabel]:
+def _label(watched: VideoFaces, time_s: float, name: Callable[[Person], str]) -> list[BoxLabel]:
     return [
-        BoxLabel(
-            person.track.find_box(time_s), name(person) if person.name else "unknown", bool(person.name)
-        )
+        BoxLabel(person.track.find_box(time_s), name(person), bool(person.name))
         for person in watched.people
         if person.start_s <= time_s < person.end_s
     ]
@@ -101,7 +99,7 @@ def _label(watched: Watched, time_s: float, name: Callable[[Person], str]) -> li
 class _Writer:
     """A video file that is being written; used as a context."""
 
-    def __init__(self, path: Path, watched: Watched) -> None:
+    def __init__(self, path: Path, watched: VideoFaces) -> None:
         import av
 
         self.codec, options, sound = _CODECS[path.suffix.lower()]
@@ -176,7 +174,6 @@ class _Sound:
             return  # what is left of a sound track that is damaged
 
     def copy_until(self, time_s: float) -> None:
-        """Encode the sound up to a time."""
         while not self.done:
             frame = next(self.frames, None)
             if frame is None:
@@ -194,5 +191,4 @@ class _Sound:
                 return
 
     def close(self) -> None:
-        """Close the source."""
         self.input.close()

@@ -6,18 +6,18 @@ import io
 from typing import Any
 
 from kyara.recognition.classifier import Classifier
-from kyara.recognition.people.watching import Watched
+from kyara.recognition.people.video import VideoFaces
 from kyara.storage.cells import write_rows
 from kyara.vision.tracking import BRIDGE_S
 
 
-def describe_video_people(watched: Watched, classifier: Classifier, language: str) -> dict[str, Any]:
+def describe_video_people(watched: VideoFaces, classifier: Classifier, language: str) -> dict[str, Any]:
     """Return a video as the JSON document has it: its tracks, and its people with all their spans."""
     tracks = []
     for number, person in enumerate(watched.people, start=1):
         span = {"start_s": round(person.start_s, 3), "end_s": round(person.end_s, 3)}
-        sightings = person.track.sightings
-        boxes = [{"time_s": round(s.time_s, 3), **s.box.to_json()} for s in sightings]
+        detections = person.track.detections
+        boxes = [{"time_s": round(s.time_s, 3), **s.box.to_json()} for s in detections]
         answers = classifier.describe(person.answers, language)
         tracks.append({"track": number, **span, **answers, "boxes": boxes})
     return {
@@ -93,7 +93,7 @@ def format_text(video: dict[str, Any]) -> str:
             lines.append(f"  {start} to {end}  {person['name']}{work}")
     unknown = [track for track in video["tracks"] if track["verdict"] != "known"]
     lines += [
-        f"  {_format_time(t['start_s'])[:-2]} to {_format_time(t['end_s'])[:-2]}  unknown"
+        f"  {_format_time(t['start_s'])[:-2]} to {_format_time(t['end_s'])[:-2]}  {t['verdict']}"
         for t in unknown
     ]
     return "\n".join(lines)

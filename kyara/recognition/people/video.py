@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +16,15 @@ import numpy as np
 from kyara.errors import BrokenVideoError
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.classifier import Classifier
+from kyara.recognition.pictures import find_faces
+from kyara.vision.bars import find_common_picture, join_picture
+from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import open_detector
-from kyara.vision.tracking import Sighting, Track, Tracker
-from kyara.vision.video import Sampling, VideoInfo, describe_video, read_frames
+from kyara.vision.images import crop_pixels
+from kyara.vision.tracking import Detection, Track, Tracker
+from kyara.vision.video import Sampling, VideoInfo, describe_video, read_frames, sample_frames
 
-LEAST_SIGHTINGS = 2
+LEAST_DETECTIONS = 2
 """A track of fewer is the detector's mistake more often than a face."""
 _GLANCE_PX = (64, 36)
 _LEAST_CHANGE = 3.0
@@ -27,6 +32,8 @@ _LEAST_CHANGE = 3.0
 one drawing for several frames."""
 CUT_SCORE = 0.3
 """Of FFmpeg: a frame with a higher scene score is looked at, too, so that no box outlives a cut."""
+BAR_FRAMES = 16
+"""So many of the video are looked at for black bars before it is watched: nearly always enough."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,6 @@ class Person:
 
     @property
     def start_s(self) -> float:
-        """From when it is shown."""
         return self.track.start_s
 
     @property
@@ -55,7 +61,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Watched:
+class VideoFaces:
     """Who is in a video.
 
     Attributes:
@@ -94,7 +100,7 @@ def watch_video(
     level: int | None = None,
     top_k: int = 5,
     progress: Callable[[float], None] = lambda time_s: None,
-) -> Watched:
+) -> VideoFaces:
     """Find the faces of a video and say who they are.
 
     Args:
@@ -110,22 +116,30 @@ def watch_video(
         KyaraError: the file cannot be read. One that is cut short is watched as far as it goes.
     """
     info = describe_video(source)
+    part = _find_part(source, info)
+    scene_score = CUT_SCORE * part.width * part.height / (info.width * info.height)  # bars never change
     classifier = classifier.frozen()
+    find_window = classifier.bundle.preprocessing.find_window
     tracker, times, alone = Tracker(), [], []
     found, features = [], np.zeros((0, 1), np.float32)
     seen, problem = None, ""
     try:
         with open_detector(detector) as finder:
-            for frame in read_frames(source, Sampling(every_s=every_s, scene_score=CUT_SCORE)):
-                glance = cv2.resize(frame.pixels, _GLANCE_PX, interpolation=cv2.INTER_AREA)
+            for frame in read_frames(source, Sampling(every_s=every_s, scene_score=scene_score)):
+                is_usual = frame.pixels.shape[:2] == (info.height, info.width)
+                wider = join_picture(part, frame.pixels) if is_usual else part
+                if wider != part:
+                    part, seen = wider, None
+                within = crop_pixels(frame.pixels, part) if is_usual else frame.pixels
+                glance = cv2.resize(within, _GLANCE_PX, interpolation=cv2.INTER_AREA)
                 if seen is None or float(cv2.absdiff(seen, glance).max()) > _LEAST_CHANGE:
                     seen = glance
-                    faces = finder.find(frame.pixels, level=level)
-                    crops = (classifier.cut(frame.pixels, face, finder.box_scale) for face in faces)
-                    features = classifier.backbone.extract(crops)
-                    names = _name_alone(classifier, features) if faces else []
-                    found = list(zip((face.box for face in faces), names, strict=True))
-                tracker.add([Sighting(frame.time_s, box, name) for box, name in found], features)
+                    inside = part if is_usual else None
+                    faces = find_faces(frame.pixels, finder, find_window, level, inside)
+                    features = classifier.look(faces.crops)
+                    names = _name_alone(classifier, features) if faces.boxes else []
+                    found = list(zip(faces.boxes, names, strict=True))
+                tracker.add([Detection(frame.time_s, box, name) for box, name in found], features)
                 times.append(frame.time_s)
                 alone.append(Counter(name for _, name in found))
                 progress(frame.time_s)
@@ -136,7 +150,18 @@ def watch_video(
     last = times[-1] + every_s
     duration = min(info.duration_s or last, last) if problem else (info.duration_s or last)
     people = _name_tracks(tracker.tracks, classifier, [*times, duration], top_k)
-    return Watched(source, info, tuple(times), tuple(alone), tuple(people), duration, problem)
+    return VideoFaces(source, info, tuple(times), tuple(alone), tuple(people), duration, problem)
+
+
+def _find_part(source: Path, info: VideoInfo) -> Box:
+    """Return the part of a video within black bars."""
+
+    def read() -> Iterator[np.ndarray]:
+        with suppress(BrokenVideoError):  # told when it is watched
+            for frame in sample_frames(source, BAR_FRAMES):
+                yield frame.pixels
+
+    return find_common_picture(read(), info.width, info.height)
 
 
 def _name_alone(classifier: Classifier, features: np.ndarray) -> list[str]:
@@ -153,8 +178,8 @@ def _name_tracks(
     times: Sequence[float],
     top_k: int,
 ) -> list[Person]:
-    least = min(LEAST_SIGHTINGS, len(times) - 1)
-    kept = [track for track in tracks if len(track.sightings) >= least]
+    least = min(LEAST_DETECTIONS, len(times) - 1)
+    kept = [track for track in tracks if len(track.detections) >= least]
     if not kept:
         return []
     answers = classifier.answer(np.stack([track.mean for track in kept]), top_k=top_k)
@@ -162,7 +187,7 @@ def _name_tracks(
         Person(track, face, times[min(bisect_right(times, track.end_s), len(times) - 1)])
         for track, face in zip(kept, answers, strict=True)
     ]
-    return sorted(people, key=lambda person: (person.start_s, person.track.sightings[0].box.x))
+    return sorted(people, key=lambda person: (person.start_s, person.track.detections[0].box.x))
 
 
 def _count_changes(shown: Sequence[Counter[str]]) -> int:

@@ -17,8 +17,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, inspect
+from sqlalchemy import URL, Column, Connection, Engine, MetaData, Table, inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable, DropTable
 
 from kyara.errors import BadInputError, KyaraError
 from kyara.recognition.enrolment_store.tables import TAUGHT, characters
@@ -40,7 +41,7 @@ AFTER_TROUBLE_S = 2.0
 """How long a database that did not answer is not asked again, as who asks holds up an answer."""
 
 
-class Look(Enum):
+class State(Enum):
     """What a look at the place tells.
 
     Attributes:
@@ -56,7 +57,7 @@ class Look(Enum):
     GONE = "gone"
 
 
-class Place(ABC):
+class Backend(ABC):
     """Where taught characters are kept; safe for many threads but for `look`, `follow` and `close`."""
 
     @abstractmethod
@@ -64,7 +65,7 @@ class Place(ABC):
         """Tell whether there may be anything to read."""
 
     @abstractmethod
-    def look(self) -> Look:
+    def look(self) -> State:
         """Tell whether anything may have changed since the last reading; it costs next to nothing."""
 
     @abstractmethod
@@ -101,11 +102,10 @@ class Place(ABC):
         """Close every connection; the next call opens them again, and `look` finds everything anew."""
 
 
-class TaughtFile(Place):
-    """An SQLite file: the first lesson makes it, a machine's processes share it."""
+class FileBackend(Backend):
+    """An SQLite file: the first enrolment makes it, a machine's processes share it."""
 
     def __init__(self, path: Path) -> None:
-        """Take the file's place; nothing is opened yet."""
         self.path = path
         address = path.absolute().as_uri()  # "rw": who only reads makes no file
         url = URL.create("sqlite", database=address, query={"mode": "rw", "uri": "true"})
@@ -117,13 +117,13 @@ class TaughtFile(Place):
     def exists(self) -> bool:
         return self.path.exists()
 
-    def look(self) -> Look:
+    def look(self) -> State:
         anew = self._follow_file()
         if self._reader is None:
-            return Look.GONE if anew else Look.SAME
+            return State.GONE if anew else State.SAME
         if _read_version(self._reader) == self._version:
-            return Look.SAME
-        return Look.ANEW if anew else Look.CHANGED
+            return State.SAME
+        return State.ANEW if anew else State.CHANGED
 
     def _follow_file(self) -> bool:
         """Open the file if it is there; tell whether it is another one than before."""
@@ -149,13 +149,14 @@ class TaughtFile(Place):
             _check_version(connection)
             there = inspect(connection).has_table(characters.name)
         if there and os.access(self.path, os.W_OK):
-            upgrade_database(self._engine, TAUGHT.room)
+            upgrade_database(self._engine, TAUGHT.schema)
         return there
 
     @contextmanager
     def follow(self) -> Iterator[Connection]:
         assert self._reader is not None
         version = _read_version(self._reader)
+        _supply_tables(self._reader)
         self._reader.exec_driver_sql("BEGIN")
         try:
             yield self._reader
@@ -163,8 +164,11 @@ class TaughtFile(Place):
             self._reader.rollback()
         self._version = version
 
-    def read(self) -> AbstractContextManager[Connection]:
-        return self._engine.connect()
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            _supply_tables(connection)
+            yield connection
 
     @contextmanager
     def change(self, *, erase: bool = False) -> Iterator[Connection]:
@@ -174,7 +178,7 @@ class TaughtFile(Place):
             with self._engine.connect() as connection:
                 _check_version(connection)
                 connection.rollback()
-                upgrade_database(self._engine, TAUGHT.room)
+                upgrade_database(self._engine, TAUGHT.schema)
                 connection.exec_driver_sql("PRAGMA secure_delete=ON")  # forgotten crops are overwritten
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 connection.exec_driver_sql(f"PRAGMA user_version={FILE_VERSION}")
@@ -208,6 +212,23 @@ def _read_version(connection: Connection) -> int:
     return raw.execute("PRAGMA data_version").fetchone()[0]
 
 
+def _supply_tables(connection: Connection) -> None:
+    """Have what the file lacks read as empty, for this connection.
+
+    It is being made, or is an older release's, and may not be written here.
+    """
+    inspected = inspect(connection)
+    there, supplied = inspected.get_table_names(), inspected.get_temp_table_names()
+    for table in TAUGHT.schema.tables.sorted_tables:
+        columns = [Column(column.name, column.type) for column in table.columns]
+        empty = Table(table.name, MetaData(), *columns, schema="temp")
+        if table.name in supplied:
+            connection.execute(DropTable(empty))
+        if table.name not in there:
+            connection.execute(CreateTable(empty))
+    connection.rollback()
+
+
 def _check_version(connection: Connection) -> None:
     """Refuse a file that is another program's, or of a Kyara that counts in another way.
 
@@ -219,7 +240,7 @@ def _check_version(connection: Connection) -> None:
         raise ValueError(f"its schema is {version}; this Kyara reads {FILE_VERSION}")
 
 
-class TaughtServer(Place):
+class ServerBackend(Backend):
     """A PostgreSQL database."""
 
     def __init__(self, url: str) -> None:
@@ -243,12 +264,12 @@ class TaughtServer(Place):
     def exists(self) -> bool:
         return True
 
-    def look(self) -> Look:
+    def look(self) -> State:
         if time.monotonic() >= self._next_look:
-            return Look.CHANGED
+            return State.CHANGED
         if self._trouble is not None:
             raise self._trouble
-        return Look.SAME
+        return State.SAME
 
     @contextmanager
     def follow(self) -> Iterator[Connection]:
