@@ -21,7 +21,7 @@ from typing import Any
 
 from kyara.dataset.index import INDEX_FILE, format_rows, read_rows
 from kyara.storage.atomic import explain_os_error, hold_lock, replace_file
-from kyara.vision.images import SUFFIXES
+from kyara.vision.picture_files import SUFFIXES
 
 FACES_FOLDER = "faces"
 INBOX_FOLDER = "inbox"
@@ -74,12 +74,7 @@ class Change:
 
 @contextmanager
 def change_dataset(dataset: Path) -> Iterator[Change]:
-    """Hold the dataset folder alone, and make its index equal the folder at the end.
-
-    Not to be nested. The index is made, too, where the block ends with an error.
-
-    Args:
-        dataset: the dataset folder, made if need be.
+    """Hold the dataset folder, made if need be, alone, and make its index equal the folder at the end.
 
     Raises:
         StorageFullError: no room for the index; it stays as it was, and the next change makes it.

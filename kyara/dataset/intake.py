@@ -20,7 +20,7 @@ from typing import Any
 from kyara.dataset.folder import FACES_FOLDER, Change, remove_empty_folders
 from kyara.errors import BadInputError
 from kyara.storage.atomic import explain_os_error, replace_file, sync_folder
-from kyara.vision.images import SUFFIXES
+from kyara.vision.picture_files import SUFFIXES
 
 HISTORY_FOLDER = "reports"
 _KEPT = "Nothing was changed."
@@ -49,11 +49,6 @@ class IntakeFace:
 
 def take_in(dataset: Path, change: Change, face: IntakeFace) -> Path:
     """Put a face into the dataset, for good; the same again changes nothing.
-
-    Args:
-        dataset: the dataset folder.
-        change: of `change_dataset`, under way.
-        face: what to put in.
 
     Returns:
         Its file.

@@ -1,8 +1,9 @@
 """First stage of learning: a folder of faces per character → a manifest with grouped splits.
 
 Two layouts are read. With an `index.csv` (columns `path,label,split` and optionally `group`, `work`,
-`kind` and `role`) the index decides. Without one every sub-folder is a label, and the split is drawn per
-group from a hash, so adding pictures moves no other picture to another split.
+`kind`, `role` and the tight face as `face_x`, `face_y`, `face_width` and `face_height`) the index
+decides. Without one every sub-folder is a label, and the split is drawn per group from a hash, so adding
+pictures moves no other picture to another split.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ import numpy as np
 
 from kyara.dataset.index import INDEX_FILE, format_rows, read_rows
 from kyara.errors import BadInputError, KyaraError
-from kyara.vision.images import SUFFIXES, read_image, resize_pixels
+from kyara.vision.boxes import Box
+from kyara.vision.images import read_image, resize_pixels
+from kyara.vision.picture_files import is_picture_file
 
 SPLITS = ("train", "val", "test")
+BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Face:
         work: folder of the series; empty where the dataset has no works.
         kind: of drawing, for example `art` or `chibi-sticker`; may be empty.
         role: `reference` for a picture that stands for its character; may be empty.
+        box: the tight face (cheek to cheek, fringe to chin) in the picture; None where nobody said.
     """
 
     path: Path
@@ -44,6 +49,7 @@ class Face:
     work: str = ""
     kind: str = ""
     role: str = ""
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,6 @@ class Manifest:
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The labels that occur, sorted."""
         return tuple(sorted({face.label for face in self.faces}))
 
     def of_split(self, split: str) -> list[Face]:
@@ -72,7 +77,6 @@ class Manifest:
         return faces
 
     def having(self, keep: Callable[[Face], bool]) -> Manifest:
-        """Return the manifest of the faces that pass a test."""
         return replace(self, faces=tuple(face for face in self.faces if keep(face)))
 
     def digest(self) -> str:
@@ -87,14 +91,7 @@ class Manifest:
 
 
 def read_manifests(roots: Sequence[Path], same_as: Mapping[str, str] | None = None) -> Manifest:
-    """Read several dataset folders as one.
-
-    Args:
-        roots: folders as `read_manifest` takes them.
-        same_as: label → label of the same character under another name.
-
-    Returns:
-        One manifest.
+    """Read several dataset folders as one; `same_as` gives labels their name in another dataset.
 
     Raises:
         BadInputError: as `read_manifest`.
@@ -111,12 +108,6 @@ def read_manifests(roots: Sequence[Path], same_as: Mapping[str, str] | None = No
 def read_manifest(root: Path) -> Manifest:
     """Read a dataset folder whose pictures are all there and whose groups are whole.
 
-    Args:
-        root: as `list_faces` takes it.
-
-    Returns:
-        The manifest; labels are sorted.
-
     Raises:
         BadInputError: as `list_faces`; or a listed file is missing, or a group is split.
     """
@@ -131,12 +122,12 @@ def read_manifest(root: Path) -> Manifest:
 def list_faces(root: Path) -> tuple[Face, ...]:
     """List what a dataset folder names, whether or not the files are there and the groups whole.
 
+    In the index's order, or sorted by folder and file.
+
     Args:
         root: folder with an `index.csv`, or with one sub-folder per label. Where the index has a
             column `work`, a label is `<first folder of the path>/<label>`: two works may have a Rin.
-
-    Returns:
-        The faces in the index's order, or sorted by folder and file.
+            One that begins so already stays as it is.
 
     Raises:
         BadInputError: no such folder, no faces, or an index that cannot be read.
@@ -166,13 +157,27 @@ def _read_row(root: Path, row: Mapping[str, str], where: str) -> Face:
     work = inside.parts[0] if row.get("work") else ""
     return Face(
         root / path,
-        f"{work}/{label}" if work else label,
+        label if not work or label.startswith(f"{work}/") else f"{work}/{label}",
         split,
         row.get("group") or path,
         work,
         row.get("kind", ""),
         row.get("role", ""),
+        _read_box(row, where),
     )
+
+
+def _read_box(row: Mapping[str, str], where: str) -> Box | None:
+    values = [row.get(name, "") for name in BOX_COLUMNS]
+    if not all(values):
+        return None
+    try:
+        box = Box(*(round(float(value)) for value in values))
+    except (ValueError, OverflowError):
+        box = Box(0, 0, 0, 0)
+    if box.width < 1 or box.height < 1:
+        raise BadInputError(f"{where} has no face at {', '.join(values)}.")
+    return box
 
 
 def write_index(root: Path, faces: Iterable[Face], index: Path | None = None) -> None:
@@ -187,12 +192,14 @@ def write_index(root: Path, faces: Iterable[Face], index: Path | None = None) ->
         BadInputError: the file cannot be written.
     """
     index = index or root / INDEX_FILE
-    header = ("path", "label", "work", "split", "group", "kind", "role")
+    own = ("work", "split", "group", "kind", "role")
+    header = ("path", "label", *own, *BOX_COLUMNS)
     rows = (
         (
             face.path.relative_to(root).as_posix(),
             face.label.removeprefix(f"{face.work}/") if face.work else face.label,
-            *(getattr(face, name) for name in header[2:]),
+            *(getattr(face, name) for name in own),
+            *(map(str, face.box.to_json().values()) if face.box else [""] * len(BOX_COLUMNS)),
         )
         for face in faces
     )
@@ -205,7 +212,7 @@ def write_index(root: Path, faces: Iterable[Face], index: Path | None = None) ->
 def _read_folders(root: Path) -> Iterator[Face]:
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in SUFFIXES:
+            if is_picture_file(path):
                 group = _hash_content(path)[:12]
                 yield Face(path, folder.name, _draw_split(group), group)
 
@@ -232,9 +239,6 @@ def hold_out_val(manifest: Manifest, at_least: int = 5) -> Manifest:
     Args:
         manifest: a dataset.
         at_least: training faces that a label must have to give one up.
-
-    Returns:
-        The manifest with those faces in `val`.
     """
     counts = count_labels(manifest.of_split("train"))
     covered = {face.label for face in manifest.faces if face.split == "val"}
@@ -268,10 +272,6 @@ def _refuse_divided_groups(faces: Sequence[Face]) -> None:
 def load_faces(faces: Sequence[Face], size_px: int) -> np.ndarray:
     """Decode faces to squares.
 
-    Args:
-        faces: what to read.
-        size_px: side of each square.
-
     Returns:
         `uint8 (N, size_px, size_px, 3)`.
 
@@ -280,11 +280,20 @@ def load_faces(faces: Sequence[Face], size_px: int) -> np.ndarray:
     """
     pixels = np.empty((len(faces), size_px, size_px, 3), np.uint8)
     for row, face in enumerate(faces):
-        try:
-            pixels[row] = resize_pixels(read_image(face.path), size_px)
-        except KyaraError as error:
-            raise BadInputError(f"{face.path}: {error}") from error
+        pixels[row] = resize_pixels(read_face(face), size_px)
     return pixels
+
+
+def read_face(face: Face) -> np.ndarray:
+    """Decode one picture: `uint8 (H, W, 3)`.
+
+    Raises:
+        BadInputError: it is not a readable picture; the message names it.
+    """
+    try:
+        return read_image(face.path)
+    except KyaraError as error:
+        raise BadInputError(f"{face.path}: {error}") from error
 
 
 def count_labels(faces: Sequence[Face]) -> Counter[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from kyara.dataset.folder import FACES_FOLDER
@@ -14,6 +15,8 @@ from kyara.recognition.characters import Character
 from kyara.storage.atomic import explain_os_error, replace_file
 
 NAMES_FILE = "characters.json"
+_State = tuple[int, int, int]
+"""Of a file: when it was changed, its size, and its number; another one: it is read again."""
 
 
 def write_names(dataset: Path, characters: Sequence[Character]) -> None:
@@ -36,20 +39,36 @@ def write_names(dataset: Path, characters: Sequence[Character]) -> None:
 
 def read_new_characters(dataset: Path) -> list[Character]:
     """Return the characters that operators made; none where the file cannot be read."""
+    path = dataset / NAMES_FILE
     try:
-        names = json.loads((dataset / NAMES_FILE).read_text(encoding="utf-8"))
-        return [
-            Character(label, dict(texts.get("name", {})), dict(texts.get("work", {})))
-            for label, texts in names.items()
-        ]
+        return list(_read_new_characters(path, _look(path)))
     except (OSError, ValueError, AttributeError, TypeError):
         return []
 
 
+@lru_cache(maxsize=8)
+def _read_new_characters(path: Path, state: _State) -> tuple[Character, ...]:
+    names = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        Character(label, dict(texts.get("name", {})), dict(texts.get("work", {})))
+        for label, texts in names.items()
+    )
+
+
 def count_faces(dataset: Path) -> Counter[str]:
     """Count the labelled faces of each label; empty where there is no index."""
+    path = dataset / FACES_FOLDER / INDEX_FILE
     try:
-        rows = read_rows(dataset / FACES_FOLDER / INDEX_FILE)
-        return Counter(row["label"] for _, row in rows if row.get("label"))
+        return _count_faces(path, _look(path)).copy()
     except (OSError, BadInputError):
         return Counter()
+
+
+@lru_cache(maxsize=8)
+def _count_faces(path: Path, state: _State) -> Counter[str]:
+    return Counter(row["label"] for _, row in read_rows(path) if row.get("label"))
+
+
+def _look(path: Path) -> _State:
+    about = path.stat()
+    return about.st_mtime_ns, about.st_size, about.st_ino

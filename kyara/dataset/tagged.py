@@ -20,7 +20,7 @@ import numpy as np
 from anyascii import anyascii
 
 from kyara.errors import BadInputError
-from kyara.vision.images import SUFFIXES
+from kyara.vision.picture_files import SUFFIXES
 
 PICTURE_FOLDERS = (".", "images")
 

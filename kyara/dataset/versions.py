@@ -89,18 +89,14 @@ def _read(roots: Sequence[Path], same_as: Mapping[str, str]) -> Manifest:
         if not any(face.split == split for face in faces):
             raise BadInputError(
                 f"The dataset has no {split} drawings yet: one of ten sources of a character is held "
-                "out, from the fifth source on. Label more, or give a DATA folder beside it."
+                "out, from the fifth source on. Label more, or give a DATA folder beside it. Without a "
+                "training they can be known from now on: the switch of that name on the review page."
             )
     return manifest
 
 
 def read_version(dataset: Path, version: str, further: Sequence[Path] = ()) -> DatasetVersion:
-    """Read a version again, and see that its files are what they were.
-
-    Args:
-        dataset: the dataset folder.
-        version: its id.
-        further: the folders beside it, as they were given to `make_version`.
+    """Read a version again, `further` folders as `make_version` took them; its files are what they were.
 
     Raises:
         BadInputError: there is no such version, or a file has changed since.

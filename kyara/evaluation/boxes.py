@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from kyara.dataset.manifest import Face
-from kyara.evaluation.asking import Answered, Progress, ask
 from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_top_k
+from kyara.evaluation.queries import Answered, Progress, ask
 from kyara.recognition.classifier import Classifier
+from kyara.recognition.pictures import cut_seen, find_faces
 from kyara.vision.boxes import Window
 from kyara.vision.detectors.base import open_detector
-from kyara.vision.images import cut_window, read_image
+from kyara.vision.images import read_image
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,8 @@ def propose_boxes(
     found = []
     with open_detector(detector) as finder:
         for face in faces:
-            pixels = read_image(face.path)
-            seen = [classifier.find_seen(pixels, one, finder.box_scale) for one in finder.find(pixels)]
-            found.append(seen)
+            seen = find_faces(read_image(face.path), finder, classifier.bundle.preprocessing.find_window)
+            found.append(list(seen.windows))
             progress(1)
     return found
 
@@ -52,11 +52,6 @@ def measure_boxes(
     classifier: Classifier, answered: Answered, found: Sequence[Sequence[Window]]
 ) -> tuple[dict[str, Any], CutFaces | None]:
     """Measure on the pictures in which the detector finds exactly one face.
-
-    Args:
-        classifier: the model that answered.
-        answered: its answers to the whole pictures.
-        found: windows of each picture.
 
     Returns:
         What `metrics.json` holds (`whole_top1` is of the same pictures uncut), and the cut faces; None
@@ -73,8 +68,8 @@ def measure_boxes(
         return counts, None
     faces = [answered.faces[place] for place in places]
     windows = tuple(found[place][0] for place in places)
-    crops = (cut_window(read_image(f.path), window) for f, window in zip(faces, windows, strict=True))
-    cut = ask(classifier, faces, classifier.backbone.extract(crops))
+    crops = (cut_seen(read_image(f.path), window) for f, window in zip(faces, windows, strict=True))
+    cut = ask(classifier, faces, classifier.look(crops))
     return counts | {
         "top1": round_rate(measure_top_k(cut.scores, cut.targets, 1)),
         "top5": round_rate(measure_top_k(cut.scores, cut.targets, 5)),

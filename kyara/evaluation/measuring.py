@@ -7,7 +7,6 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
-from kyara.evaluation.asking import Answered
 from kyara.evaluation.metrics import (
     SEPARATORS,
     ThresholdCurve,
@@ -20,6 +19,7 @@ from kyara.evaluation.metrics import (
     measure_top_k,
     trace_thresholds,
 )
+from kyara.evaluation.queries import Answered
 from kyara.recognition.head import softmax
 
 MOST_CONFUSIONS = 100

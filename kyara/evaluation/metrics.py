@@ -81,18 +81,13 @@ def measure_classes(predicted: np.ndarray, targets: np.ndarray, classes: int) ->
     Args:
         predicted: `int (N,)`.
         targets: `int (N,)`.
-        classes: number of classes.
+        classes: how many.
     """
     return _measure_each(predicted, targets, range(classes))
 
 
 def measure_labels(predicted: np.ndarray, truth: np.ndarray) -> ClassMeasures:
-    """Return precision, recall, F1 and support of every label where a picture may have several.
-
-    Args:
-        predicted: `bool (N, labels)`.
-        truth: `bool (N, labels)`.
-    """
+    """Return the same of every label where a picture may have several: `bool (N, labels)` each."""
     # scikit-learn takes a single column for the two classes 0 and 1
     return _measure_each(predicted, truth, [1] if truth.shape[1] == 1 else None)
 
@@ -295,11 +290,8 @@ def measure_interval(hits: int, count: int) -> tuple[float, float]:
 def measure_sign_test(lost: int, won: int) -> float:
     """Return the chance of at least so many losses among the changes if losses were a coin's toss.
 
-    The exact one-sided form of McNemar's test for the same pictures asked twice.
-
-    Args:
-        lost: pictures that were right and are wrong now.
-        won: pictures that were wrong and are right now.
+    The exact one-sided form of McNemar's test for the same pictures asked twice: `lost` were right and
+    are wrong now, `won` the reverse.
 
     Source: McNemar 1947, https://doi.org/10.1007/BF02295996
     """

@@ -15,12 +15,13 @@ import numpy as np
 
 from kyara.dataset.manifest import Manifest
 from kyara.errors import BadInputError, KyaraError
-from kyara.evaluation.asking import Progress
 from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_calibration, measure_interval
-from kyara.evaluation.protocols import Options, Strangers, choose_split
+from kyara.evaluation.protocols import Options, Unknowns, choose_split
+from kyara.evaluation.queries import Progress
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.classifier import Classifier
+from kyara.recognition.pictures import identify_pixels
 from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import choose_detector, open_detector
 from kyara.vision.images import read_image
@@ -39,8 +40,13 @@ class NamedFace:
 
     @property
     def is_named(self) -> bool:
-        """Whether a visitor reads a name."""
+        """Whether a visitor reads a name as a fact."""
         return self.said.verdict == "known"
+
+    @property
+    def is_probable(self) -> bool:
+        """Whether a visitor reads a name as probable only."""
+        return self.said.verdict == "probably"
 
 
 @dataclass(frozen=True)
@@ -78,10 +84,10 @@ class PicturesEvaluation:
     looked: tuple[LookedAt, ...]
 
 
-def count_pictures(manifest: Manifest, options: Options, strangers: Sequence[Strangers]) -> int:
+def count_pictures(manifest: Manifest, options: Options, unknowns: Sequence[Unknowns]) -> int:
     """Return how often `evaluate_pictures` will report progress."""
-    asked = len(manifest.of_split(choose_split(manifest, options)))
-    return asked + sum(len(group.paths) for group in strangers)
+    queries = len(manifest.of_split(choose_split(manifest, options)))
+    return queries + sum(len(group.paths) for group in unknowns)
 
 
 def evaluate_pictures(
@@ -89,7 +95,7 @@ def evaluate_pictures(
     manifest: Manifest,
     options: Options,
     *,
-    strangers: Sequence[Strangers] = (),
+    unknowns: Sequence[Unknowns] = (),
     progress: Progress = lambda done: None,
 ) -> PicturesEvaluation:
     """Do the whole way for whole pictures, as `identify` and the page do it, and measure it.
@@ -98,7 +104,7 @@ def evaluate_pictures(
         classifier: the loaded model.
         manifest: whole pictures with a label each; whom the model does not know is a stranger.
         options: the split and the detector.
-        strangers: groups of whole pictures of nobody whom the model knows.
+        unknowns: groups of whole pictures of people whom the model does not know, or forgets first.
         progress: called with 1 after each picture.
 
     Raises:
@@ -109,12 +115,14 @@ def evaluate_pictures(
         classifier = classifier.without_gallery()
     classifier = classifier.frozen()
     known = set(classifier.labels)
-    asked = [
+    queries = [
         (face.path, face.label if face.label in known else "")
         for face in manifest.of_split(choose_split(manifest, options))
     ]
-    asked += [(path, "") for group in strangers for path in group.paths]
-    looked = _look(classifier, asked, options.detector, progress)
+    looked = _look(classifier, queries, options.detector, progress)
+    for group in unknowns:
+        view = classifier.without(sorted(group.labels & known))
+        looked += _look(view, [(path, "") for path in group.paths], options.detector, progress)
     metrics = {
         "protocol": options.protocol,
         "split": choose_split(manifest, options),
@@ -128,19 +136,17 @@ def evaluate_pictures(
 
 
 def _look(
-    classifier: Classifier, asked: Sequence[tuple[Path, str]], detector: str | None, progress: Progress
+    classifier: Classifier, queries: Sequence[tuple[Path, str]], detector: str | None, progress: Progress
 ) -> list[LookedAt]:
     looked = []
     with open_detector(detector) as finder:
-        for path, label in asked:
+        for path, label in queries:
             try:
                 pixels = np.ascontiguousarray(read_image(path))
             except KyaraError as error:
                 raise BadInputError(f"{path}: {error}") from error
-            found = finder.find(pixels)
-            crops = (classifier.cut(pixels, face, finder.box_scale) for face in found)
-            said = classifier.identify(crops) if found else []
-            faces = (NamedFace(face.box, one) for face, one in zip(found, said, strict=True))
+            found = identify_pixels(pixels, classifier, finder)
+            faces = (NamedFace(box, said) for box, said in found.faces)
             looked.append(LookedAt(path, label, tuple(faces)))
             progress(1)
     return looked
@@ -156,11 +162,12 @@ def measure_looked(looked: Sequence[LookedAt], references: dict[str, int]) -> di
     Returns:
         `known` (pictures of characters whom the model knows): `first` and `among_five` (shares of them
         with the right answer there), by number of references too; `strangers`: shares of faces and of
-        pictures with a name; `names`: how many are given, and the share that is right, at any
-        confidence and from `SURE` on; `ece` over the surest face of every picture, whoever it shows.
+        pictures with a name; `names`: how many are given as facts, and the share that is right, at any
+        confidence and from `SURE` on, and how many as probable; `ece` over the surest face of every
+        picture, whoever it shows.
     """
     known = [one for one in looked if one.label]
-    strangers = [one for one in looked if not one.label]
+    unknowns = [one for one in looked if not one.label]
     confidences, correct = _list_confidences(looked)
     ece, bins = measure_calibration(confidences, correct) if len(confidences) else (None, [])
     by_references = {
@@ -172,8 +179,12 @@ def measure_looked(looked: Sequence[LookedAt], references: dict[str, int]) -> di
         "faces": sum(len(one.faces) for one in looked),
         "with_a_face": _share(sum(bool(one.faces) for one in looked), len(looked)),
         "known": {**_measure_known(known), "by_references": by_references},
-        "strangers": _measure_strangers(strangers),
-        "names": {"all": _measure_names(looked, 0.0), f"from {SURE}": _measure_names(looked, SURE)},
+        "strangers": _measure_unknowns(unknowns),
+        "names": {
+            "all": _measure_names(_list_named(looked)),
+            f"from {SURE}": _measure_names(_list_named(looked, SURE)),
+            "probably": _measure_names(_list_probable(looked)),
+        },
         "ece": None if ece is None else round_rate(ece),
         "details": {"calibration_bins": bins},
     }
@@ -199,24 +210,38 @@ def _measure_known(known: Sequence[LookedAt]) -> dict[str, Any]:
     }
 
 
-def _measure_strangers(strangers: Sequence[LookedAt]) -> dict[str, Any]:
-    faces = [face for one in strangers for face in one.faces]
-    with_a_name = sum(any(face.is_named for face in one.faces) for one in strangers)
+def _measure_unknowns(unknowns: Sequence[LookedAt]) -> dict[str, Any]:
+    faces = [face for one in unknowns for face in one.faces]
+    with_a_name = sum(any(face.is_named for face in one.faces) for one in unknowns)
     return {
-        "pictures": len(strangers),
+        "pictures": len(unknowns),
         "faces": len(faces),
         "faces_named": _share(sum(face.is_named for face in faces), len(faces)),
-        "pictures_named": _share(with_a_name, len(strangers)),
+        "faces_probable": _share(sum(face.is_probable for face in faces), len(faces)),
+        "pictures_named": _share(with_a_name, len(unknowns)),
     }
 
 
-def _measure_names(looked: Sequence[LookedAt], least: float) -> dict[str, Any]:
-    named = [
+def _list_named(looked: Sequence[LookedAt], least: float = 0.0) -> list[bool]:
+    """Tell of every face with a name, at least so sure, whether it is its picture's."""
+    return [
         face.said.answers[0].label == one.label
         for one in looked
         for face in one.faces
         if face.is_named and face.said.answers[0].confidence >= least
     ]
+
+
+def _list_probable(looked: Sequence[LookedAt]) -> list[bool]:
+    return [
+        face.said.answers[0].label == one.label
+        for one in looked
+        for face in one.faces
+        if face.is_probable
+    ]
+
+
+def _measure_names(named: Sequence[bool]) -> dict[str, Any]:
     right, count = sum(named), len(named)
     interval = [round_rate(end) for end in measure_interval(right, count)] if count else None
     return {"given": count, "right": right, "share_right": _share(right, count), "interval": interval}

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
-from kyara.vision.images import list_pictures
+from kyara.vision.boxes import Box
+from kyara.vision.picture_files import list_pictures
 
 PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set", "pictures")
 TAUGHT = ("one-shot", "few-shot")
@@ -39,6 +40,7 @@ class Options:
         seed: of the first draw.
         gallery: False leaves the reference gallery out.
         boxes: measure on what the face detector cuts out as well.
+        robust: measure on altered crops as well; see `robustness`.
         detector: its name.
     """
 
@@ -51,6 +53,7 @@ class Options:
     seed: int = 1
     gallery: bool = True
     boxes: bool = False
+    robust: bool = False
     detector: str | None = None
 
     @property
@@ -60,7 +63,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Task:
+class Draw:
     """One draw of a protocol.
 
     Attributes:
@@ -73,18 +76,24 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Strangers:
+class Unknowns:
     """Faces of people whom the model does not know, or must forget first.
 
     Attributes:
         name: of where they come from.
         paths: of the pictures.
         labels: characters that are taken out of the model before it is asked about them.
+        boxes: the tight face in each picture, where a dataset tells; else the picture is the crop.
     """
 
     name: str
     paths: tuple[Path, ...]
     labels: frozenset[str] = frozenset()
+    boxes: tuple[Box | None, ...] = ()
+
+    @property
+    def pictures(self) -> list[tuple[Path, Box | None]]:
+        return list(zip(self.paths, self.boxes or [None] * len(self.paths), strict=True))
 
 
 def choose_split(manifest: Manifest, options: Options) -> str:
@@ -95,7 +104,7 @@ def choose_split(manifest: Manifest, options: Options) -> str:
     return NOVEL_SPLIT if options.taught and novel else "test"
 
 
-def plan_tasks(manifest: Manifest, options: Options) -> list[Task]:
+def plan_tasks(manifest: Manifest, options: Options) -> list[Draw]:
     """Return what is taught and asked: one task a draw.
 
     Raises:
@@ -103,19 +112,19 @@ def plan_tasks(manifest: Manifest, options: Options) -> list[Task]:
     """
     faces = manifest.of_split(choose_split(manifest, options))
     if not options.taught:
-        return [Task(tuple(_of_kind(faces, options.kind)), {})]
+        return [Draw(tuple(_of_kind(faces, options.kind)), {})]
     seeds = range(options.seed, options.seed + options.draws)
     tasks = [_draw_task(manifest, faces, options, seed) for seed in seeds]
     # where no draw has a choice they are all the same: one is enough
     return tasks if any(task != tasks[0] for task in tasks) else tasks[:1]
 
 
-def find_strangers(
+def find_unknowns(
     folder: Path | None,
     manifest: Manifest | None = None,
     split: str = NOVEL_SPLIT,
     kind: str | None = None,
-) -> list[Strangers]:
+) -> list[Unknowns]:
     """Return the strangers of a folder and of a dataset's split, if they are given.
 
     Args:
@@ -132,13 +141,14 @@ def find_strangers(
         paths = tuple(list_pictures(folder))
         if not paths:
             raise BadInputError(f"{folder} has no pictures.")
-        groups.append(Strangers(folder.resolve().name, paths))
+        groups.append(Unknowns(folder.resolve().name, paths))
     if manifest is not None:
         everybody = manifest.of_split(split)
         faces = _of_kind([face for face in everybody if face.role != "reference"], kind)
         name = " and ".join(root.resolve().name for root in manifest.roots)
         labels = frozenset(face.label for face in everybody)
-        groups.append(Strangers(f"{name}, {split}", tuple(face.path for face in faces), labels))
+        paths, boxes = tuple(face.path for face in faces), tuple(face.box for face in faces)
+        groups.append(Unknowns(f"{name}, {split}", paths, labels, boxes))
     return groups
 
 
@@ -150,7 +160,7 @@ def _of_kind(faces: Sequence[Face], kind: str | None) -> list[Face]:
     return chosen
 
 
-def _draw_task(manifest: Manifest, faces: Sequence[Face], options: Options, seed: int) -> Task:
+def _draw_task(manifest: Manifest, faces: Sequence[Face], options: Options, seed: int) -> Draw:
     """Choose each character's references.
 
     Everybody who has a reference is taught, so that everybody can be mistaken for them. Asked is who got
@@ -169,7 +179,7 @@ def _draw_task(manifest: Manifest, faces: Sequence[Face], options: Options, seed
         references[label] = (first, *further)
         if len(references[label]) == options.taught:
             queries += [
-                face for face in own if face not in references[label] and _is_asked(face, options)
+                face for face in own if face not in references[label] and _is_query(face, options)
             ]
     if not queries:
         asked = f"one of the kind {options.kind!r}" if options.kind else "one"
@@ -177,7 +187,7 @@ def _draw_task(manifest: Manifest, faces: Sequence[Face], options: Options, seed
             f"No character of the split {faces[0].split!r} has {options.taught} faces to teach, a "
             f"reference among them, and {asked} left to ask."
         )
-    return Task(tuple(queries), references)
+    return Draw(tuple(queries), references)
 
 
 def _choose_first(shuffled: Sequence[Face], has_roles: bool, manifest: Manifest) -> Face | None:
@@ -191,12 +201,12 @@ def _choose_first(shuffled: Sequence[Face], has_roles: bool, manifest: Manifest)
 def _choose_further(others: Sequence[Face], options: Options) -> list[Face]:
     """Choose the references beside the first, leaving one face to ask wherever that is possible."""
     allowed = [face for face in others if options.reference_kind in (None, face.kind)]
-    asked = [face for face in others if _is_asked(face, options)]
+    asked = [face for face in others if _is_query(face, options)]
     kept = set() if set(asked) - set(allowed) else set(asked[-1:])
     return [face for face in allowed if face not in kept][: options.taught - 1]
 
 
-def _is_asked(face: Face, options: Options) -> bool:
+def _is_query(face: Face, options: Options) -> bool:
     """References stand for their character and are never asked."""
     return face.role != "reference" and (options.kind is None or face.kind in ("", options.kind))
 

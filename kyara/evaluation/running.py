@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kyara.dataset.manifest import Face, Manifest
 from kyara.errors import BadInputError
-from kyara.evaluation.asking import Answered, Progress, ask, extract_pictures, time_answers
 from kyara.evaluation.boxes import CutFaces, measure_boxes, propose_boxes
 from kyara.evaluation.measuring import measure_answers, round_rate
 from kyara.evaluation.metrics import measure_interval
-from kyara.evaluation.protocols import Options, Strangers, Task, choose_split, plan_tasks
-from kyara.evaluation.strangers import Separation, pool_separations, separate
+from kyara.evaluation.protocols import Draw, Options, Unknowns, choose_split, plan_tasks
+from kyara.evaluation.queries import Answered, Progress, ask, extract_pictures, time_answers
+from kyara.evaluation.robustness import choose_altered, measure_robustness
+from kyara.evaluation.unknowns import Separation, pool_separations, separate
 from kyara.recognition.classifier import Classifier
+from kyara.vision.alterations import ALTERATIONS
 
 AVERAGED = ("top1", "top5", "macro_f1", "ece", "known_accepted")
 
@@ -43,11 +44,13 @@ class Evaluation:
     cut: CutFaces | None = None
 
 
-def count_faces(manifest: Manifest, options: Options, strangers: Iterable[Strangers] = ()) -> int:
+def count_faces(manifest: Manifest, options: Options, unknowns: Iterable[Unknowns] = ()) -> int:
     """Return how often `evaluate_bundle` will report progress."""
     tasks = plan_tasks(manifest, options)
     boxes = len(tasks[0].queries) if options.boxes else 0
-    return len(_list_paths(tasks)) + sum(len(group.paths) for group in strangers) + boxes
+    altered = len(choose_altered(tasks[0].queries)) * (len(ALTERATIONS) + 1) if options.robust else 0
+    people = sum(len(group.paths) for group in unknowns)
+    return len(_list_faces(tasks)) + people + boxes + altered
 
 
 def evaluate_bundle(
@@ -55,7 +58,7 @@ def evaluate_bundle(
     manifest: Manifest,
     options: Options,
     *,
-    strangers: Sequence[Strangers] = (),
+    unknowns: Sequence[Unknowns] = (),
     progress: Progress = lambda done: None,
 ) -> Evaluation:
     """Measure one protocol.
@@ -64,19 +67,19 @@ def evaluate_bundle(
         classifier: the loaded model.
         manifest: the dataset, its labels as the model has them.
         options: what to measure.
-        strangers: groups of people whom the model does not know; `open-set` needs one.
+        unknowns: groups of people whom the model does not know; `open-set` needs one.
         progress: called with 1 after each face, `count_faces` times.
 
     Raises:
         BadInputError: nothing to ask, a label that the model does not know, strangers who are also
             asked, or options that contradict each other.
     """
-    _refuse_contradictions(options, strangers)
+    _refuse_contradictions(options, unknowns)
     tasks = plan_tasks(manifest, options)
-    _refuse_asked_strangers(tasks, strangers)
+    _refuse_queried_unknowns(tasks, unknowns)
     if not options.gallery:
         classifier = classifier.without_gallery()
-    features = _Features(classifier, _list_paths(tasks), progress)
+    features = _Features(classifier, _list_faces(tasks), progress)
     asked = [_ask_task(classifier, task, features) for task in tasks]
     view, answered = asked[0]
     measured = measure_answers(answered)
@@ -92,7 +95,8 @@ def evaluate_bundle(
         "model_version": classifier.bundle.version,
         "dataset_sha256": manifest.digest(),
     }
-    separations = _separate_all(view, answered, options, strangers, progress)
+    seen = features.of(answered.faces)
+    separations = _separate_all(view, seen, options, unknowns, progress)
     if separations:
         metrics |= pool_separations([one for one in separations if one.gallery == options.gallery])
         details["open_set"] = [separation.to_json() for separation in separations]
@@ -101,57 +105,57 @@ def evaluate_bundle(
         details["boxes"], cut = measure_boxes(
             view, answered, propose_boxes(view, answered.faces, options.detector, progress)
         )
-    metrics["latency_ms"] = time_answers(view, answered.features, features.seconds_of(answered.faces))
+    if options.robust:
+        details["robustness"] = measure_robustness(view, choose_altered(answered.faces), progress)
+    asked_pictures = [(face.path, face.box) for face in answered.faces]
+    metrics["latency_ms"] = time_answers(view, asked_pictures, answered.features)
     metrics["details"] = details
     return Evaluation(metrics, view, manifest, answered, tuple(separations), cut)
 
 
-def _refuse_contradictions(options: Options, strangers: Sequence[Strangers]) -> None:
+def _refuse_contradictions(options: Options, unknowns: Sequence[Unknowns]) -> None:
     if options.taught and not options.gallery:
         raise BadInputError(f"{options.protocol} teaches through the gallery: it cannot be left out.")
-    if options.protocol == "open-set" and not strangers:
+    if options.protocol == "open-set" and not unknowns:
         raise BadInputError("open-set needs strangers: give --unknown or --unknown-data.")
 
 
-def _refuse_asked_strangers(tasks: Sequence[Task], strangers: Sequence[Strangers]) -> None:
+def _refuse_queried_unknowns(tasks: Sequence[Draw], unknowns: Sequence[Unknowns]) -> None:
     asked = {face.label for task in tasks for face in task.queries}
-    both = sorted(asked & {label for group in strangers for label in group.labels})
+    both = sorted(asked & {label for group in unknowns for label in group.labels})
     if both:
         raise BadInputError(f"{both[0]} is asked as known and shown as a stranger ({len(both)} labels).")
 
 
 class _Features:
-    """The features of every picture of a protocol, each computed once."""
+    """The features of every picture of a protocol in every view, each computed once."""
 
-    def __init__(self, classifier: Classifier, paths: Sequence[Path], progress: Progress) -> None:
-        self._rows = {path: row for row, path in enumerate(paths)}
-        self._seconds: list[float] = []
-        self._values = extract_pictures(classifier.backbone, paths, progress, seconds=self._seconds)
+    def __init__(self, classifier: Classifier, faces: Sequence[Face], progress: Progress) -> None:
+        self._rows = {face.path: row for row, face in enumerate(faces)}
+        pictures = [(face.path, face.box) for face in faces]
+        self._values = extract_pictures(classifier.backbone, pictures, progress)
 
     def of(self, faces: Sequence[Face]) -> np.ndarray:
         return self._values[[self._rows[face.path] for face in faces]]
 
-    def seconds_of(self, faces: Sequence[Face]) -> list[float]:
-        return [self._seconds[self._rows[face.path]] for face in faces]
 
-
-def _list_paths(tasks: Sequence[Task]) -> list[Path]:
+def _list_faces(tasks: Sequence[Draw]) -> list[Face]:
     faces = [face for task in tasks for own in (task.queries, *task.references.values()) for face in own]
-    return list(dict.fromkeys(face.path for face in faces))
+    return list({face.path: face for face in faces}.values())
 
 
-def _ask_task(classifier: Classifier, task: Task, features: _Features) -> tuple[Classifier, Answered]:
+def _ask_task(classifier: Classifier, task: Draw, features: _Features) -> tuple[Classifier, Answered]:
     """Forget whom the task teaches, teach them, ask."""
     view = classifier
     if task.references:
         known = sorted(set(task.references) & set(classifier.labels))
-        taught = {label: features.of(own) for label, own in task.references.items()}
+        taught = {label: features.of(own).mean(axis=1) for label, own in task.references.items()}
         view = classifier.without(known).teaching(taught)
-    return view, ask(view, task.queries, features.of(task.queries))
+    return view, ask(view, task.queries, view.settle(features.of(task.queries)))
 
 
 def _describe_teaching(
-    options: Options, tasks: Sequence[Task], answered: Sequence[Answered]
+    options: Options, tasks: Sequence[Draw], answered: Sequence[Answered]
 ) -> dict[str, Any]:
     """Return how many references were taught, and averages over draws; nothing if none were."""
     if not options.taught:
@@ -176,18 +180,16 @@ def _describe_teaching(
 
 def _separate_all(
     view: Classifier,
-    answered: Answered,
+    known: np.ndarray,
     options: Options,
-    strangers: Sequence[Strangers],
+    unknowns: Sequence[Unknowns],
     progress: Progress,
 ) -> list[Separation]:
     models = [(view, options.gallery)]
     if options.protocol == "open-set" and options.gallery:
         models.append((view.without_gallery(), False))
     separations = []
-    for group in strangers:
-        unknown = extract_pictures(view.backbone, group.paths, progress)
-        separations += [
-            separate(model, answered.features, group, unknown, gallery) for model, gallery in models
-        ]
+    for group in unknowns:
+        unknown = extract_pictures(view.backbone, group.pictures, progress)
+        separations += [separate(model, known, group, unknown, gallery) for model, gallery in models]
     return separations

@@ -11,7 +11,6 @@ import numpy as np
 
 from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BadInputError
-from kyara.evaluation.asking import Progress, extract_pictures, time_answers
 from kyara.evaluation.measuring import round_rate, sample_curve
 from kyara.evaluation.metrics import (
     ClassMeasures,
@@ -20,6 +19,7 @@ from kyara.evaluation.metrics import (
     measure_micro_f1,
     trace_thresholds,
 )
+from kyara.evaluation.queries import Progress, extract_pictures, time_answers
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.head import sigmoid
 
@@ -64,16 +64,16 @@ def evaluate_tags(
     Raises:
         BadInputError: an empty split, or other labels than the model's.
     """
-    asked = data.of_split(split)
+    queries = data.of_split(split)
     if set(data.labels) != set(classifier.labels):
         odd = sorted(set(data.labels) ^ set(classifier.labels))
         raise BadInputError(
             f"The model and {data.root} do not have the same labels: {', '.join(odd[:5])}."
         )
     order = [data.labels.index(label) for label in classifier.labels]
-    truth = asked.truth[:, order]
-    seconds: list[float] = []
-    features = extract_pictures(classifier.backbone, asked.paths, progress, seconds=seconds)
+    truth = queries.truth[:, order]
+    pictures = [(path, None) for path in queries.paths]
+    features = extract_pictures(classifier.backbone, pictures, progress).mean(axis=1)
     calibration = classifier.bundle.calibration
     probabilities = sigmoid(classifier.score(features)[0], calibration.temperature)
     predicted = probabilities >= np.array(calibration.label_thresholds)
@@ -94,7 +94,7 @@ def evaluate_tags(
         "baselines": measure_baselines(frequencies, truth),
         "model_version": classifier.bundle.version,
         "dataset_sha256": data.digest(),
-        "latency_ms": time_answers(classifier, features, seconds),
+        "latency_ms": time_answers(classifier, pictures, features),
         "details": {
             "labels": _describe_labels(measures, probabilities, truth, frequencies, classifier),
             "curve": sample_curve(
@@ -103,7 +103,7 @@ def evaluate_tags(
         },
     }
     return TagEvaluation(
-        metrics, classifier, asked.paths, tuple(classifier.labels), truth, probabilities, predicted
+        metrics, classifier, queries.paths, tuple(classifier.labels), truth, probabilities, predicted
     )
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import keras
 import numpy as np
 
 from kyara.dataset.manifest import Face
-from kyara.training.augment import augment_face
+from kyara.training.augment import TrainingFace, augment_face
 from kyara.training.plan import Plan, draw_epoch, group_by_work
 
 
@@ -20,26 +21,25 @@ class FaceBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        pixels: np.ndarray,
+        shown: Sequence[TrainingFace],
         targets: np.ndarray,
         faces: Sequence[Face],
         plan: Plan,
         epoch: int,
-        grounds: Sequence[np.ndarray | None] | None = None,
     ) -> None:
         """Take the training split.
 
         Args:
-            pixels: `uint8 (N, S, S, 3)`.
+            shown: N of them.
             targets: `(N, …)`, given out with the pixels.
-            faces: N of them.
+            faces: N of them: whom each shows.
             plan: what the run does.
             epoch: number of the first epoch, from 0.
-            grounds: flat ground of each face or None; None replaces no ground.
         """
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self._pixels, self._targets, self._faces, self._plan = pixels, targets, faces, plan
-        self._grounds = grounds
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=6)
+        cv2.setNumThreads(1)  # the network has the cores
+        self._shown, self._targets, self._faces, self._plan = shown, targets, faces, plan
+        self._scenes = [one.pixels for one in shown]
         self._epoch = epoch
         self._draw()
 
@@ -65,11 +65,7 @@ class FaceBatches(keras.utils.PyDataset):
         plan = self._plan
         rng = np.random.default_rng([plan.seed, self._epoch, number])
         picks = self._order[number * plan.batch : (number + 1) * plan.batch]
-        images = np.stack([self._augment(pick, rng) for pick in picks])
-        return images.astype(np.float32) / np.float32(255), self._targets[picks]
-
-    def _augment(self, pick: int, rng: np.random.Generator) -> np.ndarray:
-        ground = self._grounds[pick] if self._grounds is not None else None
-        return augment_face(
-            self._pixels[pick], self._plan.input_px, rng, ground=ground, scenes=self._pixels
+        images = np.stack(
+            [augment_face(self._shown[pick], plan.input_px, rng, scenes=self._scenes) for pick in picks]
         )
+        return images.astype(np.float32) / np.float32(255), self._targets[picks]

@@ -6,9 +6,11 @@ the gallery saw.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 
 from kyara.evaluation.metrics import (
@@ -18,10 +20,15 @@ from kyara.evaluation.metrics import (
     measure_micro_f1,
     trace_thresholds,
 )
-from kyara.recognition.answers import measure_familiarity, merge_scores
+from kyara.recognition.answers import (
+    gather_measures,
+    merge_scores,
+    score_open_set,
+    weigh_measures,
+)
 from kyara.recognition.bundle import Bundle, Calibration
 from kyara.recognition.head import score_features
-from kyara.recognition.identities import Roster
+from kyara.recognition.identities import Identities
 
 SCALE_FACTORS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 """Tried for `similarity_scale`, relative to the scale at which gallery and head are equally loud."""
@@ -29,8 +36,15 @@ GALLERY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TOP1_TOLERANCE = 0.001
 """Settings whose top-1 is this near to the best are taken for equal; the likelihood decides."""
 LABEL_FLOORS = tuple(np.linspace(0, 0.5, 51).tolist())
+NOBODY = -1
 HEADLESS_SCALE = 24.0
 """Where there is no head to match: any scale does, the temperature undoes it."""
+KNOWN_SHARE = 0.3
+KNOWN_LEAST = 1.5
+PROBABLE_LEAST = 0.0
+SETTLED_ABOVE = 1.0
+"""Log-odds: what is called known is right in four of five cases at least (1.5), what is probable in one
+of two; a first view settles a face that it makes surer than known."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +55,26 @@ class Evidence:
         head: `float32 (N, classes)` logits; NaN where a character has no column.
         nearest: `float32 (N, classes)`, highest cosine to a reference; NaN where there is none.
         prototype: `float32 (N, classes)`, cosine to the mean of the references; NaN likewise.
-        targets: `int64 (N,)`, the column of each face's character.
+        targets: `int64 (N,)`, the column of each face's character; `NOBODY` where it has none.
+        references: `int (classes,)`, how many each character has; None: none.
     """
 
     head: np.ndarray
     nearest: np.ndarray
     prototype: np.ndarray
     targets: np.ndarray
+    references: np.ndarray | None = None
 
     def merge(self, calibration: Calibration) -> np.ndarray:
         """Return the scores that serving would give: `float32 (N, classes)`."""
         return merge_scores(self.head, self.nearest, self.prototype, calibration)
+
+    def merge_without(self, calibration: Calibration) -> np.ndarray:
+        """Return the scores of a model that does not know the face's own character."""
+        scores = self.merge(calibration)
+        (own,) = np.nonzero(self.targets != NOBODY)
+        scores[own, self.targets[own]] = -np.inf
+        return scores
 
 
 def gather_evidence(bundle: Bundle, features: np.ndarray, targets: np.ndarray) -> Evidence:
@@ -64,33 +87,121 @@ def gather_evidence(bundle: Bundle, features: np.ndarray, targets: np.ndarray) -
     """
     head = np.full((len(features), len(bundle.characters)), np.nan, np.float32)
     head[:, bundle.head_rows] = score_features(features, bundle.head_weight, bundle.head_bias)
-    return Evidence(head, *Roster.of_bundle(bundle).gallery.compare(features), targets)
+    identities = Identities.of_bundle(bundle)
+    return Evidence(head, *identities.gallery.compare(features), targets, identities.references)
 
 
-def calibrate(known: Evidence, strangers: Evidence, false_accept: float) -> Calibration:
+def calibrate(known: Evidence, unknowns: Evidence, false_accept: float) -> Calibration:
     """Choose everything.
 
     Args:
         known: faces of characters whom the model knows.
-        strangers: faces whose own character counts as unknown to the model; may be the same faces.
+        unknowns: faces whose own character counts as unknown to the model; may be the same faces.
         false_accept: share of strangers that may be taken for known, above 0 and below 1.
     """
     calibration = choose_merging(known)
     temperature = fit_temperature(known.merge(calibration), known.targets)
-    threshold = choose_threshold(measure_strangers(strangers, calibration), false_accept)
+    threshold = choose_threshold(measure_unknowns(unknowns, calibration), false_accept)
     return replace(
         calibration, temperature=round(temperature, 4), familiarity_threshold=round(threshold, 4)
     )
+
+
+def calibrate_gate(
+    known: Evidence, shown: Evidence, unknowns: Sequence[Evidence], false_accept: float
+) -> Calibration:
+    """Choose everything, with a gate.
+
+    Args:
+        known: faces of characters whom the model knows, as datasets have them.
+        shown: the same in whole pictures; may be none.
+        unknowns: groups of faces whose own character counts as unknown to the model.
+        false_accept: share of strangers that may get a name at all; what is called known, and not only
+            probable, may be wrong for `KNOWN_SHARE` of them.
+    """
+    everybody = join_evidence([known, shown])
+    calibration = choose_merging(everybody)
+    temperature = fit_temperature(everybody.merge(calibration), everybody.targets)
+    calibration = replace(calibration, temperature=round(temperature, 4))
+    measures, right, weights = [], [], []
+    for groups, are_known in (((known, shown), True), (unknowns, False)):
+        present = [one for one in groups if len(one.targets)]
+        for one in present:
+            scores = one.merge(calibration) if are_known else one.merge_without(calibration)
+            measures.append(gather_measures(scores, one.nearest, one.references))
+            right.append(are_known & (scores.argmax(axis=1) == one.targets))
+            weights.append(weigh_characters(one.targets) / len(present))
+    gate = fit_gate(np.concatenate(measures), np.concatenate(right), np.concatenate(weights))
+    calibration = replace(calibration, gate=gate)
+    first = sum(len(one.targets) > 0 for one in (known, shown))
+    theirs = weigh_measures(np.concatenate(measures[first:]), gate)
+    weight = np.concatenate(weights[first:])
+    probable = choose_weighted_threshold(theirs, weight, false_accept)
+    sure = choose_weighted_threshold(theirs, weight, false_accept * KNOWN_SHARE)
+    return replace(
+        calibration,
+        familiarity_threshold=round(max(sure, KNOWN_LEAST), 4),
+        probable_threshold=round(max(probable, PROBABLE_LEAST), 4),
+        settled_threshold=round(max(sure, KNOWN_LEAST) + SETTLED_ABOVE, 4),
+    )
+
+
+def join_evidence(parts: Sequence[Evidence]) -> Evidence:
+    """Return the evidence of several groups of faces, asked of one bundle, as one."""
+    return Evidence(
+        np.concatenate([part.head for part in parts]),
+        np.concatenate([part.nearest for part in parts]),
+        np.concatenate([part.prototype for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        parts[0].references,
+    )
+
+
+def weigh_characters(targets: np.ndarray) -> np.ndarray:
+    """Return weights with which every character counts the same: `float64 (N,)`, 1 together.
+
+    Args:
+        targets: `int64 (N,)`; faces of `NOBODY` count as one character each.
+    """
+    _, own, counts = np.unique(targets, return_inverse=True, return_counts=True)
+    weights = np.where(targets == NOBODY, 1.0, 1 / counts[own])
+    return weights / max(weights.sum(), 1e-12)
+
+
+def fit_gate(measures: np.ndarray, right: np.ndarray, weights: np.ndarray) -> tuple[float, ...]:
+    """Fit the log-odds that the first answer is right.
+
+    Args:
+        measures: `float64 (N, 4)`, as `gather_measures` returns them.
+        right: `bool (N,)`.
+        weights: `float64 (N,)`, above 0.
+
+    Returns:
+        A constant, and a weight for each measure.
+
+    Source: Platt 1999; as a fusion of scores in speaker verification: Brümmer et al. 2007
+    """
+    mean, deviation = measures.mean(axis=0), np.maximum(measures.std(axis=0), 1e-6)
+    model = LogisticRegression(C=10.0, max_iter=1000)
+    model.fit((measures - mean) / deviation, right, sample_weight=weights * len(right) / weights.sum())
+    slopes = np.asarray(model.coef_)[0] / deviation
+    constant = float(np.asarray(model.intercept_)[0] - slopes @ mean)
+    return tuple(round(value, 6) for value in (constant, *slopes.tolist()))
+
+
+def choose_weighted_threshold(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """Return the least value that at most a share of the weight lies above."""
+    order = np.argsort(-values, kind="stable")
+    above = np.cumsum(weights[order]) / weights.sum()
+    place = int(np.searchsorted(above, share, side="right"))
+    return float(values[order[min(place, len(order) - 1)]]) + 1e-6
 
 
 def choose_merging(evidence: Evidence) -> Calibration:
     """Choose how loud the gallery speaks: the best top-1, then the best likelihood.
 
     Characters with many faces must not drown those with few: top-1 is the mean of that over faces and of
-    that over characters.
-
-    Args:
-        evidence: of faces that neither training nor the gallery saw.
+    that over characters. The evidence is of faces that neither training nor the gallery saw.
 
     Returns:
         A calibration with `similarity_scale` and `gallery_weight`; the rest is left as it is by default.
@@ -136,32 +247,23 @@ def _measure_loss(scores: np.ndarray, targets: np.ndarray) -> float:
     return measure_log_loss(scores, targets, fit_temperature(scores, targets))
 
 
-def measure_strangers(evidence: Evidence, calibration: Calibration) -> np.ndarray:
+def measure_unknowns(evidence: Evidence, calibration: Calibration) -> np.ndarray:
     """Return how familiar faces look to a model from which their own character is left out.
 
-    The same as `Classifier.without` for each face, without building a model for each.
-
-    Args:
-        evidence: of the faces.
-        calibration: how scores are merged.
-
-    Returns:
-        `float64 (N,)`.
+    The same as `Classifier.without` for each face, without building a model for each: `float64 (N,)`.
     """
-    rows = np.arange(len(evidence.targets))
-    scores = evidence.merge(calibration)
-    scores[rows, evidence.targets] = -np.inf
-    return measure_familiarity(scores, evidence.nearest)
+    scores = evidence.merge_without(calibration)
+    return score_open_set(scores, evidence.nearest, calibration, evidence.references)
 
 
-def choose_threshold(strangers: np.ndarray, false_accept: float) -> float:
-    """Return the familiarity from which a face is called known.
+def choose_threshold(unknowns: np.ndarray, false_accept: float) -> float:
+    """Return the open-set score from which a face is called known.
 
     Args:
-        strangers: `float (N,)`, familiarity of faces of nobody whom the model knows.
+        unknowns: `float (N,)`, open-set scores of faces of nobody whom the model knows.
         false_accept: share of them that may pass.
     """
-    return float(np.quantile(strangers, 1 - false_accept))
+    return float(np.quantile(unknowns, 1 - false_accept))
 
 
 def choose_label_thresholds(probabilities: np.ndarray, truth: np.ndarray) -> tuple[float, ...]:

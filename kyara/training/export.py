@@ -18,7 +18,7 @@ from anyascii import anyascii
 from kyara.dataset.manifest import Face, Manifest, count_labels
 from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BundleError
-from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.answers import score_open_set
 from kyara.recognition.backbone import Backbone
 from kyara.recognition.bundle import BACKBONE_FILE, Bundle, Calibration, Character, save_bundle
 from kyara.recognition.characters import Names
@@ -26,12 +26,15 @@ from kyara.recognition.embeddings import extract_cached
 from kyara.recognition.gallery import choose_references, scale_to_unit
 from kyara.recognition.head import sigmoid
 from kyara.training.calibrate import (
+    NOBODY,
     Evidence,
     calibrate,
+    calibrate_gate,
     choose_label_thresholds,
     gather_evidence,
-    measure_strangers,
+    measure_unknowns,
 )
+from kyara.training.crops import FindFaces, read_told
 from kyara.training.recipes.multilabel import HeldOut
 from kyara.training.trained import Trained
 
@@ -39,7 +42,7 @@ Progress = Callable[[int], None]
 """Called with the number of pictures done since the last call."""
 MOST_REFERENCES = 16
 """References a character; of more faces those are taken whose mean stands best for them all."""
-FEWEST_STRANGERS = 100
+FEWEST_UNKNOWNS = 100
 """So many faces of characters left out of training are needed to set the threshold by them."""
 
 
@@ -52,11 +55,13 @@ class ExportSettings:
             are answered from the gallery.
         gallery_splits: splits beside `train` whose faces become references.
         false_accept: share of characters never shown that may be taken for known.
+        references: at most so many a character.
     """
 
     head_from: int = 20
     gallery_splits: tuple[str, ...] = ()
     false_accept: float = 0.1
+    references: int = MOST_REFERENCES
 
 
 def choose_faces(manifest: Manifest, settings: ExportSettings) -> list[Face]:
@@ -81,6 +86,8 @@ def export_bundle(
     provenance: Mapping[str, Any],
     cache: Path,
     progress: Progress = lambda done: None,
+    find: FindFaces = read_told,
+    pictures: Sequence[Face] = (),
 ) -> Bundle:
     """Write a trained network as a bundle that names one character a face.
 
@@ -93,10 +100,9 @@ def export_bundle(
         settings: what goes into the head and the gallery.
         provenance: how it was made, for `bundle.json`.
         cache: folder for features; see `bottlenecks`.
-        progress: called with 1 after each of `choose_faces`.
-
-    Returns:
-        The bundle, calibrated and verified.
+        progress: called with 1 after each of `choose_faces`, and of the pictures.
+        find: where the faces are in the dataset's pictures.
+        pictures: whole pictures, each with the one face in it, on which a gate is fitted; none: no gate.
 
     Raises:
         BadInputError: a split does not exist.
@@ -107,17 +113,20 @@ def export_bundle(
         path = Path(scratch) / BACKBONE_FILE
         path.write_bytes(trained.backbone)
         backbone = Backbone(path, trained.preprocessing)
-        values = extract_cached(backbone, [face.path for face in faces], cache, progress)
+        boxes = [*find(faces), *read_told(pictures)]
+        faces = [*faces, *pictures]
+        values = extract_cached(backbone, [f.path for f in faces], cache, progress, boxes)
         if not np.isfinite(values).all():
             raise BundleError("The converted backbone gives features that are not finite numbers.")
         features = {face.path: row for face, row in zip(faces, values, strict=True)}
         ships = {"train", *settings.gallery_splits}
         # `val` may go into the gallery that ships, but not into the one that it calibrates
         bare = _assemble(trained, manifest, names, folder, path, settings, ships - {"val"})
-        measured = _fill_gallery(bare, manifest, ships - {"val"}, features)
-        calibration, facts = _calibrate(measured, manifest, trained, features, settings)
+        most = settings.references
+        measured = _fill_gallery(bare, manifest, ships - {"val"}, features, most)
+        calibration, facts = _calibrate(measured, manifest, trained, features, settings, pictures)
         bundle = replace(
-            _fill_gallery(bare, manifest, ships, features) if "val" in ships else measured,
+            _fill_gallery(bare, manifest, ships, features, most) if "val" in ships else measured,
             calibration=calibration,
             provenance={**provenance, "export": asdict(settings), "calibration": facts},
         )
@@ -135,11 +144,16 @@ def _assemble(
 ) -> Bundle:
     """Put together everything but the gallery and the calibration."""
     drawings = count_labels(manifest.of_split("train"))
-    columns = [n for n, label in enumerate(trained.labels) if drawings[label] >= settings.head_from]
+    columns = [
+        n
+        for n, label in enumerate(trained.labels)
+        if drawings[label] >= settings.head_from and label not in names.left_out
+    ]
     labels = sorted(
         {trained.labels[n] for n in columns}
         | {face.label for face in manifest.faces if face.split in taught}
     )
+    labels = [label for label in labels if label not in names.left_out]
     row_of = {label: row for row, label in enumerate(labels)}
     dimension = trained.weight.shape[0]
     return Bundle(
@@ -158,9 +172,13 @@ def _assemble(
 
 
 def _fill_gallery(
-    bundle: Bundle, manifest: Manifest, splits: Collection[str], features: Mapping[Path, np.ndarray]
+    bundle: Bundle,
+    manifest: Manifest,
+    splits: Collection[str],
+    features: Mapping[Path, np.ndarray],
+    most: int,
 ) -> Bundle:
-    """Choose up to `MOST_REFERENCES` faces of each character from some splits."""
+    """Choose up to so many faces of each character from some splits."""
     own: dict[str, list[Face]] = {label: [] for label in bundle.labels}
     for face in manifest.faces:
         if face.split in splits and face.label in own:
@@ -168,7 +186,7 @@ def _fill_gallery(
     chosen = [
         (row, faces[pick])
         for row, faces in enumerate(own.values())
-        for pick in choose_references(_stack(faces, features), MOST_REFERENCES)
+        for pick in choose_references(_stack(faces, features), most)
     ]
     unit = scale_to_unit(_stack([face for _, face in chosen], features))
     return replace(
@@ -181,7 +199,10 @@ def _fill_gallery(
 
 
 def _stack(faces: Sequence[Face], features: Mapping[Path, np.ndarray]) -> np.ndarray:
-    return np.stack([features[face.path] for face in faces])
+    width = len(next(iter(features.values())))
+    return (
+        np.stack([features[face.path] for face in faces]) if faces else np.zeros((0, width), np.float32)
+    )
 
 
 def _calibrate(
@@ -190,6 +211,7 @@ def _calibrate(
     trained: Trained,
     features: Mapping[Path, np.ndarray],
     settings: ExportSettings,
+    pictures: Sequence[Face],
 ) -> tuple[Calibration, dict[str, Any]]:
     """Choose on `val`; return what was chosen and what to say of it."""
     known = _gather(bundle, manifest.of_split("val"), features)
@@ -197,16 +219,22 @@ def _calibrate(
     left_out = [
         face for face in manifest.faces if face.split in ("train", "val") and face.label not in shown
     ]
-    apart = len(left_out) >= FEWEST_STRANGERS
-    strangers = _gather(bundle, left_out, features) if apart else known
-    calibration = calibrate(known, strangers, settings.false_accept)
-    familiarity = measure_familiarity(known.merge(calibration), known.nearest)
-    passed = measure_strangers(strangers, calibration) >= calibration.familiarity_threshold
+    apart = len(left_out) >= FEWEST_UNKNOWNS
+    unknowns = _gather(bundle, left_out, features) if apart else known
+    if pictures:
+        shown = _gather(bundle, pictures, features)
+        nobody = _gather_nobody(bundle, pictures, features)
+        calibration = calibrate_gate(known, shown, [unknowns, nobody], settings.false_accept)
+    else:
+        calibration = calibrate(known, unknowns, settings.false_accept)
+    merged = known.merge(calibration)
+    open_set_scores = score_open_set(merged, known.nearest, calibration, known.references)
+    passed = measure_unknowns(unknowns, calibration) >= calibration.familiarity_threshold
     return calibration, {
         "val_faces": len(known.targets),
-        "known_accepted": round(float((familiarity >= calibration.familiarity_threshold).mean()), 4),
+        "known_accepted": round(float((open_set_scores >= calibration.familiarity_threshold).mean()), 4),
         "strangers": "characters left out of training" if apart else "val faces without their character",
-        "stranger_faces": len(strangers.targets),
+        "stranger_faces": len(unknowns.targets),
         "stated_false_accept": settings.false_accept,
         "strangers_accepted": round(float(passed.mean()), 4),
     }
@@ -217,6 +245,15 @@ def _gather(bundle: Bundle, faces: Sequence[Face], features: Mapping[Path, np.nd
     known = [face for face in faces if face.label in row_of]
     targets = np.array([row_of[face.label] for face in known], np.int64)
     return gather_evidence(bundle, _stack(known, features), targets)
+
+
+def _gather_nobody(
+    bundle: Bundle, pictures: Sequence[Face], features: Mapping[Path, np.ndarray]
+) -> Evidence:
+    """Ask about the faces in whole pictures whom the bundle does not know."""
+    known = set(bundle.labels)
+    strange = [face for face in pictures if face.label not in known]
+    return gather_evidence(bundle, _stack(strange, features), np.full(len(strange), NOBODY, np.int64))
 
 
 def export_labels(
@@ -235,9 +272,6 @@ def export_labels(
         data: the dataset.
         folder: target `model/<name>`.
         provenance: how it was made, for `bundle.json`.
-
-    Returns:
-        The bundle, verified.
     """
     thresholds = choose_label_thresholds(sigmoid(held_out.scores), held_out.truth)
     with tempfile.TemporaryDirectory() as scratch:

@@ -38,7 +38,6 @@ class Frozen:
     preprocessing: Preprocessing
 
     def load(self) -> Backbone:
-        """Load it for the features that will be served, too."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / BACKBONE_FILE
             path.write_bytes(self.backbone)

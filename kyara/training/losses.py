@@ -45,7 +45,6 @@ class MarginLoss(keras.losses.Loss):
         return keras.losses.sparse_categorical_crossentropy(rows, logits, from_logits=True)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `__init__` takes."""
         own = {"kind": self.kind, "scale": self.scale, "margin": self.margin}
         return {**super().get_config(), **own}
 
@@ -73,7 +72,6 @@ class ProxyAnchorLoss(keras.losses.Loss):
         return pulled + ops.mean(ops.log1p(push))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `__init__` takes."""
         return {**super().get_config(), "scale": self.scale, "margin": self.margin}
 
 

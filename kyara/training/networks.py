@@ -30,7 +30,6 @@ class CosineHead(keras.layers.Layer):
     """
 
     def __init__(self, classes: int, **options: Any) -> None:
-        """Take the number of classes."""
         super().__init__(**options)
         self.classes = classes
 
@@ -47,7 +46,6 @@ class CosineHead(keras.layers.Layer):
         return ops.matmul(features, ops.transpose(ops.normalize(self.proxies, axis=-1)))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `__init__` takes."""
         return {**super().get_config(), "classes": self.classes}
 
 

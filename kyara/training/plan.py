@@ -24,8 +24,11 @@ RENAMED = {
     "norm_momentum": "bn_momentum",
     "balance": "sampling_exponent",
     "within_work": "same_series_share",
+    "new_grounds": "new_backgrounds",
 }
 """Name of a field in Kyara 0.1.0 → its name now: old files and options keep working."""
+DROPPED = ("close_ups",)
+"""Fields of Kyara 0.1.0 without a successor: every face is shown tight and wide now."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Plan:
     Attributes:
         backbone: its name in `backbones.BACKBONES`.
         input_px: side of the network's square input, at least the backbone's minimum.
-        dimension: of the features.
+        dimension: of the features that are trained.
+        served_dimension: of those that are served; 0: the same.
         epochs: how many.
         faces_per_epoch: faces that an epoch shows; 0 for as many as the training split has.
         batch: faces a step.
@@ -49,8 +53,7 @@ class Plan:
         sampling_exponent: 0 draws faces as they come, 1 draws every label equally often.
         same_series_share: share of the batches that hold characters of one work only.
         bn_momentum: of batch normalisation's moving averages; lower it for runs of few steps.
-        new_grounds: replace the flat ground behind drawings half of the time.
-        close_ups: where a character's pictures are wide, show what the detector would cut out too.
+        new_backgrounds: replace the flat background behind drawings half of the time.
         precision: Keras' name of the arithmetic, `float32` or `mixed_bfloat16`.
         seed: of every random choice.
     """
@@ -58,6 +61,7 @@ class Plan:
     backbone: str = DEFAULT_BACKBONE
     input_px: int = 128
     dimension: int = 512
+    served_dimension: int = 0
     epochs: int = 20
     faces_per_epoch: int = 0
     batch: int = 64
@@ -70,8 +74,7 @@ class Plan:
     sampling_exponent: float = 0.35
     same_series_share: float = 0.3
     bn_momentum: float = 0.99
-    new_grounds: bool = True
-    close_ups: bool = True
+    new_backgrounds: bool = True
     precision: str = "float32"
     seed: int = 1
 
@@ -158,12 +161,6 @@ AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | DetectorPlan
 def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_from: str) -> None:
     """Say in a run's folder whose it is.
 
-    Args:
-        run: the folder; it is made.
-        plan: what the run does.
-        data: what it is trained on.
-        made_from: what else makes it what it is, such as the frozen network.
-
     Raises:
         BadInputError: the run was begun with another plan or dataset.
     """
@@ -191,15 +188,11 @@ def restore_plan(kind: type[AnyPlan], data: Mapping[str, Any]) -> AnyPlan:
     Raises:
         TypeError: they are of another recipe.
     """
-    return kind(**{RENAMED.get(name, name): value for name, value in data.items()})
+    return kind(**{RENAMED.get(name, name): data[name] for name in data if name not in DROPPED})
 
 
 def read_plan(run: Path, kind: type[AnyPlan]) -> AnyPlan:
     """Return the plan with which a run was begun.
-
-    Args:
-        run: its folder.
-        kind: the recipe's plan.
 
     Raises:
         BadInputError: there is no such run, or it is of another recipe.

@@ -40,9 +40,6 @@ class FoldedWeights:
 def read_folded_weights(path: Path) -> FoldedWeights:
     """Read the weights of a bundle's `backbone.tflite`, int8 or float32.
 
-    Args:
-        path: the file.
-
     Raises:
         BadInputError: it is not a network of the recipe `finetune`.
     """

@@ -8,9 +8,14 @@ import numpy as np
 
 from kyara.recognition.bundle import Preprocessing, View
 
-SERVING_VIEWS = (View(mirror=True), View(0.08))
-"""Crops come tight (a hand-drawn box) and wide (the cascade's): one view of either kind, on either side.
-On `val` a third and a fourth view won nothing and cost as much time again (docs/training.md)."""
+WIDEST_MARGIN = 1.9
+MARGINS = (1.9, 1.5)
+"""Of the tight face, view by view: with hair and shoulders, and as a face usually comes. The first alone
+answers most faces; see docs/training.md for what others win."""
+SERVING_VIEWS = tuple(
+    View(round((1 - margin / WIDEST_MARGIN) / 2, 4), mirror=place == 0)
+    for place, margin in enumerate(MARGINS)
+)
 BOTH_SIDES = (View(), View(mirror=True))
 """A picture and its mirror image get the same answer."""
 

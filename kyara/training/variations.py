@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kyara.dataset.manifest import INDEX_FILE, Face, Manifest, load_faces, write_index
+from kyara.dataset.manifest import INDEX_FILE, Face, Manifest, write_index
 from kyara.errors import BadInputError
-from kyara.training.augment import STORED_SCALE, augment_face, find_flat_ground
+from kyara.training.augment import TrainingFace, augment_face
+from kyara.training.crops import USUAL_MARGIN, cut_margin, load_training_face
+from kyara.vision.boxes import Box
 from kyara.vision.images import encode_png, resize_pixels
 
 MOST_SCENES = 256
@@ -25,37 +27,31 @@ Progress = Callable[[int], None]
 class Variations:
     """Makes variations of a dataset's training pictures: the same for the same seed."""
 
-    def __init__(self, manifest: Manifest, size_px: int, seed: int) -> None:
-        """Read the pictures that may lie behind a drawing.
-
-        Args:
-            manifest: the dataset.
-            size_px: side of a variation.
-            seed: of every random choice.
+    def __init__(self, manifest: Manifest, boxes: Sequence[Box | None], size_px: int, seed: int) -> None:
+        """Read what may lie behind a drawing; `boxes` are as `crops.find_faces` returns them.
 
         Raises:
             BadInputError: no training pictures, or one is unreadable.
         """
         self.faces = manifest.of_split("train")
         self._manifest, self._seed, self._size_px = manifest, seed, size_px
-        self._stored_px = round(size_px * STORED_SCALE)
+        self._boxes = dict(zip(self.faces, boxes, strict=True))
         rng = np.random.default_rng(seed)
         chosen = rng.permutation(len(self.faces))[:MOST_SCENES]
-        self._scenes = list(load_faces([self.faces[place] for place in chosen], self._stored_px))
+        self._scenes = [self._read(self.faces[place]).pixels for place in chosen]
 
     def vary(self, face: Face, count: int) -> list[np.ndarray]:
         """Return variations of one picture, `uint8 (size_px, size_px, 3)` each."""
-        return self._vary(load_faces([face], self._stored_px)[0], face, count)
+        return self._vary(self._read(face), face, count)
 
-    def _vary(self, pixels: np.ndarray, face: Face, count: int) -> list[np.ndarray]:
+    def _read(self, face: Face) -> TrainingFace:
+        return load_training_face(face, self._boxes[face], backgrounds=True)
+
+    def _vary(self, shown: TrainingFace, face: Face, count: int) -> list[np.ndarray]:
         # by name: another picture more or less changes no other picture's variations
         name = self._manifest.locate(face).as_posix().encode()
         rng = np.random.default_rng([self._seed, *name])
-        ground = find_flat_ground(pixels)
-        return [
-            augment_face(pixels, self._size_px, rng, ground=ground, scenes=self._scenes)
-            for _ in range(count)
-        ]
+        return [augment_face(shown, self._size_px, rng, scenes=self._scenes) for _ in range(count)]
 
     def draw_sheet(self, rows: int, columns: int, progress: Progress = lambda done: None) -> np.ndarray:
         """Draw a sheet: a crop as it is, then what training does to it, row by row.
@@ -77,9 +73,10 @@ class Variations:
         sheet = np.full(shape, SHEET_GROUND, np.uint8)
         for row, face in enumerate(faces):
             top = GAP_PX + row * step
-            pixels = load_faces([face], self._stored_px)[0]
-            sheet[top : top + size, GAP_PX : GAP_PX + size] = resize_pixels(pixels, size)
-            for column, variation in enumerate(self._vary(pixels, face, columns)):
+            shown = self._read(face)
+            plain = resize_pixels(cut_margin(shown, USUAL_MARGIN), size)
+            sheet[top : top + size, GAP_PX : GAP_PX + size] = plain
+            for column, variation in enumerate(self._vary(shown, face, columns)):
                 left = first + GAP_PX + column * step
                 sheet[top : top + size, left : left + size] = variation
             progress(1)
@@ -152,7 +149,7 @@ def write_variations(
             for number, pixels in enumerate(variations.vary(face, times), 1):
                 path = target.with_name(f"{target.name}-{number:0{len(str(times))}}.png")
                 path.write_bytes(encode_png(pixels))
-                written.append(replace(face, path=path, role=""))
+                written.append(replace(face, path=path, role="", box=None))
         progress(1)
     write_index(out, written, out / INDEX_FILE)
     return len(written)

@@ -40,7 +40,6 @@ class Copies:
 
     @property
     def labels(self) -> list[str]:
-        """Their labels."""
         return sorted({picture.face.label for picture in self.pictures})
 
     @property
@@ -49,7 +48,6 @@ class Copies:
         return len({picture.digest for picture in self.pictures})
 
     def to_json(self) -> dict[str, Any]:
-        """Return what check.json holds."""
         pictures = [
             {"path": p.name, "label": p.face.label, "split": p.face.split} for p in self.pictures
         ]
@@ -119,14 +117,9 @@ def join_pairs(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
 def find_copies(
     pictures: Sequence[Picture], near_bits: int, progress: Progress = lambda done: None
 ) -> np.ndarray:
-    """Find the pairs of pictures that show the same drawing: the same file, or near hashes and colours.
+    """Find the pairs of pictures that show the same drawing.
 
-    The hash is blind to colour; two characters drawn over one template differ in their colours.
-
-    Args:
-        pictures: of a dataset.
-        near_bits: most bits in which the hashes of such a pair differ.
-        progress: called with the number of pictures compared since the last call.
+    That is the same file, or near colours and hashes that differ in at most `near_bits` bits.
 
     Returns:
         `int64 (P, 4)`: positions in `pictures`, bits that differ, whether one is mirrored.

@@ -72,7 +72,6 @@ class Suspect:
     other_nearest: Picture
 
     def to_json(self) -> dict[str, Any]:
-        """Return what check.json holds."""
         numbers = {name: round(getattr(self, name), 4) for name in ("score", "own", "other")}
         return {
             "path": self.picture.name,
@@ -151,7 +150,6 @@ class Inspection:
         return counts if self.suspects is None else {**counts, "suspects": len(self.suspects)}
 
     def to_json(self) -> dict[str, Any]:
-        """Return what check.json holds."""
         return {
             "folder": str(self.root),
             "pictures": len(self.faces),
@@ -248,12 +246,6 @@ def find_suspects(
     pictures: Sequence[Picture], extract: Extract, limits: Limits, bar: Bar = hide_bar
 ) -> list[Suspect]:
     """Rank the pictures that are nearer to another label than to their own.
-
-    Args:
-        pictures: of a dataset; plain ones are left out.
-        extract: the network.
-        limits: how many neighbours count, and how much nearer is suspicious.
-        bar: shows the progress of each stage.
 
     Returns:
         Suspects by falling score.

@@ -11,8 +11,9 @@ import numpy as np
 
 from kyara.dataset.manifest import Face
 from kyara.errors import KyaraError
-from kyara.vision.images import FILE_FORMATS, MAX_IMAGE_PIXELS, decode_image
+from kyara.vision.images import MAX_IMAGE_PIXELS, decode_image
 from kyara.vision.phash import LEAST_DETAIL, hash_picture, sample_colours
+from kyara.vision.picture_files import FILE_FORMATS
 
 Progress = Callable[[int], None]
 """Called with the number of pictures done since the last call."""
@@ -60,11 +61,6 @@ def read_pictures(
     root: Path, faces: Iterable[Face], progress: Progress = lambda done: None
 ) -> tuple[list[Picture], list[Unreadable]]:
     """Read every picture once; one that cannot be read stops nothing.
-
-    Args:
-        root: the dataset folder.
-        faces: what it names.
-        progress: called with 1 after each face.
 
     Returns:
         The readable pictures in order, and the others with the reason.

@@ -40,13 +40,7 @@ def describe_findings(inspection: Inspection) -> list[str]:
 
 
 def write_report(inspection: Inspection, model: str | None, path: Path) -> None:
-    """Write the page.
-
-    Args:
-        inspection: what was found.
-        model: name of the model that looked for wrong labels, or None.
-        path: of the HTML file.
-    """
+    """Write the page."""
     path.write_text(render_report(inspection, model), encoding="utf-8")
 
 

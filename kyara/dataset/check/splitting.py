@@ -21,11 +21,8 @@ def group_pictures(
 ) -> list[Face]:
     """Give every picture a group that all versions of its drawing share.
 
-    Args:
-        pictures: readable ones.
-        near_bits: pictures whose hashes differ in at most so many bits share a group.
-        keep_groups: pictures that share a group already go on sharing one.
-        progress: called with the number of pictures compared since the last call.
+    Hashes of a group differ in at most `near_bits` bits. With `keep_groups`, pictures that share a group
+    already go on sharing one.
 
     Returns:
         The faces, in the same order; a group is named by the content of its pictures.

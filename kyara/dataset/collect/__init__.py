@@ -10,8 +10,8 @@ byte, what an uninterrupted run leaves.
 """
 
 from kyara.dataset.collect.inbox import Inbox
-from kyara.dataset.collect.running import Tally, collect_source
+from kyara.dataset.collect.running import Collected, collect_source
 from kyara.dataset.collect.settings import Settings
 from kyara.vision.sources import list_sources
 
-__all__ = ["Inbox", "Settings", "Tally", "collect_source", "list_sources"]
+__all__ = ["Collected", "Inbox", "Settings", "collect_source", "list_sources"]

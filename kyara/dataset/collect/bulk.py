@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kyara.dataset.collect.inbox import PROGRESS_FOLDER, CollectedFace, Inbox, read_note
-from kyara.dataset.collect.running import Step, Tally, hash_source, tell_tally, watch_source
+from kyara.dataset.collect.running import Collected, Step, hash_source, tell_tally, watch_source
 from kyara.dataset.collect.settings import Settings
 from kyara.errors import KyaraError
 from kyara.storage.parallel import Pool, Record, Task, Work, run_work
@@ -41,10 +41,6 @@ def open_chosen_detector(
     settings: Settings, tell: Callable[[str], None] = tell_nothing
 ) -> Iterator[FaceDetector]:
     """Give the detector that the settings name.
-
-    Args:
-        settings: what is wanted.
-        tell: called before something that takes a while.
 
     Raises:
         KyaraError: it cannot be installed, or does not work.
@@ -96,16 +92,8 @@ def collect_many(
     settings: Settings,
     failed: Callable[[str, str], None],
     progress: Callable[[int], None] = lambda items: None,
-) -> Iterator[tuple[str, Tally]]:
+) -> Iterator[tuple[str, Collected]]:
     """Collect the faces of many sources.
-
-    Args:
-        work: the sources, and the task of `plan_collecting`.
-        pool: who looks at them.
-        inbox: where to.
-        settings: what is wanted.
-        failed: called with a source and what is wrong with it.
-        progress: called with the number of sources that are done.
 
     Yields:
         What each source gave, all runs together, in order; nothing of one that is no video at all.
@@ -114,7 +102,7 @@ def collect_many(
         KyaraError: it cannot go on; what was collected is kept.
     """
     for number in run_work(work, pool, progress):
-        tally: Tally | None = None
+        tally: Collected | None = None
         for part in work.read_results(number):
             if isinstance(part, Record):
                 if "face" in part.entry:
@@ -134,7 +122,7 @@ def _restore_face(record: Record) -> CollectedFace:
     return CollectedFace(**{**entry, "box": Box(**entry["box"]), "data": record.data})
 
 
-def _keep_note(entry: Mapping[str, Any], inbox: Inbox, settings: Settings) -> Tally:
+def _keep_note(entry: Mapping[str, Any], inbox: Inbox, settings: Settings) -> Collected:
     """Note how far a source is, unless its twin has brought it further."""
     digest, note = entry["source_sha256"], entry["note"]
     now, known = tell_tally(note), tell_tally(inbox.read_progress(digest, settings.key))

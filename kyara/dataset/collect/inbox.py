@@ -55,7 +55,6 @@ class CollectedFace:
     score: float | None
 
     def to_line(self) -> bytes:
-        """Return its line of the manifest."""
         entry = {
             "file": self.file,
             "sha256": hashlib.sha256(self.data).hexdigest(),

@@ -14,17 +14,17 @@ from kyara.errors import BadInputError
 from kyara.recognition.bundle import hash_file
 from kyara.vision.boxes import scale_box
 from kyara.vision.detectors.base import FaceDetector
+from kyara.vision.frames import Frame
 from kyara.vision.images import crop_pixels, encode_png
 from kyara.vision.phash import Memory, Seen
 from kyara.vision.sources import read_source
-from kyara.vision.video import Frame
 
 Progress = Callable[[float], None]
 """Called with the time in seconds up to which a source is done."""
 
 
 @dataclass(frozen=True)
-class Tally:
+class Collected:
     """What a source gave, all runs together.
 
     Attributes:
@@ -56,7 +56,7 @@ class Step:
     """
 
     faces: list[CollectedFace]
-    tally: Tally
+    tally: Collected
     note: dict[str, Any]
     time_s: float
 
@@ -95,15 +95,8 @@ def collect_source(
     settings: Settings,
     detector: FaceDetector,
     progress: Progress = lambda time_s: None,
-) -> Tally:
+) -> Collected:
     """Collect the faces of one source, or the rest of them.
-
-    Args:
-        source: a video, an animation or a picture.
-        inbox: where to.
-        settings: what is wanted.
-        detector: finds bare faces.
-        progress: called after each frame.
 
     Raises:
         KyaraError: the source cannot be read, or is damaged; what it gave until then is kept.
@@ -132,28 +125,28 @@ def hash_source(source: Path) -> str:
         raise BadInputError(f"Cannot read {source}: {error.strerror or error}.") from error
 
 
-def tell_tally(note: Mapping[str, Any]) -> Tally:
+def tell_tally(note: Mapping[str, Any]) -> Collected:
     """Return what a note of the inbox tells of a source; all zero if it cannot be read."""
     return _resume(note, Settings())[0]
 
 
-def read_tally(source: Path, inbox: Inbox, settings: Settings) -> Tally:
+def read_tally(source: Path, inbox: Inbox, settings: Settings) -> Collected:
     """Return what a source has given so far, all runs together."""
     try:
         return tell_tally(inbox.read_progress(hash_file(source), settings.key))
     except OSError:
-        return Tally()
+        return Collected()
 
 
 def _look_at(
     frame: Frame,
-    tally: Tally,
+    tally: Collected,
     memory: Memory,
     settings: Settings,
     detector: FaceDetector,
     source: str,
     digest: str,
-) -> tuple[list[CollectedFace], Tally]:
+) -> tuple[list[CollectedFace], Collected]:
     found = find_faces(frame.pixels, settings, detector)
     kept = []
     for one in found:
@@ -169,7 +162,7 @@ def _look_at(
             )
         )
     faces = sum(one.score is not None for one in found)
-    return kept, Tally(
+    return kept, Collected(
         frames=tally.frames + 1,
         with_faces=tally.with_faces + (faces > 0),
         found=tally.found + faces,
@@ -178,16 +171,16 @@ def _look_at(
     )
 
 
-def _note(source: Path, tally: Tally, memory: Memory) -> dict[str, Any]:
+def _note(source: Path, tally: Collected, memory: Memory) -> dict[str, Any]:
     seen = [] if tally.done else [face.to_json() for face in memory.seen]
     return {"source": source.name, "tally": asdict(tally), "seen": seen}
 
 
-def _resume(note: Any, settings: Settings) -> tuple[Tally, Memory]:
+def _resume(note: Any, settings: Settings) -> tuple[Collected, Memory]:
     """Return where an earlier run was; the start, where its note cannot be read."""
     try:
-        tally = Tally(**note["tally"])
+        tally = Collected(**note["tally"])
         seen = [Seen.from_json(data) for data in note["seen"]]
     except (KeyError, TypeError, ValueError):
-        return Tally(), Memory(settings.near_bits)
+        return Collected(), Memory(settings.near_bits)
     return tally, Memory(settings.near_bits, seen)

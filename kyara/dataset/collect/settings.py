@@ -45,7 +45,6 @@ class Settings:
 
     @property
     def sampling(self) -> Sampling:
-        """Which frames are looked at."""
         every = self.every_s if self.scene_score is None else None
         return Sampling(every, self.scene_score, self.longest_px)
 

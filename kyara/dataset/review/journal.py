@@ -58,7 +58,6 @@ class ReviewJournal(ABC):
     refuses_second_undo = False
 
     def __init__(self, dataset: Path) -> None:
-        """Take the dataset folder, which need not exist yet."""
         self.dataset = dataset.resolve()
         self.index: tuple[IndexedFace, ...] = ()
 
@@ -94,6 +93,11 @@ class ReviewJournal(ABC):
         """Return what was decided about an item, oldest first."""
         with self._read() as session:
             return steps.read_history(session, [item])[item]
+
+    def find_last_reviews(self, items: Collection[str]) -> dict[str, Review]:
+        """Return the last thing that was decided about each item, by id."""
+        with self._read() as session:
+            return steps.list_last_reviews(session, ReviewRow.item.in_(list(items)))
 
     def _undo(self, undoes: str, operator: str, step: str | None) -> list[str]:
         """Take back one's own step; every item of it stands as before.

@@ -20,8 +20,9 @@ from kyara.dataset.review.reports.votes import Vote, find_floods, list_votes
 from kyara.dataset.review.tables import ReviewState
 from kyara.dataset.review.vote import count_votes
 from kyara.errors import KyaraError
-from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, KnownNames
+from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED
 from kyara.recognition.identities import Neighbour
+from kyara.recognition.name_search import KnownNames
 from kyara.storage.database import explain_database_errors
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from kyara.dataset.review.reports.journal import ReportJournal
 from kyara.dataset.review.reports.store import ReportStore
 from kyara.dataset.review.steps import Step
 from kyara.errors import KyaraError
-from kyara.recognition.characters import KnownNames
+from kyara.recognition.name_search import KnownNames
 
 _log = logging.getLogger(__name__)
 

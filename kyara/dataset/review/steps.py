@@ -36,12 +36,10 @@ class Verdict:
     label: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return `{"state", "label"}`."""
         return {"state": str(self.state), "label": self.label}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Verdict:
-        """Return the verdict that `to_json` wrote."""
         return cls(ReviewState(data["state"]), data["label"])
 
 
@@ -70,7 +68,6 @@ class Review:
     undone: bool
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
         return {
             "report": self.item,
             "step": self.step,

@@ -90,7 +90,8 @@ def choose_kind(face: FaceAnswers) -> str:
     """Say how the model stands to a face: `uncertain`, `new` or `sure`."""
     if face.verdict == "unknown":
         return "new"
-    return "sure" if face.answers[0].confidence >= SURE_CONFIDENCE else "uncertain"
+    sure = face.verdict == "known" and face.answers[0].confidence >= SURE_CONFIDENCE
+    return "sure" if sure else "uncertain"
 
 
 def find_clusters(features: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.recognition.characters import MAX_LABEL_CHARACTERS
 from kyara.storage.database import UtcDateTime
-from kyara.storage.migrations import Room
+from kyara.storage.migrations import Schema
 
 MAX_OPERATOR_CHARACTERS = 40
 MAX_ITEM_CHARACTERS = 200
@@ -74,5 +74,5 @@ class NewCharacterRow(JournalBase):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-JOURNAL = Room("review", JournalBase.metadata, carried_over=frozenset({"actions", "decisions"}))
+JOURNAL = Schema("review", JournalBase.metadata, carried_over=frozenset({"actions", "decisions"}))
 """The other two are of the `labels.db` of the releases before."""

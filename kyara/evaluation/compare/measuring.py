@@ -16,10 +16,9 @@ import numpy as np
 from kyara.dataset.manifest import Face, Manifest
 from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_calibration, measure_macro_f1, measure_sign_test
-from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.answers import measure_confidence, score_open_set
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.embeddings import extract_cached
-from kyara.recognition.head import softmax
 from kyara.registry.gate import Tolerances, judge_comparison
 from kyara.vision.images import inline_picture
 
@@ -64,9 +63,13 @@ def compare_bundles(
         if face.label in known or face.label in candidate.labels
     ]
     shared = [face for face in faces if face.label in known]
-    paths = [face.path for face in faces]
+    paths, boxes = [face.path for face in faces], [face.box for face in faces]
     sides = [
-        _Side(one, faces, extract_cached(one.backbone, paths, cache, progress))
+        _Side(
+            one,
+            faces,
+            one.settle(extract_cached(one.backbone, paths, cache, progress, boxes, each=True)),
+        )
         for one in (serving, candidate)
         if faces
     ]
@@ -106,11 +109,11 @@ class _Side:
         truth = np.array([face.label for face in faces])[:, None]
         best = labels[np.argsort(-scores, axis=1, kind="stable")[:, :5]]
         self.said = best[:, 0]
-        self.confidence = softmax(scores, calibration.temperature).max(axis=1)
         self.among = (best == truth).any(axis=1)
         self.right = self.said == truth[:, 0]
-        familiarity = measure_familiarity(scores, similarities)
-        self.accepted = familiarity >= calibration.familiarity_threshold
+        open_set_scores = score_open_set(scores, similarities, calibration, classifier.references)
+        self.confidence = measure_confidence(scores, open_set_scores, calibration).max(axis=1)
+        self.accepted = open_set_scores >= calibration.familiarity_threshold
 
     def measure(self, truth: np.ndarray, rows: np.ndarray) -> dict[str, float]:
         """Return the figures over some of the drawings; nothing where there are none."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from kyara.evaluation.asking import Answered
+from kyara.evaluation.queries import Answered
 
 MOST_CHARACTERS = 50
 """Of a larger matrix those are shown that are in most mistakes."""
@@ -47,13 +47,7 @@ class Matrix:
 
 
 def build_matrix(answered: Answered, name: Callable[[str], str], most: int = MOST_CHARACTERS) -> Matrix:
-    """Count who was taken for whom.
-
-    Args:
-        answered: what the model says.
-        name: returns what people read for a label.
-        most: characters that are shown at most.
-    """
+    """Count who was taken for whom."""
     involved = np.unique(np.concatenate([answered.targets, answered.predicted]))
     counts = confusion_matrix(answered.targets, answered.predicted, labels=involved)
     chosen = _choose_confused(counts, most)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kyara.evaluation.asking import Answered
 from kyara.evaluation.boxes import CutFaces
 from kyara.evaluation.measuring import list_confusions
+from kyara.evaluation.queries import Answered
 from kyara.evaluation.report.pictures import Portraits
 from kyara.evaluation.running import Evaluation
-from kyara.evaluation.strangers import Separation
 from kyara.evaluation.tagging import TagEvaluation
+from kyara.evaluation.unknowns import Separation
 from kyara.vision.images import inline_picture
 
 MOST_PAIRS = 20
@@ -85,13 +85,12 @@ class Album:
     """Makes the people and predictions of one evaluation."""
 
     def __init__(self, evaluation: Evaluation) -> None:
-        """Take what was measured."""
         self._evaluation = evaluation
         model = evaluation.classifier
         # whom the evaluation itself taught has no name: the bundle's own characters come last and win
         self._characters = {c.label: c for c in (*model.characters, *model.bundle.characters)}
-        asked = [face.path for face in evaluation.answered.faces]
-        self.portraits = Portraits(evaluation.manifest, asked)
+        queries = [face.path for face in evaluation.answered.faces]
+        self.portraits = Portraits(evaluation.manifest, queries)
 
     def person(self, label: str, picture: Path | None = None) -> Person:
         """Return a character, with a picture where one is given."""
@@ -103,7 +102,6 @@ class Album:
         return Person(label, name, work, picture_data)
 
     def prediction(self, answered: Answered, row: int, cut: CutFaces | None = None) -> Prediction:
-        """Return one face and its answers."""
         face = answered.faces[row]
         scores = answered.scores[row]
         order = np.argsort(-scores, kind="stable")[:PANEL_ANSWERS]
@@ -168,7 +166,7 @@ def list_box_mistakes(album: Album, cut: CutFaces) -> list[Prediction]:
 
 def list_strange(album: Album, answered: Answered) -> list[Prediction]:
     """Return known faces that are called unknown, the strangest first."""
-    rows = np.argsort(answered.familiarity, kind="stable")
+    rows = np.argsort(answered.open_set_scores, kind="stable")
     rows = [row for row in rows if not answered.accepted[row]]
     return [album.prediction(answered, int(row)) for row in rows[:MOST_STRANGERS]]
 

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kyara.evaluation.asking import Answered
 from kyara.evaluation.measuring import trace_separators
 from kyara.evaluation.metrics import ThresholdCurve, measure_auroc, trace_roc, trace_thresholds
 from kyara.evaluation.pictures import SURE, PicturesEvaluation, list_wrong_names
+from kyara.evaluation.queries import Answered
 from kyara.evaluation.report import mistakes, plots
 from kyara.evaluation.report.matrix import build_matrix
 from kyara.evaluation.running import Evaluation
-from kyara.evaluation.strangers import Separation
 from kyara.evaluation.tagging import TagEvaluation
+from kyara.evaluation.unknowns import Separation
 from kyara.storage.html import render_page
 from kyara.vision.images import inline_picture
 
@@ -38,13 +38,7 @@ Measured = Evaluation | TagEvaluation | PicturesEvaluation
 
 
 def write_report(evaluation: Measured, command: str, path: Path) -> None:
-    """Write the report.
-
-    Args:
-        evaluation: what was measured.
-        command: the command line that measured it.
-        path: of the HTML file.
-    """
+    """Write the report."""
     path.write_text(render_report(evaluation, command), encoding="utf-8")
 
 
@@ -118,7 +112,7 @@ def _build_parts(evaluation: Evaluation) -> dict[str, Any]:
         "thresholds": _draw_thresholds(answered, details["thresholds"]),
         "separator_names": SEPARATOR_NAMES,
         "roc": _draw_roc(evaluation.separations),
-        "familiarity": [_draw_familiarity(one) for one in served],
+        "familiarity": [_draw_open_set_scores(one) for one in served],
         "people": {label: album.person(label) for label in details["characters"]},
         "curves": _list_curves(answered),
     }
@@ -147,14 +141,14 @@ def _draw_roc(separations: tuple[Separation, ...]) -> Any:
     return plots.draw_roc(curves, alt)
 
 
-def _draw_familiarity(one: Separation) -> dict[str, Any]:
+def _draw_open_set_scores(one: Separation) -> dict[str, Any]:
     numbers = one.to_json()
     alt = (
-        f"Familiarity of known faces and of {one.name}. Above the threshold lie "
+        f"Open-set scores of known faces and of {one.name}. Above the threshold lie "
         f"{_as_percent(numbers['known_accepted'])} of the known and "
         f"{_as_percent(1 - numbers['unknown_rejected'])} of the strangers."
     )
-    plot = plots.draw_familiarity(one.known, one.unknown, one.threshold, alt)
+    plot = plots.draw_open_set_scores(one.known, one.unknown, one.threshold, alt)
     return {"name": one.name, "plot": plot}
 
 

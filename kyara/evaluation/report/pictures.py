@@ -11,14 +11,14 @@ from kyara.dataset.manifest import Face, Manifest
 class Portraits:
     """Finds a drawing of a character in a dataset."""
 
-    def __init__(self, manifest: Manifest, asked: Collection[Path]) -> None:
+    def __init__(self, manifest: Manifest, queries: Collection[Path]) -> None:
         """Take a dataset and the pictures that were asked: others are preferred to them."""
         self._by_name = {manifest.locate(face).as_posix(): face.path for face in manifest.faces}
         self._best: dict[str, Face] = {}
-        asked = set(asked)
+        queries = set(queries)
 
         def rank(face: Face) -> tuple[bool, bool, bool]:
-            return face.path in asked, face.role != "reference", face.split != "train"
+            return face.path in queries, face.role != "reference", face.split != "train"
 
         for face in manifest.faces:
             best = self._best.setdefault(face.label, face)

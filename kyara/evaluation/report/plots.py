@@ -87,13 +87,7 @@ def draw_reliability(
 
 
 def draw_threshold_curve(curve: ThresholdCurve, name: str, alt: str) -> Markup:
-    """Draw precision, recall and F1 against a threshold, and mark the best F1.
-
-    Args:
-        curve: over the separator's values.
-        name: of the separator, for the axis.
-        alt: what the plot says, for who cannot see it.
-    """
+    """Draw precision, recall and F1 against a threshold, and mark the best F1."""
     with rc_context(_STYLE):
         figure, axes = _open(f"threshold on {name}", "")
         places = _thin(len(curve.thresholds))
@@ -129,7 +123,7 @@ def draw_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], alt: str) -> M
         return _render(figure, "roc", alt)
 
 
-def draw_familiarity(known: np.ndarray, unknown: np.ndarray, threshold: float, alt: str) -> Markup:
+def draw_open_set_scores(known: np.ndarray, unknown: np.ndarray, threshold: float, alt: str) -> Markup:
     """Plot the open-set scores of known and unknown faces, with the threshold.
 
     Args:
@@ -139,7 +133,7 @@ def draw_familiarity(known: np.ndarray, unknown: np.ndarray, threshold: float, a
         alt: what the plot says, for who cannot see it.
     """
     with rc_context(_STYLE):
-        figure, axes = _open("familiarity", "share of the faces")
+        figure, axes = _open("open-set score", "share of the faces")
         both = np.concatenate([known, unknown])
         edges = np.linspace(both.min(), max(both.max(), both.min() + 1e-6), 41)
         for values, colour, fill, name in (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kyara.recognition.bundle import Bundle
-from kyara.training.trained import SERVING_VIEWS, Trained
+from kyara.training.trained import Trained
 
 
 def keep_network(bundle: Bundle, shown: frozenset[str]) -> Trained:
-    """Return what a bundle's network learned, for the views that are served now.
+    """Return what a bundle's network learned.
 
     Args:
         bundle: names one character a face.
@@ -17,7 +15,7 @@ def keep_network(bundle: Bundle, shown: frozenset[str]) -> Trained:
     """
     return Trained(
         backbone=bundle.backbone.read_bytes(),
-        preprocessing=replace(bundle.preprocessing, views=SERVING_VIEWS),
+        preprocessing=bundle.preprocessing,
         labels=tuple(bundle.labels[row] for row in bundle.head_rows),
         weight=bundle.head_weight,
         bias=bundle.head_bias,

@@ -15,6 +15,7 @@ import numpy as np
 
 from kyara.dataset.manifest import Face, Manifest
 from kyara.recognition.embeddings import extract_cached
+from kyara.training.crops import read_told
 from kyara.training.frozen import Frozen
 from kyara.training.layer import fit_layer
 from kyara.training.plan import LayerPlan, claim_run
@@ -51,7 +52,7 @@ def train_head(
     labels = tuple(sorted({face.label for face in train}))
     val = [face for face in manifest.of_split("val") if face.label in labels]
     features, val_features = (
-        extract_cached(backbone, [face.path for face in faces], cache, progress)
+        extract_cached(backbone, [face.path for face in faces], cache, progress, read_told(faces))
         for faces in (train, val)
     )
     weight, bias = fit_layer(

@@ -49,15 +49,6 @@ def train_labels(
 ) -> tuple[Trained, HeldOut]:
     """Train on the splits `train` and `val`, going on from the last finished epoch.
 
-    Args:
-        data: pictures with several labels each.
-        plan: what to do.
-        run: folder for the checkpoints.
-        frozen: the network.
-        cache: folder for the features.
-        progress: called with 1 after each picture of `train` and `val`.
-        quiet: no progress bar for the training.
-
     Raises:
         BadInputError: the run folder belongs to another plan, network or dataset, or a split is empty.
     """

@@ -6,6 +6,6 @@
 - running.py: version, training, comparison, one after the other; goes on after a kill
 """
 
-from kyara.training.retrain.running import Order, make_order, run_order
+from kyara.training.retrain.running import RetrainOrder, make_order, run_order
 
-__all__ = ["Order", "make_order", "run_order"]
+__all__ = ["RetrainOrder", "make_order", "run_order"]

@@ -32,6 +32,7 @@ from kyara.recognition.bundle import Bundle, save_bundle
 from kyara.recognition.characters import Names
 from kyara.recognition.embeddings import extract_cached
 from kyara.recognition.gallery import choose_references, scale_to_unit
+from kyara.training.crops import read_told
 from kyara.training.layer import fit_layer
 from kyara.training.plan import LayerPlan, claim_run
 
@@ -91,34 +92,35 @@ def continue_head(
     backbone = load_backbone(serving)
     claim_run(run, plan, manifest, network=backbone.fingerprint, serving=serving.version)
     faces = manifest.of_split("train")
-    features = extract_cached(backbone, [face.path for face in faces], cache, progress)
+    paths = [face.path for face in faces]
+    features = extract_cached(backbone, paths, cache, progress, read_told(faces))
     ids = [REFERENCE_PREFIX + anyascii(manifest.locate(face).as_posix()) for face in faces]
-    lessons = Lessons(faces, features, ids)
-    grown = _add_references(_add_characters(serving, lessons, names), lessons)
-    trained = _train_head(_add_columns(grown, lessons, head_from), lessons, plan, run)
+    enrolments = Lessons(faces, features, ids)
+    grown = _add_references(_add_characters(serving, enrolments, names), enrolments)
+    trained = _train_head(_add_columns(grown, enrolments, head_from), enrolments, plan, run)
     return save_bundle(replace(trained, name=folder.name, provenance=dict(provenance)), folder)
 
 
-def _add_characters(serving: Bundle, lessons: Lessons, names: Names) -> Bundle:
+def _add_characters(serving: Bundle, enrolments: Lessons, names: Names) -> Bundle:
     """Add those whom the bundle does not know; everybody keeps their row."""
-    new = sorted({face.label for face in lessons.faces} - set(serving.labels))
+    new = sorted({face.label for face in enrolments.faces} - set(serving.labels))
     return replace(serving, characters=(*serving.characters, *(names.find(label) for label in new)))
 
 
-def _add_references(bundle: Bundle, lessons: Lessons) -> Bundle:
+def _add_references(bundle: Bundle, enrolments: Lessons) -> Bundle:
     """Put the drawings of this version in the place of those of the versions before."""
-    kept = _choose_kept(bundle, lessons)
+    kept = _choose_kept(bundle, enrolments)
     features, rows = [bundle.gallery_features[kept]], [bundle.gallery_rows[kept]]
     ids = [name for name, stays in zip(bundle.gallery_ids, kept.tolist(), strict=True) if stays]
-    unit = scale_to_unit(lessons.features).astype(np.float16).astype(np.float32)
+    unit = scale_to_unit(enrolments.features).astype(np.float16).astype(np.float32)
     for row, label in enumerate(bundle.labels):
-        own = np.array([n for n, face in enumerate(lessons.faces) if face.label == label], np.int64)
+        own = np.array([n for n, face in enumerate(enrolments.faces) if face.label == label], np.int64)
         if not len(own):
             continue
-        picks = own[choose_references(lessons.features[own], MOST_NEW_REFERENCES)]
+        picks = own[choose_references(enrolments.features[own], MOST_NEW_REFERENCES)]
         features.append(unit[picks])
         rows.append(np.full(len(picks), row, np.int64))
-        ids += [lessons.ids[pick] for pick in picks]
+        ids += [enrolments.ids[pick] for pick in picks]
     # bundle.characters may have grown: rows are checked when it is saved
     return replace(
         bundle,
@@ -128,21 +130,21 @@ def _add_references(bundle: Bundle, lessons: Lessons) -> Bundle:
     )
 
 
-def _choose_kept(bundle: Bundle, lessons: Lessons) -> np.ndarray:
+def _choose_kept(bundle: Bundle, enrolments: Lessons) -> np.ndarray:
     """Tell which references stay, `bool (references,)`: those that no retraining added.
 
     Whoever has nothing else, and no drawing in this version, keeps what the versions before added.
     """
     kept = np.array([not name.startswith(REFERENCE_PREFIX) for name in bundle.gallery_ids], bool)
-    learned = {face.label for face in lessons.faces}
+    learned = {face.label for face in enrolments.faces}
     known = {row for row, label in enumerate(bundle.labels) if label in learned}
     known |= {*bundle.head_rows.tolist(), *bundle.gallery_rows[kept].tolist()}
     return kept | ~np.isin(bundle.gallery_rows, list(known))
 
 
-def _add_columns(bundle: Bundle, lessons: Lessons, head_from: int) -> Bundle:
+def _add_columns(bundle: Bundle, enrolments: Lessons, head_from: int) -> Bundle:
     """Give a column to characters that have enough drawings now."""
-    counts = count_labels(lessons.faces)
+    counts = count_labels(enrolments.faces)
     rows = set(bundle.head_rows.tolist())
     new = [
         row for row, label in enumerate(bundle.labels) if row not in rows and counts[label] >= head_from
@@ -164,13 +166,13 @@ def _add_columns(bundle: Bundle, lessons: Lessons, head_from: int) -> Bundle:
     )
 
 
-def _train_head(bundle: Bundle, lessons: Lessons, plan: LayerPlan, run: Path) -> Bundle:
+def _train_head(bundle: Bundle, enrolments: Lessons, plan: LayerPlan, run: Path) -> Bundle:
     if not len(bundle.head_rows):
         return bundle
     column_of = {int(row): column for column, row in enumerate(bundle.head_rows)}
     row_of = {label: row for row, label in enumerate(bundle.labels)}
-    shown = [n for n, face in enumerate(lessons.faces) if row_of[face.label] in column_of]
-    new = [column_of[row_of[lessons.faces[n].label]] for n in shown]
+    shown = [n for n, face in enumerate(enrolments.faces) if row_of[face.label] in column_of]
+    new = [column_of[row_of[enrolments.faces[n].label]] for n in shown]
     # references of before; those of this version are among the drawings
     old = [
         n
@@ -178,8 +180,8 @@ def _train_head(bundle: Bundle, lessons: Lessons, plan: LayerPlan, run: Path) ->
         if not name.startswith(REFERENCE_PREFIX) and int(bundle.gallery_rows[n]) in column_of
     ]
     # references have unit length, the network's features may have another
-    length = float(np.median(np.linalg.norm(lessons.features, axis=1)))
-    features = np.concatenate([lessons.features[shown], bundle.gallery_features[old] * length])
+    length = float(np.median(np.linalg.norm(enrolments.features, axis=1)))
+    features = np.concatenate([enrolments.features[shown], bundle.gallery_features[old] * length])
     targets = new + [column_of[int(bundle.gallery_rows[n])] for n in old]
     if not len(shown):
         return bundle

@@ -46,7 +46,7 @@ Bar = Callable[[int, str], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
-class Order:
+class RetrainOrder:
     """What was asked for.
 
     Attributes:
@@ -56,7 +56,7 @@ class Order:
         dataset: the dataset folder.
         further: dataset folders beside it.
         models: the model folder.
-        bottlenecks: cache of features.
+        cache: of embeddings; `bottlenecks` in Kyara 0.1.0.
         names: file of names; those of the serving bundle and of the dataset folder are known anyway.
         head_from: new drawings from which a character gets a column of the head.
         start_weights: recipe `finetune`; by default the serving bundle.
@@ -69,35 +69,35 @@ class Order:
     dataset: str
     further: tuple[str, ...]
     models: str
-    bottlenecks: str
+    cache: str
     names: str
     head_from: int
     start_weights: str
     tolerances: Mapping[str, Any]
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Order:
+    def from_json(cls, data: Mapping[str, Any]) -> RetrainOrder:
         """Read what `order.json` holds.
 
         Raises:
             BadInputError: it holds something else.
         """
         try:
-            return cls(**{**data, "further": tuple(data["further"])})
+            renamed = {"cache" if name == "bottlenecks" else name: data[name] for name in data}
+            return cls(**{**renamed, "further": tuple(data["further"])})
         except (KeyError, TypeError) as error:
             raise BadInputError(f"The job's order.json is of another Kyara: {error}.") from error
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        """The further dataset folders."""
         return tuple(Path(folder) for folder in self.further)
 
 
-Trainer = Callable[[Order, DatasetVersion, Bundle, Names, Path, Mapping[str, Any]], None]
+Trainer = Callable[[RetrainOrder, DatasetVersion, Bundle, Names, Path, Mapping[str, Any]], None]
 """Trains another recipe than `head`: order, data, serving bundle, names, run folder, provenance."""
 
 
-def make_order(runs: Path, order: Order) -> None:
+def make_order(runs: Path, order: RetrainOrder) -> None:
     """Note what is to be done.
 
     Raises:
@@ -116,12 +116,6 @@ def run_order(
 ) -> dict[str, Any]:
     """Do a job, or go on with it.
 
-    Args:
-        runs: folder of the jobs.
-        job: its name; `make_order` noted it.
-        train: trains the recipes that have nothing to do with the serving head.
-        bar: shows progress.
-
     Returns:
         The comparison.
 
@@ -130,7 +124,7 @@ def run_order(
         KyaraError: it failed; the status says why.
     """
     with hold_job(runs, job):
-        order = Order.from_json(read_order(runs, job))
+        order = RetrainOrder.from_json(read_order(runs, job))
         before = read_status(runs, job) or JobStatus(job, order.recipe)
         status = replace(before, recipe=order.recipe, stage="dataset", error="", falls=())
         status = replace(status, started_at=before.started_at or now())
@@ -145,7 +139,7 @@ def run_order(
 
 
 class _Job:
-    def __init__(self, runs: Path, order: Order, train: Trainer, bar: Bar) -> None:
+    def __init__(self, runs: Path, order: RetrainOrder, train: Trainer, bar: Bar) -> None:
         self.runs, self.order, self.train, self.bar = runs, order, train, bar
         self.folder = runs / order.job
         self.target = Path(order.models) / order.job
@@ -214,7 +208,7 @@ class _Job:
                 run,
                 self.target,
                 head_from=order.head_from,
-                cache=Path(order.bottlenecks),
+                cache=Path(order.cache),
                 provenance=provenance,
                 progress=_take_update(shown),
             )
@@ -226,7 +220,7 @@ class _Job:
                 Classifier(serving),
                 candidate,
                 manifest,
-                cache=Path(self.order.bottlenecks),
+                cache=Path(self.order.cache),
                 tolerances=Tolerances(**self.order.tolerances),
                 progress=_take_update(shown),
             )
@@ -243,7 +237,7 @@ class _Job:
         return comparison
 
 
-def _gather_names(order: Order, serving: Bundle) -> Names:
+def _gather_names(order: RetrainOrder, serving: Bundle) -> Names:
     characters = {}
     files: Sequence[Path] = [Path(order.dataset) / _DATASET_NAMES]
     files = [path for path in files if path.is_file()] + ([Path(order.names)] if order.names else [])

@@ -17,13 +17,7 @@ LOOK_EVERY_S = 1.0
 
 @contextmanager
 def watch_run(runs: Path, status: JobStatus, run: Path) -> Iterator[None]:
-    """Keep a job's status up to date while the block trains.
-
-    Args:
-        runs: folder of the jobs.
-        status: of the job, with the number of epochs.
-        run: folder of the checkpoints.
-    """
+    """Keep a job's status up to date while the block trains."""
     done = threading.Event()
 
     def look() -> None:

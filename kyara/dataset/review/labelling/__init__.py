@@ -7,7 +7,7 @@ gave.
 from kyara.dataset.review.labelling.journal import LabelJournal
 from kyara.dataset.review.labelling.opening import JOURNAL_FILE
 from kyara.dataset.review.labelling.rules import make_label, name_face, name_file
-from kyara.dataset.review.labelling.states import FaceState, Recovery
+from kyara.dataset.review.labelling.states import FaceState, LabelRecovery
 from kyara.recognition.characters import NOT_A_FACE
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "NOT_A_FACE",
     "FaceState",
     "LabelJournal",
-    "Recovery",
+    "LabelRecovery",
     "make_label",
     "name_face",
     "name_file",

@@ -20,7 +20,7 @@ from kyara.dataset.review.labelling.opening import JOURNAL_FILE, LABELS, open_la
 from kyara.dataset.review.labelling.rules import check_decision, check_faces, name_face, name_file
 from kyara.dataset.review.labelling.states import (
     FaceState,
-    Recovery,
+    LabelRecovery,
     choose_verdict,
     describe_face,
     is_seen,
@@ -51,9 +51,6 @@ class LabelJournal(ReviewJournal):
 
     def __init__(self, dataset: Path) -> None:
         """Open the journal, making what is missing, and make the folder equal to it.
-
-        Args:
-            dataset: the dataset folder.
 
         Raises:
             KyaraError: the folder or the journal cannot be used.
@@ -214,18 +211,17 @@ class LabelJournal(ReviewJournal):
         return next(one for one in known if one.label == label)
 
     def list_characters(self) -> list[Character]:
-        """Return the characters that operators made."""
         with self._read() as session:
             made = session.scalars(select(NewCharacterRow).order_by(NewCharacterRow.label))
             return [Character(row.label, row.name, row.work) for row in made]
 
-    def recover(self) -> Recovery:
+    def recover(self) -> LabelRecovery:
         """Make the folder equal the journal; files that the journal does not know are left alone.
 
         Raises:
             KyaraError: a file cannot be moved.
         """
-        recovery = Recovery()
+        recovery = LabelRecovery()
         with change_dataset(self.dataset) as change:
             files = placing.find_files(self.dataset)
             for state in self.list_states().values():

@@ -11,7 +11,7 @@ from anyascii import anyascii
 
 from kyara.errors import BadInputError
 from kyara.recognition.characters import MAX_LABEL_CHARACTERS, NOT_A_FACE, NOT_LISTED
-from kyara.vision.images import SUFFIXES
+from kyara.vision.picture_files import SUFFIXES
 
 MAX_FOLDER_BYTES = 200
 _RESERVED = {NOT_A_FACE, NOT_LISTED}

@@ -34,7 +34,7 @@ class FaceState:
 
 
 @dataclass
-class Recovery:
+class LabelRecovery:
     """What a start found: ids of faces whose files it moved, and of those that have no file."""
 
     moved: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Visitors' corrections: a crop and who it really shows, kept until an operator reviews it.
 
 In come pixels and a label; out come a PNG file in the report folder and a row in the database. The
-rooms, from the outside in: `store` (the one class that others use), `recovery` (what a start
+modules, from the outside in: `store` (the one class that others use), `recovery` (what a start
 repairs), `rows` (what is done to the database), `tables` (its shape), `files` (PNG files that
 survive power loss), `rules` (what a label, a note and a token may be).
 """

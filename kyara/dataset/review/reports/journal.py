@@ -20,7 +20,8 @@ from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow, Subm
 from kyara.dataset.review.steps import Verdict
 from kyara.dataset.review.tables import ReviewState, StepRow
 from kyara.errors import BadInputError, ConflictError
-from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, KnownNames, check_label, check_texts
+from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED, check_label, check_texts
+from kyara.recognition.name_search import KnownNames
 
 
 class ReportJournal(ReviewJournal):
@@ -39,7 +40,6 @@ class ReportJournal(ReviewJournal):
         dataset: Path,
         find_names: Callable[[], KnownNames],
     ) -> None:
-        """Take the store of the reports, the dataset folder, and what tells who may be accepted now."""
         super().__init__(dataset)
         self.store = store
         self.find_names = find_names
@@ -147,12 +147,6 @@ class ReportJournal(ReviewJournal):
     def delete(self, choice: Choice, operator: str) -> list[str]:
         """Delete reports for good: picture, note, and what the dataset has of them. It cannot be undone.
 
-        By sender, what other senders said stays. A stub stays, so that a late repeat is known.
-
-        Args:
-            choice: ids, a label or a sender.
-            operator: who deletes.
-
         Returns:
             The ids of the reports that are gone.
 
@@ -195,7 +189,7 @@ class ReportJournal(ReviewJournal):
             found = known.resolve(label) if label else None
             if found is None:
                 raise BadInputError(
-                    f"{ascii(label or '')[:80]} is nobody who is known: choose a character, or take it "
+                    f"{_show(label or '')} is nobody who is known: choose a character, or take it "
                     "as someone new."
                 )
             return found
@@ -214,7 +208,7 @@ class ReportJournal(ReviewJournal):
         row = rows.hold_report(session, item)
         if row.verdict == after:
             return
-        _refuse_two_labels(session, row, after)
+        _refuse_two_labels(session, row, after, self.find_names)
         steps.add_review(session, step, item, row.verdict, after)
         row.review(step, after)
         session.flush()
@@ -226,7 +220,9 @@ class ReportJournal(ReviewJournal):
         placement.settle(self.store, self.dataset, change, items)
 
 
-def _refuse_two_labels(session: Session, row: ReportRow, after: Verdict) -> None:
+def _refuse_two_labels(
+    session: Session, row: ReportRow, after: Verdict, find_names: Callable[[], KnownNames]
+) -> None:
     """Keep the dataset from having the same picture under two labels.
 
     Raises:
@@ -243,8 +239,9 @@ def _refuse_two_labels(session: Session, row: ReportRow, after: Verdict) -> None
         )
     )
     if other is not None:
+        name = find_names().say(other.reviewed_label or "")
         raise ConflictError(
-            f"The same picture is accepted as {other.reviewed_label} already (report {other.id}): "
+            f"The same picture is accepted as {name} already (report {other.id}): "
             "decide about that one first. Nothing was changed."
         )
 
@@ -261,7 +258,12 @@ def _choose_verdict(row: ReportRow, action: Action, label: str | None, known: Kn
         label = None if row.label == NOT_LISTED else known.resolve(row.label)
         if label is None:
             raise BadInputError(
-                f"The report {row.id} says {ascii(row.label)[:80]}, which is nobody who is known: "
+                f"The report {row.id} says {_show(row.label)}, which is nobody who is known: "
                 "correct it, or take it as someone new. Nothing was changed."
             )
     return Verdict(ReviewState.ACCEPTED, label)
+
+
+def _show(text: str) -> str:
+    """Return what somebody wrote as it is to be read, in quotation marks."""
+    return f"“{text[:80]}”" if text.isprintable() else ascii(text)[:80]

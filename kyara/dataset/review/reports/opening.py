@@ -77,7 +77,7 @@ class ReportDatabase:
         return self._sessions
 
     def close(self) -> None:
-        """Close every connection and let go of the folder; harmless when done twice."""
+        """Close every connection and release the folder; harmless when done twice."""
         self._release()
 
     def open(self) -> None:
@@ -98,7 +98,7 @@ class ReportDatabase:
             self._ready.set()
 
     def _enter_folder(self) -> bool:
-        """Make the folder and lock it; tell whether nobody else uses it."""
+        """Make the folder and lock it; tell whether no other process uses it."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             alone = self._lock.take_alone()

@@ -68,13 +68,6 @@ def put_in(
 ) -> None:
     """Put into the dataset those of some reports that are accepted; harmless where they are there.
 
-    Args:
-        session: that may hold what is not committed yet.
-        store: of the reports.
-        dataset: the dataset folder.
-        change: of the dataset, under way.
-        report_ids: to look at.
-
     Raises:
         KyaraError: a picture is gone, or there is no room.
     """

@@ -7,21 +7,16 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
-from kyara.dataset.review.reports import files, rows
+from kyara.dataset.review.reports import files, rows, rules
 from kyara.dataset.review.reports.opening import ReportDatabase
 from kyara.dataset.review.reports.recovery import Recovery
-from kyara.dataset.review.reports.rules import (
-    Correction,
-    check_correction,
-    check_token,
-    choose_file_stem,
-)
 from kyara.dataset.review.reports.tables import REPORTS, Report, ReportRow
 from kyara.dataset.review.tables import ReviewState
 from kyara.errors import (
@@ -35,7 +30,6 @@ from kyara.errors import (
 from kyara.storage.clock import tell_time
 from kyara.storage.database import explain_database_errors
 from kyara.storage.files import Files, FolderFiles
-from kyara.vision.boxes import Box
 from kyara.vision.images import hash_pixels, shrink_pixels
 
 DEFAULT_QUOTA_BYTES = 2 * 1024**3
@@ -68,7 +62,7 @@ class ReportStore:
         """Open the store, making what is missing, and repair what a crash left.
 
         Args:
-            folder: for the files; made if need be.
+            folder: made if need be.
             database_url: of SQLAlchemy; None is SQLite at `<folder>/reports.db`.
             quota_bytes: most bytes that all PNG files together may take.
             files_in: where the PNG files are, if not in the folder.
@@ -93,17 +87,15 @@ class ReportStore:
 
     @property
     def recovery(self) -> Recovery:
-        """What the start found and repaired."""
         return self._database.recovery
 
     @property
     def quota_bytes(self) -> int:
-        """Most bytes that all PNG files together may take."""
         return self._quota_bytes
 
     @property
     def sessions(self) -> sessionmaker[Session]:
-        """Of the database, for the other rooms of reports too.
+        """Of the database, for the other modules of reports too.
 
         Raises:
             UnavailableError: folder or database cannot be used at the moment.
@@ -111,21 +103,11 @@ class ReportStore:
         return self._database.sessions
 
     def close(self) -> None:
-        """Close every connection and let go of the folder; harmless when done twice."""
+        """Close every connection and release the folder; harmless when done twice."""
         self._database.close()
 
     def add(
-        self,
-        crop: np.ndarray,
-        label: str,
-        *,
-        note: str | None = None,
-        predicted: str | None = None,
-        confidence: float | None = None,
-        model_version: str | None = None,
-        box: Box | None = None,
-        token: str | None = None,
-        sender: str | None = None,
+        self, crop: np.ndarray, label: str, *, sender: str | None = None, **said: Any
     ) -> tuple[Report, bool]:
         """Store a correction; when this returns, it survives a crash and a power cut.
 
@@ -136,13 +118,9 @@ class ReportStore:
         Args:
             crop: `uint8 (H, W, 3)` sRGB; kept with at most `MAX_PICTURE_PX` a side.
             label: who it is; see `rules.check_label`.
-            note: at most 1,000 characters.
-            predicted: label that the site had answered.
-            confidence: of that answer, 0 to 1.
-            model_version: at most 100 characters.
-            box: where the crop lies, in source-image pixels.
-            token: 8 to 64 of `A-Z a-z 0-9 _ -`; without one, a repeat is a submission of its own.
             sender: of `hash_sender`; None where it is not known, and then it has no voice in a vote.
+            said: what else `rules.check_correction` takes; without a token, a repeat is a submission of
+                its own.
 
         Returns:
             The report, and whether it is a new one.
@@ -153,32 +131,19 @@ class ReportStore:
             BusyError: the database could not be written in time; nothing was stored.
         """
         files.check_pixels(crop)
-        correction = check_correction(
-            label,
-            token=token,
-            note=note,
-            predicted=predicted,
-            confidence=confidence,
-            model_version=model_version,
-            box=box,
-        )
+        correction = rules.check_correction(label, **said)
         return self._add(shrink_pixels(crop, MAX_PICTURE_PX), correction, tell_time(), sender)
 
     def withdraw(self, report_id: str, token: str) -> Report:
         """Take back the submission that this token made; the last one takes the file with it.
 
-        Args:
-            report_id: of the report.
-            token: as given to `add`.
-
-        Returns:
-            The report as it is now; the same again when asked twice.
+        Asked twice it gives the same report again.
 
         Raises:
             NotFoundError: no such report was made with this token.
             TooLateError: more than `undo_s` seconds have passed, or it has been reviewed.
         """
-        check_token(token)
+        rules.check_token(token)
         now = tell_time()
         with explain_database_errors(REPORTS), self.sessions.begin() as session:
             held = rows.lock_submission(session, report_id, token)
@@ -210,13 +175,7 @@ class ReportStore:
     def list(
         self, state: ReviewState | None = None, *, limit: int = 100, offset: int = 0
     ) -> list[Report]:
-        """Return reports, newest first.
-
-        Args:
-            state: only those in this state; None for all, withdrawn ones included.
-            limit: most reports to return.
-            offset: how many to skip.
-        """
+        """Return reports, newest first; without a state all of them, withdrawn ones included."""
         query = select(ReportRow).order_by(ReportRow.created_at.desc(), ReportRow.id)
         if state is not None:
             query = query.where(ReportRow.state == state)
@@ -224,19 +183,17 @@ class ReportStore:
             return [row.to_report() for row in session.scalars(query.limit(limit).offset(offset))]
 
     def count_by_state(self) -> Mapping[ReviewState, int]:
-        """Return how many reports are in each state."""
         query = select(ReportRow.state, func.count()).group_by(ReportRow.state)
         with explain_database_errors(REPORTS), self.sessions() as session:
             found: dict[str, int] = {state: count for state, count in session.execute(query)}
         return {state: found.get(state, 0) for state in ReviewState}
 
     def count_stored_bytes(self) -> int:
-        """Return how many bytes the PNG files of all reports take."""
         with explain_database_errors(REPORTS), self.sessions() as session:
             return rows.count_stored_bytes(session)
 
     def _add(
-        self, crop: np.ndarray, correction: Correction, now: datetime, sender: str | None
+        self, crop: np.ndarray, correction: rules.Correction, now: datetime, sender: str | None
     ) -> tuple[Report, bool]:
         pixels_sha256 = hash_pixels(crop)
         stored: rows.StoredFile | None = None
@@ -252,13 +209,9 @@ class ReportStore:
                         stored = self._find_file(pixels_sha256)
                     stored = stored or self._write(crop, correction, pixels_sha256, now)
                     with explain_database_errors(REPORTS), self.sessions.begin() as session:
+                        quota = self._quota_bytes
                         row = rows.insert_report(
-                            session,
-                            stored,
-                            correction,
-                            now,
-                            quota_bytes=self._quota_bytes,
-                            sender=sender,
+                            session, stored, correction, now, quota_bytes=quota, sender=sender
                         )
                         report = row.to_report()
                     return report, True
@@ -275,7 +228,7 @@ class ReportStore:
             raise
 
     def _repeat(
-        self, correction: Correction, pixels_sha256: str, now: datetime, sender: str | None
+        self, correction: rules.Correction, pixels_sha256: str, now: datetime, sender: str | None
     ) -> Report | None:
         """Return the report that this token made, or that has these pixels and counts this one."""
         with explain_database_errors(REPORTS), self.sessions() as session:
@@ -296,7 +249,7 @@ class ReportStore:
         return rows.StoredFile(uuid.uuid4().hex, name, 0, pixels_sha256) if name else None
 
     def _write(
-        self, crop: np.ndarray, correction: Correction, pixels_sha256: str, now: datetime
+        self, crop: np.ndarray, correction: rules.Correction, pixels_sha256: str, now: datetime
     ) -> rows.StoredFile:
         """Write the crop, whole and flushed, under its final name."""
         details = {"correction": correction.to_json(), "created_at": now.isoformat()}
@@ -305,7 +258,7 @@ class ReportStore:
         if used_bytes + len(data) > self._quota_bytes:
             raise rows.describe_full_quota(used_bytes, self._quota_bytes)
         report_id = uuid.uuid4().hex
-        name = files.file_name(choose_file_stem(correction.label), report_id)
+        name = files.file_name(rules.choose_file_stem(correction.label), report_id)
         self._files.write(name, data)
         return rows.StoredFile(report_id, name, len(data), pixels_sha256)
 

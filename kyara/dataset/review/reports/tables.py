@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
@@ -13,13 +13,13 @@ from kyara.dataset.review.steps import Verdict
 from kyara.dataset.review.tables import JOURNAL, MAX_OPERATOR_CHARACTERS, ReviewState, StepRow
 from kyara.storage.client_hash import SENDER_CHARACTERS
 from kyara.storage.database import DatabaseKind, UtcDateTime
-from kyara.storage.migrations import Room
+from kyara.storage.migrations import Schema
 from kyara.vision.boxes import Box
 
 
 @dataclass(frozen=True)
 class Report:
-    """One reported crop, as other rooms see it.
+    """One reported crop, as other modules see it.
 
     Attributes:
         id: 32 hexadecimal digits.
@@ -67,9 +67,9 @@ class Base(DeclarativeBase):
 
 
 REPORTS = DatabaseKind(
-    "reports", "REPORT_DATABASE_URL or DATABASE_URL, and REPORT_FOLDER", Room("reports", Base.metadata)
+    "reports", "REPORT_DATABASE_URL or DATABASE_URL, and REPORT_FOLDER", Schema("reports", Base.metadata)
 )
-REPORT_JOURNAL = replace(REPORTS, room=JOURNAL)
+REPORT_JOURNAL = replace(REPORTS, schema=JOURNAL)
 
 
 class ReportRow(Base):
@@ -104,7 +104,6 @@ class ReportRow(Base):
 
     @property
     def verdict(self) -> Verdict:
-        """How the report stands now."""
         return Verdict(ReviewState(self.state), self.reviewed_label)
 
     def review(self, step: StepRow, after: Verdict) -> None:
@@ -115,27 +114,9 @@ class ReportRow(Base):
         self.revision += 1
 
     def to_report(self) -> Report:
-        """Return what other rooms see of this row."""
-        return Report(
-            id=self.id,
-            label=self.label,
-            file=self.file,
-            state=ReviewState(self.state),
-            count=self.count,
-            created_at=self.created_at,
-            predicted=self.predicted,
-            confidence=self.confidence,
-            model_version=self.model_version,
-            box=Box(**self.box) if self.box else None,
-            note=self.note,
-            adopted=self.adopted,
-            file_missing=self.file_missing,
-            pixels_sha256=self.pixels_sha256,
-            reviewed_label=self.reviewed_label,
-            reviewed_by=self.reviewed_by,
-            reviewed_at=self.reviewed_at,
-            revision=self.revision,
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(Report)}
+        box = Box(**self.box) if self.box else None
+        return Report(**{**values, "state": ReviewState(self.state), "box": box})
 
 
 class SubmissionRow(Base):

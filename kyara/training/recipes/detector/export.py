@@ -26,14 +26,7 @@ def export_detector(
     provenance: dict[str, Any],
     progress: Callable[[int], object] = lambda count: None,
 ) -> DetectorBundle:
-    """Write a detector's bundle.
-
-    Args:
-        model: the trained Keras model.
-        target: folder of the bundle.
-        pictures: whole ones of `val`, which choose the thresholds, and of `test`, which are reported.
-        provenance: goes into the bundle.
-        progress: called for each picture that was searched.
+    """Write a detector's bundle; whole pictures of `val` choose its thresholds, `test` is reported.
 
     Raises:
         BadInputError: there is no picture of `val`.

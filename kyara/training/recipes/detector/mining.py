@@ -42,12 +42,6 @@ def mine_sources(
 ) -> Sources:
     """Add what a half-trained network finds to what it is trained on.
 
-    Args:
-        sources: boxed, faceless and unlabelled pictures.
-        network: its own, as far as it is trained.
-        cascade: the other opinion.
-        progress: called for each picture.
-
     Returns:
         The unlabelled pictures are among the boxed ones, after them.
     """

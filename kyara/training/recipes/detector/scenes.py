@@ -36,12 +36,10 @@ class Scene:
 
     @property
     def width(self) -> int:
-        """In pixels of the scene."""
         return self.levels[0].shape[1]
 
     @property
     def height(self) -> int:
-        """In pixels of the scene."""
         return self.levels[0].shape[0]
 
 

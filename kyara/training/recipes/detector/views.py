@@ -1,4 +1,4 @@
-"""Square training views: `draw_view` makes one, with every hardship that people's pictures have."""
+"""Square training views: `draw_view` makes one; what people's pictures lose, `degrade` does to it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from kyara.training.recipes.detector.degrade import degrade_view, lay_over
 from kyara.training.recipes.detector.scenes import Placement, Scene, draw_scene, move_faces
 from kyara.training.recipes.detector.targets import ViewFace
 
 FACE_SIDES_PX = (9.5, 240.0)
 """A face that a view is made around has a side between these, evenly in its logarithm."""
-GREY_SHARE, SCREENTONE_SHARE = 0.15, 0.04
 MISTAKEN_SHARE = 0.3
 """Of the views of pictures and of negatives, so many are made around an earlier detector's mistakes."""
 
@@ -65,7 +65,7 @@ def draw_view(
         canvas, faces = _view_of_many(sources, side_px, rng)
     else:
         canvas, faces = _view_of_negative(sources.negatives, side_px, rng), []
-    _lay_over(canvas, faces, rng)
+    lay_over(canvas, rng)
     return degrade_view(canvas, rng), faces
 
 
@@ -246,111 +246,3 @@ def _covers(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
     down = abs(first[1] + first[3] / 2 - second[1] - second[3] / 2) * 2
     reach = 1.15
     return across < (first[2] + second[2]) * reach and down < (first[3] + second[3]) * reach
-
-
-def _lay_over(canvas: np.ndarray, faces: list[ViewFace], rng: np.random.Generator) -> None:
-    """Bars, frames and subtitles, as players and memes have them."""
-    side = canvas.shape[0]
-    kind = rng.random()
-    if kind < 0.06:
-        words = "".join(chr(int(rng.integers(33, 123))) for _ in range(int(rng.integers(4, 30))))
-        scale = float(rng.uniform(0.3, 1.2))
-        at = (int(rng.uniform(-10, side * 0.4)), int(rng.uniform(side * 0.5, side)))
-        thick = max(1, round(scale * 2))
-        face = int(rng.integers(0, 8))
-        cv2.putText(canvas, words, at, face, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
-        colour = tuple(int(v) for v in rng.integers(150, 256, 3))
-        cv2.putText(canvas, words, at, face, scale, colour, thick, cv2.LINE_AA)
-    elif kind < 0.1:
-        wide = int(rng.uniform(0.02, 0.12) * side)
-        value = int(rng.choice([0, 0, 255, 30]))
-        if rng.random() < 0.6:
-            canvas[:wide], canvas[-wide:] = value, value
-        else:
-            canvas[:, :wide], canvas[:, -wide:] = value, value
-    elif kind < 0.14:
-        for _ in range(int(rng.integers(1, 6))):
-            _draw_shape(canvas, rng)
-
-
-def _draw_shape(canvas: np.ndarray, rng: np.random.Generator) -> None:
-    """A disc, a ribbon or a line: things that have been taken for faces."""
-    side = canvas.shape[0]
-    colour = tuple(int(v) for v in rng.integers(0, 256, 3))
-    at = tuple(int(v) for v in rng.integers(0, side, 2))
-    size = int(rng.uniform(0.01, 0.06) * side) + 1
-    kind = rng.random()
-    if kind < 0.4:
-        axes = (size, max(1, int(size * rng.uniform(0.4, 1))))
-        cv2.ellipse(canvas, at, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
-    elif kind < 0.7:
-        points = np.array(at) + rng.normal(0, size * 2, (int(rng.integers(3, 7)), 2))
-        cv2.fillPoly(canvas, [points.astype(np.int32)], colour, cv2.LINE_AA)
-    else:
-        to = tuple(int(v) for v in rng.integers(0, side, 2))
-        cv2.line(canvas, at, to, colour, max(1, size // 3), cv2.LINE_AA)
-
-
-def degrade_view(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Change light and colour, then lose what screenshots, scans and uploads lose.
-
-    Args:
-        pixels: `uint8 (S, S, 3)`.
-        rng: source of randomness.
-
-    Returns:
-        `uint8 (S, S, 3)`.
-    """
-    table = np.arange(256, dtype=np.float32)
-    gain, shift = rng.uniform(0.7, 1.3, 3 if rng.random() < 0.4 else 1), rng.uniform(-25, 25, 3)
-    if rng.random() < 0.08:  # a night scene
-        gain = gain * rng.uniform(0.35, 0.7)
-    gamma = float(np.exp(rng.uniform(-0.3, 0.3)))
-    curves = 255 * (table[:, None] / 255) ** gamma * gain + shift * (rng.random() < 0.5)
-    pixels = cv2.LUT(pixels, np.clip(curves * np.ones(3), 0, 255).astype(np.uint8)[:, None, :])
-    kind = rng.random()
-    if kind < GREY_SHARE + SCREENTONE_SHARE:
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        if kind < SCREENTONE_SHARE:
-            grey = _screentone(grey, rng)
-        pixels = cv2.merge([grey, grey, grey])
-    elif kind < 0.35:
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-        share = float(rng.uniform(0.3, 1.5))
-        pixels = np.clip(grey + (pixels - grey) * share, 0, 255).astype(np.uint8)
-    elif kind < 0.42:
-        pixels = np.ascontiguousarray(pixels[..., rng.permutation(3)])
-    return _lose_detail(pixels, rng)
-
-
-def _lose_detail(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    kind = rng.random()
-    side = pixels.shape[0]
-    if kind < 0.12:
-        low = int(side * rng.uniform(0.4, 0.9))
-        small = cv2.resize(pixels, (low, low), interpolation=cv2.INTER_AREA)
-        pixels = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-    elif kind < 0.2:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.4, 1.3)))
-    elif kind < 0.26:
-        noise = rng.normal(0, rng.uniform(2, 14), pixels.shape).astype(np.float32)
-        pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        quality = int(rng.integers(18, 90))
-        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        pixels = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
-    return pixels
-
-
-def _screentone(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Print grey as dots of a turned raster."""
-    side = grey.shape[0]
-    step, angle = float(rng.uniform(2.5, 5)), float(rng.uniform(0.5, 1.1))
-    rows, columns = np.mgrid[:side, :side]
-    u = (columns * math.cos(angle) + rows * math.sin(angle)) * 2 * math.pi / step
-    v = (rows * math.cos(angle) - columns * math.sin(angle)) * 2 * math.pi / step
-    dots = (2 + np.cos(u) + np.cos(v)) * 64
-    toned = np.where(grey > dots, 255, 0)
-    light, dark = 225, 40
-    toned = np.where(grey > light, 255, np.where(grey < dark, 0, toned))
-    return toned.astype(np.uint8)

@@ -12,17 +12,18 @@ import numpy as np
 
 from kyara.dataset.manifest import Face
 from kyara.errors import BadInputError, KyaraError
-from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.answers import measure_confidence, score_open_set
 from kyara.recognition.backbone import Backbone
 from kyara.recognition.bundle import Calibration
 from kyara.recognition.classifier import Classifier
-from kyara.recognition.head import softmax
+from kyara.recognition.embeddings import cut_face
+from kyara.vision.boxes import Box
 from kyara.vision.images import read_image
 
 Progress = Callable[[int], None]
 """Called with the number of faces done since the last call."""
 TIMED_ANSWERS = 200
-"""Faces whose answers are timed one by one; their features are timed anyway."""
+"""Faces that are timed, one by one."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Answered:
         features: `float32 (N, features)`.
         scores: `float32 (N, classes)` logits.
         similarities: `float32 (N, classes)`, NaN where a character has no reference.
+        references: `int64 (classes,)`, how many each character has.
         calibration: the bundle's.
     """
 
@@ -45,12 +47,13 @@ class Answered:
     features: np.ndarray
     scores: np.ndarray
     similarities: np.ndarray
+    references: np.ndarray
     calibration: Calibration
 
     @cached_property
     def confidences(self) -> np.ndarray:
         """Calibrated probabilities, `float64 (N, classes)`."""
-        return softmax(self.scores, self.calibration.temperature)
+        return measure_confidence(self.scores, self.open_set_scores, self.calibration)
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -63,23 +66,18 @@ class Answered:
         return self.predicted == self.targets
 
     @cached_property
-    def familiarity(self) -> np.ndarray:
+    def open_set_scores(self) -> np.ndarray:
         """How much each face looks like somebody known, `float64 (N,)`."""
-        return measure_familiarity(self.scores, self.similarities)
+        return score_open_set(self.scores, self.similarities, self.calibration, self.references)
 
     @property
     def accepted(self) -> np.ndarray:
         """Whether the verdict is "known", `bool (N,)`."""
-        return self.familiarity >= self.calibration.familiarity_threshold
+        return self.open_set_scores >= self.calibration.familiarity_threshold
 
 
 def ask(classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> Answered:
-    """Ask a model about faces.
-
-    Args:
-        classifier: the model, or a view of it.
-        faces: N labelled faces.
-        features: `float32 (N, features)` of these faces.
+    """Ask a model about N labelled faces, whose features are `float32 (N, features)`.
 
     Raises:
         BadInputError: a label that the model does not know.
@@ -100,77 +98,67 @@ def ask(classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> 
         features,
         scores,
         similarities,
+        classifier.references,
         classifier.bundle.calibration,
     )
 
 
-def extract_faces(
-    backbone: Backbone,
-    faces: Sequence[Face],
-    progress: Progress = lambda done: None,
-    *,
-    seconds: list[float] | None = None,
-) -> np.ndarray:
-    """Return the features of dataset faces as serving computes them: `float32 (N, features)`."""
-    return extract_pictures(backbone, [face.path for face in faces], progress, seconds=seconds)
-
-
 def extract_pictures(
     backbone: Backbone,
-    paths: Iterable[Path],
+    pictures: Iterable[tuple[Path, Box | None]],
     progress: Progress = lambda done: None,
-    *,
-    seconds: list[float] | None = None,
 ) -> np.ndarray:
-    """Return the features of picture files, each taken as one crop.
+    """Return the features of picture files in every view.
 
     Args:
         backbone: the bundle's.
-        paths: of at least one picture.
+        pictures: path, and the tight face in it; None where the picture is the crop. At least one.
         progress: called with 1 after each.
-        seconds: gets the time of each, without reading the file.
 
     Returns:
-        `float32 (N, features)`.
+        `float32 (N, views, features)`; `Classifier.settle` makes of them what it answers by.
 
     Raises:
         BadInputError: a file is not a readable picture; the message names it.
     """
     rows = []
-    for path in paths:
-        try:
-            pixels = read_image(path)
-        except KyaraError as error:
-            raise BadInputError(f"{path}: {error}") from error
-        start = time.perf_counter()
-        rows.append(backbone.extract([pixels])[0])
-        if seconds is not None:
-            seconds.append(time.perf_counter() - start)
+    for path, box in pictures:
+        rows.append(backbone.extract_each([_read_crop(path, box, backbone)])[0])
         progress(1)
     return np.stack(rows)
 
 
+def _read_crop(path: Path, box: Box | None, backbone: Backbone) -> np.ndarray:
+    try:
+        return cut_face(read_image(path), box, backbone.preprocessing)
+    except KyaraError as error:
+        raise BadInputError(f"{path}: {error}") from error
+
+
 def time_answers(
-    classifier: Classifier, features: np.ndarray, seconds: Sequence[float]
+    classifier: Classifier, pictures: Sequence[tuple[Path, Box | None]], features: np.ndarray
 ) -> dict[str, float]:
-    """Return what one crop costs, from its pixels to its answers.
+    """Return what one crop costs, from its pixels to its answers, as it is served.
 
     Args:
         classifier: the model.
-        features: `float32 (N, features)`, at least one row.
-        seconds: time that the features of each took.
+        pictures: as `extract_pictures` takes them; the first `TIMED_ANSWERS` are asked once more.
+        features: `float32 (N, features)` of the same.
 
     Returns:
         `median`, `p95` and `answer_median` (everything after the network) in milliseconds.
     """
-    answers = []
-    for row in features[:TIMED_ANSWERS]:
+    whole, answers = [], []
+    for (path, box), row in zip(pictures[:TIMED_ANSWERS], features, strict=False):
+        crop = _read_crop(path, box, classifier.backbone)
         start = time.perf_counter()
+        classifier.identify([crop])
+        middle = time.perf_counter()
         classifier.answer(row[None])
-        answers.append(time.perf_counter() - start)
-    both = 1000 * (np.array(answers) + np.array(seconds[: len(answers)]))
+        whole.append(middle - start)
+        answers.append(time.perf_counter() - middle)
     return {
-        "median": round(float(np.median(both)), 2),
-        "p95": round(float(np.quantile(both, 0.95)), 2),
+        "median": round(1000 * float(np.median(whole)), 2),
+        "p95": round(1000 * float(np.quantile(whole, 0.95)), 2),
         "answer_median": round(1000 * float(np.median(answers)), 2),
     }

@@ -11,8 +11,8 @@ import numpy as np
 
 from kyara.evaluation.measuring import CURVE_POINTS, round_rate
 from kyara.evaluation.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
-from kyara.evaluation.protocols import Strangers
-from kyara.recognition.answers import measure_familiarity
+from kyara.evaluation.protocols import Unknowns
+from kyara.recognition.answers import score_open_set
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.head import softmax
 
@@ -25,7 +25,7 @@ class Separation:
         name: of where the strangers come from.
         gallery: whether the model had its references.
         threshold: the bundle's; what lies below is called unknown.
-        known: `float64 (N,)`, familiarity of the faces that were asked.
+        known: `float64 (N,)`, open-set scores of the faces that were asked.
         unknown: `float64 (M,)`, of the strangers.
         paths: the strangers' M pictures.
         taken_for: the label that each stranger looks most like.
@@ -62,30 +62,30 @@ class Separation:
 
 
 def separate(
-    classifier: Classifier, known: np.ndarray, strangers: Strangers, unknown: np.ndarray, gallery: bool
+    classifier: Classifier, known: np.ndarray, unknowns: Unknowns, unknown: np.ndarray, gallery: bool
 ) -> Separation:
     """Ask a model about known faces and strangers, whom it is made to forget first.
 
     Args:
         classifier: the model, or a view of it.
-        known: `float32 (N, features)`.
-        strangers: who they are.
-        unknown: `float32 (M, features)`, theirs.
+        known: `float32 (N, views, features)`.
+        unknowns: who they are.
+        unknown: `float32 (M, views, features)`, theirs.
         gallery: whether this model has its references.
     """
-    view = classifier.without(sorted(strangers.labels & set(classifier.labels)))
-    known_scores, known_similarities = view.score(known)
-    scores, similarities = view.score(unknown)
-    temperature = view.bundle.calibration.temperature
-    ours = measure_separators(softmax(known_scores, temperature))
-    theirs = measure_separators(softmax(scores, temperature))
+    view = classifier.without(sorted(unknowns.labels & set(classifier.labels)))
+    calibration = view.bundle.calibration
+    known_scores, known_similarities = view.score(view.settle(known))
+    scores, similarities = view.score(view.settle(unknown))
+    ours = measure_separators(softmax(known_scores, calibration.temperature))
+    theirs = measure_separators(softmax(scores, calibration.temperature))
     return Separation(
-        strangers.name,
+        unknowns.name,
         gallery,
-        view.bundle.calibration.familiarity_threshold,
-        measure_familiarity(known_scores, known_similarities),
-        measure_familiarity(scores, similarities),
-        strangers.paths,
+        calibration.familiarity_threshold,
+        score_open_set(known_scores, known_similarities, calibration, view.references),
+        score_open_set(scores, similarities, calibration, view.references),
+        unknowns.paths,
         tuple(view.labels[column] for column in scores.argmax(axis=1)),
         {name: round_rate(measure_auroc(ours[name], theirs[name])) for name in ours},
     )

@@ -1,0 +1,202 @@
+"""The journal of a sorting: what was done, a line before each act, and how it is taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from kyara.errors import BadInputError
+from kyara.recognition.bundle import hash_file
+from kyara.storage.atomic import explain_os_error, find_partials, move_file, sync_folder
+
+JOURNAL_PREFIX = "kyara-sort-"
+UNDONE_SUFFIX = ".undone"
+_ACTS = ("folder", "link", "copy", "move")
+
+
+@dataclass(frozen=True)
+class Act:
+    """What was done, or was about to be.
+
+    Attributes:
+        kind: `folder`, `link`, `copy` or `move`.
+        source: of the picture; of a folder the folder itself.
+        target: what was made.
+        sha256: of the picture; None of a link and of a folder.
+    """
+
+    kind: str
+    source: Path
+    target: Path
+    sha256: str | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the line's object."""
+        return {
+            "act": self.kind,
+            "from": str(self.source),
+            "to": str(self.target),
+            "sha256": self.sha256,
+        }
+
+
+class SortJournal:
+    """A journal that is being written."""
+
+    def __init__(self, path: Path, file: IO[str]) -> None:
+        """Take the file, open for writing."""
+        self.path = path
+        self._file = file
+
+    @classmethod
+    @contextmanager
+    def begin(cls, path: Path) -> Iterator[SortJournal]:
+        """Begin a journal.
+
+        Raises:
+            KyaraError: there is one of this name, or it cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("x", encoding="ascii")
+        except OSError as error:
+            raise explain_os_error(error, str(path), "Nothing was done.") from error
+        with file:
+            sync_folder(path.parent)
+            yield cls(path, file)
+
+    def write(self, act: Act) -> None:
+        """Write what is about to be done, to the disk itself.
+
+        Raises:
+            OSError: it cannot be written; then it may not be done.
+        """
+        self._file.write(json.dumps(act.to_json()) + "\n")  # ASCII: a name need not be UTF-8
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder, and tell so, if there is none."""
+        if not folder.is_dir():
+            self.make_folder(folder.parent)
+            self.write(Act("folder", folder, folder))
+            folder.mkdir(exist_ok=True)
+
+
+def name_journal() -> str:
+    """Return a name for a new journal, after the time."""
+    return f"{JOURNAL_PREFIX}{datetime.now():%Y%m%d-%H%M%S-%f}.jsonl"
+
+
+def undo_sorting(
+    path: Path, keep: Callable[[str], object], progress: Callable[[int], object] = lambda _: None
+) -> int:
+    """Take back what a journal tells, the last act first; the journal is called `.undone` then.
+
+    What has changed since stays: a copy with another content, a place that is taken again.
+
+    Args:
+        path: of the journal.
+        keep: is told a sentence for what stays.
+        progress: is told of each act.
+
+    Returns:
+        How many pictures were taken back.
+
+    Raises:
+        BadInputError: it is no journal.
+        KyaraError: something cannot be taken back; the same journal goes on then.
+    """
+    undone = 0
+    for act in reversed(read_journal(path)):
+        try:
+            done, reason = _undo(act)
+        except OSError as error:
+            kept = "What was taken back before it is; the same command goes on."
+            raise explain_os_error(error, str(act.target), kept) from error
+        undone += done
+        if reason:
+            keep(f"{act.target} stays: {reason}.")
+        progress(1)
+    with suppress(OSError):
+        path.rename(path.with_name(path.name + UNDONE_SUFFIX))
+    return undone
+
+
+def read_journal(path: Path) -> list[Act]:
+    """Return the acts of a journal; a last line that was cut short tells none.
+
+    Raises:
+        BadInputError: it is no journal.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"The journal {path} cannot be read ({error}).") from error
+    acts = []
+    for number, line in enumerate(lines[:-1], 1):  # the last one is empty, or was cut short
+        try:
+            told = json.loads(line)
+            act = Act(told["act"], Path(told["from"]), Path(told["to"]), told["sha256"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInputError(f"Line {number} of {path} is none of a sorting's journal.") from error
+        if act.kind not in _ACTS:
+            raise BadInputError(f"Line {number} of {path} tells an unknown act {act.kind!r:.40}.")
+        acts.append(act)
+    return acts
+
+
+def is_left_over(source: Path, target: Path, sha256: str | None) -> bool:
+    """Tell whether a move from one disk to another was cut short: the picture is in both places.
+
+    Args:
+        source: where it was.
+        target: where it was moved to.
+        sha256: of the picture.
+    """
+    files = all(path.is_file() and not path.is_symlink() for path in (source, target))
+    return files and not source.samefile(target) and hash_file(source) == hash_file(target) == sha256
+
+
+def read_moves(out: Path) -> dict[tuple[Path, Path], str | None]:
+    """Return what journals in a folder tell of moves: source and target → SHA-256."""
+    moves: dict[tuple[Path, Path], str | None] = {}
+    for path in sorted(out.glob(f"{JOURNAL_PREFIX}*.jsonl")):
+        with suppress(BadInputError):  # of another program, or damaged
+            moves |= {(a.source, a.target): a.sha256 for a in read_journal(path) if a.kind == "move"}
+    return moves
+
+
+def _undo(act: Act) -> tuple[bool, str]:
+    """Take an act back; return whether a picture was, and why something stays."""
+    source, target = act.source, act.target
+    if act.kind == "folder":
+        with suppress(OSError):  # others have put something into it, or it was never made
+            target.rmdir()
+        return False, ""
+    if act.kind in ("copy", "move"):  # a run that was killed leaves a part of it
+        for part in find_partials(target):
+            part.unlink()
+    if not os.path.lexists(target):
+        return False, ""
+    if act.kind == "move":
+        if os.path.lexists(source):
+            if not is_left_over(source, target, act.sha256):
+                return False, f"there is a {source} again"
+            target.unlink()  # a run was killed when the copy on another disk was there
+            return True, ""
+        source.parent.mkdir(parents=True, exist_ok=True)
+        move_file(target, source)
+        return True, ""
+    if act.kind == "link" and not (target.is_symlink() and os.readlink(target) == str(source)):
+        return False, "it is not the link that was made"
+    if act.kind == "copy" and (target.is_symlink() or hash_file(target) != act.sha256):
+        return False, "it was changed since"
+    target.unlink()
+    return True, ""
