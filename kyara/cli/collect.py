@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,11 +10,12 @@ import click
 
 from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
+from kyara.cli.options import json_option, near_bits_option, print_json, show_bar
 from kyara.errors import KyaraError
 from kyara.vision.detectors.base import choose_detector
 
 if TYPE_CHECKING:
-    from kyara.dataset.collect import Inbox, Settings, Tally
+    from kyara.dataset.collect import Collected, Inbox, Settings
     from kyara.storage.parallel import Engine
     from kyara.storage.parallel.choosing import EngineName
 
@@ -49,14 +48,12 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--level",
     default=0,
-    show_default=True,
     type=int,
     help="Strictness of the network or the cascade, from 0 (fewest faces, fewest false ones).",
 )
 @click.option(
     "--threshold",
     default=0.7,
-    show_default=True,
     type=click.FloatRange(0, 1),
     help="Least likelihood of a face, of animeface-2009.",
 )
@@ -69,16 +66,11 @@ _path = click.Path(path_type=Path)
     "--smallest",
     "smallest_px",
     default=48,
-    show_default=True,
     type=click.IntRange(1),
     help="Leave out faces with a shorter side, in pixels.",
 )
-@click.option(
-    "--near-bits",
-    default=56,
-    show_default=True,
-    type=click.IntRange(0, 100),
-    help="Neighbouring faces whose hashes differ in at most so many of 255 bits are one; 0 keeps all.",
+@near_bits_option(
+    "Neighbouring faces whose hashes differ in at most so many of 255 bits are one; 0 keeps all.",
 )
 @click.option(
     "--left-right-full",
@@ -86,7 +78,7 @@ _path = click.Path(path_type=Path)
     help="Keep the left half, the right half and the whole of each frame, too.",
 )
 @engine_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def collect(
     sources: tuple[Path, ...],
     out: Path,
@@ -137,7 +129,7 @@ def collect(
 
 def _collect_many(
     files: list[Path], inbox: Inbox, settings: Settings, engine: Engine
-) -> tuple[dict[Path, Tally], dict[Path, str]]:
+) -> tuple[dict[Path, Collected], dict[Path, str]]:
     """Collect from many files at a time; return the same."""
     from kyara.dataset.collect.bulk import collect_many, find_work, open_chosen_detector, plan_collecting
     from kyara.storage.parallel import Work, open_pool
@@ -155,7 +147,7 @@ def _collect_many(
     with (
         Work.hold(find_work(inbox.folder), task, split_sources(files)) as work,
         open_pool(engine, task) as pool,
-        click.progressbar(length=work.items, label="Collecting", file=sys.stderr) as bar,
+        show_bar(work.items, "Collecting") as bar,
     ):
         given = collect_many(work, pool, inbox, settings, fail, bar.update)
         tallies = {Path(name): tally for name, tally in given}
@@ -165,7 +157,7 @@ def _collect_many(
 
 def _collect_in_turn(
     files: list[Path], inbox: Inbox, settings: Settings
-) -> tuple[dict[Path, Tally], dict[Path, str]]:
+) -> tuple[dict[Path, Collected], dict[Path, str]]:
     """Collect from one file after the other; return what each gave, and what is wrong with some."""
     from kyara.dataset.collect import collect_source
     from kyara.dataset.collect.bulk import open_chosen_detector
@@ -179,11 +171,11 @@ def _collect_in_turn(
         except KyaraError as error:
             failed[file] = str(error)
             click.echo(f"kyara: {file}: {error}", err=True)
-    tallies: dict[Path, Tally] = {}
+    tallies: dict[Path, Collected] = {}
     total = max(1, round(sum(lengths.values()) * 10))
     with (
         open_chosen_detector(settings, lambda text: click.echo(text, err=True)) as detector,
-        click.progressbar(length=total, label="Collecting", file=sys.stderr) as bar,
+        show_bar(total, "Collecting") as bar,
     ):
         passed = 0.0
         for file, length in lengths.items():
@@ -202,7 +194,7 @@ def _collect_in_turn(
     return tallies, failed
 
 
-def _print(tallies: dict[Path, Tally], failed: dict[Path, str], out: Path, as_json: bool) -> None:
+def _print(tallies: dict[Path, Collected], failed: dict[Path, str], out: Path, as_json: bool) -> None:
     names = ("frames", "with_faces", "found", "kept")
     sums = {name: sum(getattr(tally, name) for tally in tallies.values()) for name in names}
     if as_json:
@@ -212,7 +204,7 @@ def _print(tallies: dict[Path, Tally], failed: dict[Path, str], out: Path, as_js
         ]
         errors = [{"source": str(file), "error": error} for file, error in failed.items()]
         document = {"inbox": str(out), **sums, "sources": given, "errors": errors}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        print_json(document)
         return
     for file, tally in tallies.items():
         click.echo(f"{file}: {_tell(cast(dict[str, int], asdict(tally)))}")

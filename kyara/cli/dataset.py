@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from kyara.cli.options import cache_option, near_bits_option, show_bar
 from kyara.storage.atomic import replace_file
 
 if TYPE_CHECKING:
@@ -22,16 +22,11 @@ if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
 
 CHECK_FOLDER = Path("runs") / "dataset"
-BOTTLENECKS_FOLDER = Path("runs") / "bottlenecks"
 
 _path = click.Path(path_type=Path)
 _folder = click.argument("folder", type=_path)
-_near_bits = click.option(
-    "--near-bits",
-    default=56,
-    show_default=True,
-    type=click.IntRange(0, 100),
-    help="Pictures whose hashes differ in at most so many of 255 bits show the same drawing.",
+_near_bits = near_bits_option(
+    "Pictures whose hashes differ in at most so many of 255 bits show the same drawing."
 )
 
 
@@ -54,7 +49,6 @@ def dataset() -> None:
 @click.option(
     "--smallest-px",
     default=48,
-    show_default=True,
     type=click.IntRange(1),
     help="A picture with a shorter side below this is tiny.",
 )
@@ -62,24 +56,16 @@ def dataset() -> None:
 @click.option(
     "--fewest",
     default=5,
-    show_default=True,
     type=click.IntRange(0),
     help="Name the characters with fewer pictures to train on.",
 )
 @click.option(
     "--least-gap",
     default=0.05,
-    show_default=True,
     type=click.FloatRange(0, 2),
     help="How much nearer to another label than to its own (cosine) a suspect is.",
 )
-@click.option(
-    "--bottlenecks",
-    type=_path,
-    default=BOTTLENECKS_FOLDER,
-    show_default=True,
-    help="Features that were computed once are kept here.",
-)
+@cache_option
 @click.option("--json", "as_json", is_flag=True, help="Print check.json.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 where anything was found.")
 def check(
@@ -87,7 +73,7 @@ def check(
     model: Path | None,
     no_suspects: bool,
     out: Path | None,
-    bottlenecks: Path,
+    cache: Path,
     as_json: bool,
     strict: bool,
     **limits: float,
@@ -109,7 +95,7 @@ def check(
     inspection = inspect_dataset(
         folder,
         Limits(**limits),  # type: ignore[arg-type]
-        _use_network(classifier, bottlenecks) if classifier else None,
+        _use_network(classifier, cache) if classifier else None,
         faces=faces,
         bar=_show_bar,
     )
@@ -143,7 +129,7 @@ def _use_network(classifier: Classifier, cache: Path) -> Extract:
 
 @contextmanager
 def _show_bar(name: str, length: int) -> Iterator[Progress]:
-    with click.progressbar(length=length, label=name, file=sys.stderr) as bar:
+    with show_bar(length, name) as bar:
         yield bar.update
 
 
@@ -152,13 +138,10 @@ def _show_bar(name: str, length: int) -> Iterator[Progress]:
 @click.option(
     "--preview", type=_path, metavar="SHEET.png", help="Draw crops and what training does to them."
 )
-@click.option(
-    "--rows", default=12, show_default=True, type=click.IntRange(1, 200), help="Crops on the sheet."
-)
+@click.option("--rows", default=12, type=click.IntRange(1, 200), help="Crops on the sheet.")
 @click.option(
     "--columns",
     default=9,
-    show_default=True,
     type=click.IntRange(1, 50),
     help="Variations of each on the sheet.",
 )
@@ -169,11 +152,11 @@ def _show_bar(name: str, length: int) -> Iterator[Progress]:
 @click.option(
     "--size",
     default=128,
-    show_default=True,
     type=click.IntRange(16, 1024),
     help="Side of a variation in pixels.",
 )
-@click.option("--seed", default=1, show_default=True, type=int, help="Of every random choice.")
+@click.option("--seed", default=1, type=int, help="Of every random choice.")
+@cache_option
 def augment(
     folder: Path,
     preview: Path | None,
@@ -183,6 +166,7 @@ def augment(
     out: Path | None,
     size: int,
     seed: int,
+    cache: Path,
 ) -> None:
     """Show on a sheet what training does to the crops of FOLDER, or write it as a dataset.
 
@@ -190,6 +174,7 @@ def augment(
     replaced by their variations; all others are copied unchanged.
     """
     from kyara.dataset.manifest import read_manifest
+    from kyara.training.crops import find_faces
     from kyara.training.variations import Variations, write_sheet, write_variations
 
     if (times is None) != (out is None):
@@ -197,7 +182,9 @@ def augment(
     if preview is None and out is None:
         raise click.UsageError("Say what to write: --preview SHEET.png, or --times N --out FOLDER.")
     manifest = read_manifest(folder)
-    variations = Variations(manifest, size, seed)
+    faces = manifest.of_split("train")
+    with _show_bar("Finding faces", len(faces)) as progress:
+        variations = Variations(manifest, find_faces(faces, cache, progress), size, seed)
     if preview is not None:
         with _show_bar("Drawing", min(rows, len(variations.faces))) as progress:
             write_sheet(variations.draw_sheet(rows, columns, progress), preview)
@@ -219,18 +206,16 @@ def augment(
 @click.option(
     "--val",
     default=0.1,
-    show_default=True,
     type=click.FloatRange(0, 0.5),
     help="Share of each character.",
 )
 @click.option(
     "--test",
     default=0.1,
-    show_default=True,
     type=click.FloatRange(0, 0.4),
     help="Share of each character.",
 )
-@click.option("--seed", default=1, show_default=True, type=int, help="Of the draw.")
+@click.option("--seed", default=1, type=int, help="Of the draw.")
 @_near_bits
 def split(folder: Path, out: Path | None, val: float, test: float, seed: int, near_bits: int) -> None:
     """Write an index.csv for FOLDER in which all versions of a drawing lie in one split."""

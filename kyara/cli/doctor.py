@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
+
+from kyara.cli.options import json_option, print_json
 
 SIGNS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
     """Check this installation, and say what is wrong and what to do.
@@ -26,7 +27,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     sound = all(found.state != "problem" for found in findings.values())
     if as_json:
         checks = [{"name": name, **asdict(found)} for name, found in findings.items()]
-        click.echo(json.dumps({"sound": sound, "checks": checks}, indent=1, ensure_ascii=False))
+        print_json({"sound": sound, "checks": checks})
     else:
         for name, found in findings.items():
             click.echo(f"{SIGNS[found.state]}  {name}: {found.found}")

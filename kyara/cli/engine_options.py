@@ -21,7 +21,6 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "engine_name",
             type=click.Choice(["local", "ray"]),
             default="local",
-            show_default=True,
             help="Processes of this machine, or Ray: the cluster at RAY_ADDRESS, else a local one.",
         ),
     ):

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.detector_options import detector_option
+from kyara.cli.options import path_option, print_json, show_bar
+from kyara.evaluation.protocols import PROTOCOLS
 from kyara.storage.atomic import replace_file
 from kyara.vision.detectors.base import DETECTORS, open_detector
 
 if TYPE_CHECKING:
     from kyara.dataset.manifest import Manifest
     from kyara.evaluation.pictures import PicturesEvaluation
-    from kyara.evaluation.protocols import Options, Strangers
+    from kyara.evaluation.protocols import Options, Unknowns
     from kyara.evaluation.running import Evaluation
     from kyara.evaluation.tagging import TagEvaluation
     from kyara.recognition.classifier import Classifier
@@ -28,8 +30,8 @@ REPORT_FILE = "report.html"
 REPORT_FOLDER = Path("runs") / "evaluation"
 
 
-def _folder(*names: str, help: str) -> Any:
-    return click.option(*names, type=click.Path(path_type=Path), metavar="FOLDER", help=help)
+def _folder(name: str, help: str) -> Any:
+    return path_option(name, metavar="FOLDER", help=help)
 
 
 @click.command()
@@ -37,9 +39,8 @@ def _folder(*names: str, help: str) -> Any:
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--protocol",
-    type=click.Choice(["closed", "one-shot", "few-shot", "open-set", "pictures"]),
+    type=click.Choice(PROTOCOLS),
     default="closed",
-    show_default=True,
     help="closed: everybody is known. open-set: strangers too. one-shot, few-shot: first taught. "
     "pictures: whole ones, from detector to name; whoever the model does not know is a stranger.",
 )
@@ -51,7 +52,6 @@ def _folder(*names: str, help: str) -> Any:
 @click.option(
     "--references",
     default=3,
-    show_default=True,
     type=click.IntRange(1, 20),
     help="few-shot: faces taught per character.",
 )
@@ -59,27 +59,30 @@ def _folder(*names: str, help: str) -> Any:
 @click.option(
     "--draws",
     default=1,
-    show_default=True,
     type=click.IntRange(1, 100),
     help="Choices of references to average over, where there is a choice.",
 )
-@click.option("--seed", default=1, show_default=True, type=int, help="Of the first choice.")
-@_folder("--unknown", help='Faces of nobody whom the model knows: measures "unknown".')
-@_folder("--unknown-data", help="Strangers from a dataset: their characters are taken out of the model.")
-@click.option("--unknown-split", default="novel", show_default=True, help="Of --unknown-data.")
+@click.option("--seed", default=1, type=int, help="Of the first choice.")
+@_folder("--unknown", 'Faces of nobody whom the model knows: measures "unknown".')
+@_folder("--unknown-data", "Strangers from a dataset: their characters are taken out of the model.")
+@click.option("--unknown-split", default="novel", help="Of --unknown-data.")
 @click.option("--no-gallery", is_flag=True, help="Leave the reference gallery out.")
 @click.option("--boxes", is_flag=True, help="Measure on what the face detector cuts out as well.")
-@detector_option
 @click.option(
+    "--robust",
+    is_flag=True,
+    help="Measure in grey, screentone, JPEG 20, 40 px, tilted and mirrored as well.",
+)
+@detector_option
+@path_option(
     "--same-as",
-    type=click.Path(path_type=Path),
     metavar="JSON",
     help="{label of the data: label of the model}, beside those that the bundle names.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the metrics as JSON.")
 @click.option("--save", is_flag=True, help="Write them into the bundle as metrics.json.")
 @click.option("--save-under", metavar="NAME", help="Add them to the bundle's metrics.json under a name.")
-@_folder("--out", help="For metrics.json and report.html.  [default: runs/evaluation/…]")
+@_folder("--out", "For metrics.json and report.html.  [default: runs/evaluation/…]")
 def evaluate(
     bundle: Path,
     data: tuple[Path, ...],
@@ -105,7 +108,7 @@ def evaluate(
         _evaluate_detector(bundle, data, settings["split"] or "test", as_json=as_json, save=save)
         return
     from kyara.dataset.manifest import read_manifests
-    from kyara.evaluation.protocols import Options, find_strangers
+    from kyara.evaluation.protocols import Options, find_unknowns
     from kyara.evaluation.report.page import write_report
     from kyara.recognition.bundle import METRICS_FILE
     from kyara.recognition.classifier import Classifier
@@ -118,9 +121,8 @@ def evaluate(
         pairs = _read_same_as(classifier, same_as)
         manifest = read_manifests(data, pairs)
         others = read_manifests([unknown_data], pairs) if unknown_data else None
-        strangers = find_strangers(unknown, others, unknown_split, options.kind)
-        judge = _evaluate_pictures if options.protocol == "pictures" else _evaluate_faces
-        evaluation = judge(classifier, manifest, options, strangers)
+        unknowns = find_unknowns(unknown, others, unknown_split, options.kind)
+        evaluation = _evaluate_manifest(classifier, manifest, options, unknowns)
     metrics = evaluation.metrics
     out = out or REPORT_FOLDER / f"{bundle.resolve().name}-{metrics['protocol']}-{metrics['split']}"
     out.mkdir(parents=True, exist_ok=True)
@@ -128,7 +130,7 @@ def evaluate(
     write_report(evaluation, _describe_command(), out / REPORT_FILE)
     _save(metrics, bundle, save, save_under)
     if as_json:
-        click.echo(json.dumps(metrics, ensure_ascii=False, indent=1))
+        print_json(metrics)
         return
     for line in describe_metrics(metrics):
         click.echo(line)
@@ -151,38 +153,27 @@ def _evaluate_detector(
     if not chosen:
         raise BadInputError(f"The data has no picture of the split {split}.")
     opened = open_detector(str(bundle)) if named else nullcontext(load_network(bundle))
-    with (
-        opened as finder,
-        click.progressbar(length=len(chosen), label="Measuring", file=sys.stderr) as bar,
-    ):
+    with opened as finder, show_bar(len(chosen), "Measuring") as bar:
         metrics = measure_detector(finder, chosen, bar.update)
     if save:
         save_metrics(bundle, {split: metrics})
     if as_json:
-        click.echo(json.dumps({split: metrics}, indent=1))
+        print_json({split: metrics})
         return
     for line in describe_metrics({split: metrics}):
         click.echo(line)
 
 
-def _evaluate_faces(
-    classifier: Classifier, manifest: Manifest, options: Options, strangers: list[Strangers]
-) -> Evaluation:
+def _evaluate_manifest(
+    classifier: Classifier, manifest: Manifest, options: Options, unknowns: list[Unknowns]
+) -> Evaluation | PicturesEvaluation:
+    from kyara.evaluation.pictures import count_pictures, evaluate_pictures
     from kyara.evaluation.running import count_faces, evaluate_bundle
 
-    total = count_faces(manifest, options, strangers)
-    with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
-        return evaluate_bundle(classifier, manifest, options, strangers=strangers, progress=bar.update)
-
-
-def _evaluate_pictures(
-    classifier: Classifier, manifest: Manifest, options: Options, strangers: list[Strangers]
-) -> PicturesEvaluation:
-    from kyara.evaluation.pictures import count_pictures, evaluate_pictures
-
-    total = count_pictures(manifest, options, strangers)
-    with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
-        return evaluate_pictures(classifier, manifest, options, strangers=strangers, progress=bar.update)
+    whole = options.protocol == "pictures"
+    count, judge = (count_pictures, evaluate_pictures) if whole else (count_faces, evaluate_bundle)
+    with show_bar(count(manifest, options, unknowns), "Measuring") as bar:
+        return judge(classifier, manifest, options, unknowns=unknowns, progress=bar.update)
 
 
 def _evaluate_tags(classifier: Classifier, data: tuple[Path, ...], options: Options) -> TagEvaluation:
@@ -195,8 +186,7 @@ def _evaluate_tags(classifier: Classifier, data: tuple[Path, ...], options: Opti
         raise BadInputError("A model of several labels is measured on one dataset, with closed alone.")
     tagged = read_tagged(folder)
     split = options.split or "test"
-    total = len(tagged.of_split(split).paths)
-    with click.progressbar(length=total, label="Measuring", file=sys.stderr) as bar:
+    with show_bar(len(tagged.of_split(split).paths), "Measuring") as bar:
         return evaluate_tags(classifier, tagged, split, bar.update)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kyara.cli.detector_options import detector_option
+from kyara.cli.known import find_label
+from kyara.cli.options import json_option, language_option, model_option, print_json
 from kyara.errors import BadInputError
-from kyara.vision.boxes import Box, Window
+from kyara.recognition.pictures import find_faces
+from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import open_detector
-from kyara.vision.images import cut_window, encode_png, read_image
-from kyara.vision.languages import LANGUAGES
+from kyara.vision.images import encode_png, read_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,11 +32,10 @@ _LEGENDS = {
 
 @click.command()
 @click.argument("image", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--label", help="Whose score to explain.  [default: the best answer]")
+@click.option("--label", help="Whose score to explain: a label or a name.  [default: the best answer]")
 @click.option(
     "--method",
     default="occlusion",
-    show_default=True,
     help="occlusion, sliding-window or rise (random masks).",
 )
 @click.option(
@@ -49,22 +49,13 @@ _LEGENDS = {
     "--face",
     "number",
     default=1,
-    show_default=True,
     type=click.IntRange(1),
     help="Which of several faces, as `identify` numbers them.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @detector_option
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="A bundle's folder; by default what serves."
-)
-@click.option(
-    "--language",
-    type=click.Choice(list(LANGUAGES)),
-    default="en",
-    show_default=True,
-    help="Language of the names.",
-)
+@model_option
+@language_option
 def explain(
     image: Path,
     label: str | None,
@@ -98,8 +89,8 @@ def explain(
     check_method(method)
     pixels = read_image(image)
     classifier = ServingClassifier(model).frozen()
-    window, faces = _choose_window(pixels, number, classifier, detector, whole=whole)
-    box, crop = window.box, cut_window(pixels, window)
+    box, crop, faces = _choose_crop(pixels, number, classifier, detector, whole=whole)
+    label = find_label(classifier, label) if label else None
     explanation = explain_crop(classifier, crop, label, method)
     if out is None and not as_json:
         out = _choose_name(image.stem)
@@ -111,26 +102,26 @@ def explain(
             "box": box.to_json(),
             **describe_explanation(explanation, classifier, (box.width, box.height), language),
         }
-        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        print_json(document)
         return
     click.echo(f"{image}: face {number} of {faces}" if faces else f"{image}: the whole picture")
     click.echo(_format_text(explanation, classifier, language))
     click.echo(f"  Drawn in {out}.")
 
 
-def _choose_window(
+def _choose_crop(
     pixels: np.ndarray, number: int, classifier: Classifier, detector: str | None, *, whole: bool
-) -> tuple[Window, int]:
-    """Return the part to explain, and how many faces were found; 0 for the whole picture."""
+) -> tuple[Box, np.ndarray, int]:
+    """Return what to explain, where it lies, and how many faces were found; 0 for the whole picture."""
     if whole:
-        return Window(Box(0, 0, pixels.shape[1], pixels.shape[0])), 0
+        return Box(0, 0, pixels.shape[1], pixels.shape[0]), pixels, 0
     with open_detector(detector) as finder:
-        faces = finder.find(pixels)
-    if not faces:
+        found = find_faces(pixels, finder, classifier.bundle.preprocessing.find_window)
+    if not found.boxes:
         raise BadInputError("No face was found; --whole takes the picture as one face crop.")
-    if number > len(faces):
-        raise BadInputError(f"There is no face {number}: {len(faces)} found.")
-    return classifier.find_seen(pixels, faces[number - 1], finder.box_scale), len(faces)
+    if number > len(found.boxes):
+        raise BadInputError(f"There is no face {number}: {len(found.boxes)} found.")
+    return found.windows[number - 1].box, found.crops[number - 1], len(found.boxes)
 
 
 def _choose_name(stem: str) -> Path:

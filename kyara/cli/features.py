@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
+from kyara.cli.options import json_option, model_option, print_json, show_bar
 from kyara.storage.atomic import explain_os_error, open_replacement
 from kyara.storage.parallel.choosing import EngineName
 
@@ -42,9 +42,9 @@ _KEPT = "What is done already is kept; the same command goes on."
 @click.option("--faces", is_flag=True, help="One row for each face that is found, not for each picture.")
 @detector_option
 @click.option("--level", type=int, help="With --faces: strictness of the detector, from 0 (fewest).")
-@click.option("--model", type=_path, help="A bundle's folder; by default what serves.")
+@model_option
 @engine_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def features(
     sources: tuple[Path, ...],
     out: Path,
@@ -83,7 +83,7 @@ def features(
     work.remove()
     if as_json:
         document = {"file": str(out), "rows": rows, "features": dimension, "failed": failed}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        print_json(document)
     else:
         click.echo(f"{rows} rows of {dimension} features\n{out}")
     if failed:
@@ -99,7 +99,7 @@ def _write(work: Work, pool: Pool, out: Path, dimension: int) -> tuple[int, int]
     with (
         _replace(out) as array,
         _replace(out.with_suffix(".jsonl")) as index,
-        click.progressbar(length=work.items, label="Extracting", file=sys.stderr) as bar,
+        show_bar(work.items, "Extracting") as bar,
     ):
         _write_header(array, 0, dimension)
         for number in run_work(work, pool, bar.update):

@@ -16,6 +16,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "ece": (_SHARE, "By how much the calibration error may rise."),
     "recall": (_SHARE, "By how much the recall of any character may fall."),
     "drawings": (click.IntRange(1), "Fewer lost drawings than this are no fall."),
+    "wrong_names": (_SHARE, "By how much the wrong names a whole picture may rise."),
 }
 
 
@@ -27,7 +28,6 @@ def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
             f"allowed_{name}",
             type=kind,
             default=getattr(Tolerances, name),
-            show_default=True,
             help=text,
         )
         command = decorate(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from kyara.cli.identify_output import Form, print_document
+from kyara.cli.identify_output import Failures, Form, echo, print_document, show_name, tell_model
+from kyara.cli.options import show_bar
 from kyara.recognition.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -21,18 +19,6 @@ if TYPE_CHECKING:
     from kyara.vision.boxes import Box
 
 Faces = list[tuple["Box", "FaceAnswers"]]
-
-
-@dataclass
-class Failures:
-    """What could not be worked on: one line on stderr each."""
-
-    count: int = 0
-
-    def tell(self, name: str, error: str) -> None:
-        """Say what is wrong with an item."""
-        self.count += 1
-        click.echo(f"kyara: {name}: {error}", err=True)
 
 
 @dataclass(frozen=True)
@@ -94,6 +80,7 @@ def identify_videos(
     sources: list[Path],
     model: Path | None,
     place: Place,
+    failures: Failures,
     form: Form,
     *,
     every_s: float,
@@ -118,17 +105,14 @@ def identify_videos(
         top_k=top_k,
         language=language,
     )
-    failures = Failures()
     videos = _watch_videos(sources, task, place, failures)
     if form == "json":
-        print_document({"name": bundle.name, "version": bundle.version}, "videos", videos)
+        print_document(tell_model(bundle), {"videos": videos})
     else:
         for number, video in enumerate(videos):
             table = format_csv(video)  # one head for all
             rows = table if number == 0 else table.split("\n", 1)[1]
-            click.echo(rows if form == "csv" else format_text(video) + "\n", nl=False)
-    if failures.count:
-        raise click.exceptions.Exit(1)
+            echo(rows if form == "csv" else format_text(video) + "\n", nl=False)
 
 
 def _watch_videos(
@@ -141,16 +125,12 @@ def _watch_videos(
         for number in range(work.shards):
             for part in work.read_results(number):
                 if isinstance(part, Record):
-                    yield part.entry["video"]
+                    video = part.entry["video"]
+                    yield {**video, "source": show_name(video["source"])}
                     if part.entry["problem"]:
                         failures.tell(part.entry["video"]["source"], part.entry["problem"])
                 elif part.error:
                     failures.tell(part.name, part.error)
-
-
-def tell_model(classifier: Classifier) -> dict[str, str]:
-    """Return the model as the JSON document has it."""
-    return {"name": classifier.bundle.name, "version": classifier.bundle.version}
 
 
 @contextmanager
@@ -162,7 +142,7 @@ def _do(task: Task, shards: Iterator[list[str]], place: Place) -> Iterator[Work]
         with Work.hold(place.folder or Path(own) / "work", task, shards) as work:
             with (
                 open_pool(place.engine, task) as pool,
-                click.progressbar(length=work.items, label="Identifying", file=sys.stderr) as bar,
+                show_bar(work.items, "Identifying") as bar,
             ):
                 for _ in run_work(work, pool, bar.update):
                     pass

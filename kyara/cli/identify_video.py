@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kyara.cli import identify_output
+from kyara.cli.identify_output import (
+    Failures,
+    echo,
+    print_document,
+    say_who,
+    show_name,
+    tell_model,
+)
+from kyara.cli.options import print_json, show_bar
 from kyara.errors import KyaraError
 from kyara.recognition.classifier import Classifier
-from kyara.storage.atomic import explain_os_error, replace_file
-from kyara.vision.video import VIDEO_SUFFIXES, read_frames
+from kyara.storage.atomic import check_writable, explain_os_error, replace_file
+from kyara.vision.animations import ANIMATED_SUFFIXES, is_animation
+from kyara.vision.video import VIDEO_SUFFIXES, describe_video, read_frames
 
 if TYPE_CHECKING:
-    from kyara.recognition.people.watching import Person, Watched
+    from kyara.cli.identify_output import Form
+    from kyara.cli.identify_sources import Source
+    from kyara.recognition.people.video import Person, VideoFaces
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a file is taken for a video: by its name, and a GIF by having several frames."""
+    """Return whether a file is taken for a video: by its name, or by having several frames."""
     suffix = path.suffix.lower()
+    if suffix in ANIMATED_SUFFIXES:
+        return is_animation(path)
     if suffix not in VIDEO_SUFFIXES or path.is_dir():
         return False
     if suffix != ".gif":
@@ -35,9 +48,68 @@ def is_video(path: Path) -> bool:
         return False  # what is wrong with it is said where it is read as a picture
 
 
-def identify_video(
-    source: Path,
+def watch_in_turn(
+    sources: Iterable[Source],
     classifier: Classifier,
+    failures: Failures,
+    *,
+    every_s: float,
+    detector: str | None,
+    level: int | None,
+    top_k: int,
+    language: str,
+) -> Iterator[dict[str, Any]]:
+    """Give what the JSON document has of each video, one after the other in this process."""
+    from kyara.recognition.people.formats import describe_video_people
+    from kyara.recognition.people.video import watch_video
+
+    for source in sources:
+        try:
+            watched = watch_video(
+                source.path, classifier, every_s=every_s, detector=detector, level=level, top_k=top_k
+            )
+        except KyaraError as error:
+            failures.tell(source.name, str(error))
+            continue
+        if watched.problem:
+            failures.tell(source.name, watched.problem)
+        video = describe_video_people(watched, classifier, language)
+        yield {**video, "source": show_name(source.name)}
+
+
+def print_both(
+    images: Iterable[dict[str, Any]],
+    videos: Iterable[dict[str, Any]],
+    model: Mapping[str, str],
+    form: Form,
+) -> None:
+    """Print pictures and then videos, as the JSON document has them."""
+    from kyara.recognition.people.formats import format_text
+
+    if form == "json":
+        print_document(model, {"images": images, "videos": videos})
+    elif form == "csv":
+        of_pictures = (row for image in images for row in identify_output.list_rows(image))
+        of_videos = (row for video in videos for row in list_rows(video))
+        identify_output.write_table(identify_output.BOTH_COLUMNS, chain(of_pictures, of_videos))
+    else:
+        identify_output.print_images(images, model, form)
+        for video in videos:
+            echo(format_text(video))
+
+
+def list_rows(video: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give one row a track of a video, as the JSON document has it, with its best answer."""
+    for track in video["tracks"]:
+        best = {"rank": 1, **track["answers"][0]} if track["answers"] else {}
+        head = {name: track[name] for name in ("track", "start_s", "end_s", "verdict")}
+        yield {"source": video["source"], **head, **best}
+
+
+def identify_video(
+    source: Source,
+    classifier: Classifier,
+    failures: Failures,
     *,
     every_s: float,
     detector: str | None,
@@ -46,25 +118,22 @@ def identify_video(
     language: str,
     annotate: Path | None,
     webvtt: Path | None,
-    as_json: bool,
-    as_csv: bool,
+    form: Form,
 ) -> None:
     """Say who appears when in a video; draw it and write subtitles if asked."""
-    from kyara.recognition.people.annotating import check_target, write_annotated
+    from kyara.recognition.people.annotating import write_annotated
     from kyara.recognition.people.formats import (
         describe_video_people,
         format_csv,
         format_text,
         format_webvtt,
     )
-    from kyara.recognition.people.watching import watch_video
+    from kyara.recognition.people.video import watch_video
 
-    if annotate is not None:
-        check_target(annotate)
     started = time.monotonic()
-    with _show_bar(source, "Identifying") as progress:
+    with _show_bar(describe_video(source.path).duration_s, "Identifying") as progress:
         watched = watch_video(
-            source,
+            source.path,
             classifier,
             every_s=every_s,
             detector=detector,
@@ -75,31 +144,42 @@ def identify_video(
     if annotate is not None:
 
         def name(person: Person) -> str:
-            best = person.answers.answers[0]
-            return f"{best.character.name_in(language)} {best.confidence:.0%}"
+            return say_who(person.answers, language)
 
-        with _show_bar(source, "Drawing") as progress:
+        with _show_bar(watched.duration_s, "Drawing") as progress:
             write_annotated(watched, annotate, name, language, progress)
     video = describe_video_people(watched, classifier, language)
+    video["source"] = show_name(source.name)
     if webvtt is not None:
         _write(webvtt, format_webvtt(video))
-    if as_json:
-        model = {"name": classifier.bundle.name, "version": classifier.bundle.version}
-        click.echo(json.dumps({"model": model, "video": video}, ensure_ascii=False, indent=1))
+    if form == "json":
+        print_json({"model": tell_model(classifier.bundle), "video": video})
     else:
-        click.echo(format_csv(video) if as_csv else format_text(video) + "\n", nl=False)
+        echo(format_csv(video) if form == "csv" else format_text(video) + "\n", nl=False)
     _tell_speed(watched, time.monotonic() - started)
     if watched.problem:
-        click.echo(f"kyara: {source}: {watched.problem}", err=True)
-        raise click.exceptions.Exit(1)
+        failures.tell(source.name, watched.problem)
+
+
+def check_video_target(annotate: Path | None, webvtt: Path | None) -> None:
+    """Refuse files that cannot be written, before the work.
+
+    Raises:
+        KyaraError: one of them cannot.
+    """
+    from kyara.recognition.people.annotating import check_target
+
+    if annotate is not None:
+        check_target(annotate)
+    for target in (annotate, webvtt):
+        if target is not None:
+            check_writable(target.parent)
 
 
 @contextmanager
-def _show_bar(source: Path, label: str) -> Iterator[Callable[[float], None]]:
-    from kyara.vision.video import describe_video
-
-    length = max(1, round((describe_video(source).duration_s or 1.0) * 10))
-    with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
+def _show_bar(duration_s: float | None, label: str) -> Iterator[Callable[[float], None]]:
+    length = max(1, round((duration_s or 1.0) * 10))
+    with show_bar(length, label) as bar:
         yield lambda time_s: bar.update(min(length, round(time_s * 10)) - bar.pos)
 
 
@@ -111,7 +191,7 @@ def _write(path: Path, text: str) -> None:
         raise explain_os_error(error, str(path), "Nothing else is lost.") from error
 
 
-def _tell_speed(watched: Watched, took_s: float) -> None:
+def _tell_speed(watched: VideoFaces, took_s: float) -> None:
     tracked, alone = watched.count_changes()
     length = max(watched.duration_s, 0.001)
     click.echo(

@@ -9,7 +9,7 @@ from typing import Any
 
 from kyara.errors import BundleError
 from kyara.recognition.people.formats import describe_video_people
-from kyara.recognition.people.watching import watch_video
+from kyara.recognition.people.video import watch_video
 from kyara.registry.serving import ServingClassifier
 from kyara.storage.parallel import Record, Task
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,15 +13,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kyara.cli.options import CACHE_FLAGS, models_option, path_option, show_bar
 from kyara.cli.serve import list_gunicorn
 from kyara.errors import KyaraError
-from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE
+from kyara.registry import TAUGHT_VARIABLE
 from kyara.storage.paths import COMMAND_FOLDER, DATASET_FOLDER, own_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BOTTLENECKS_FOLDER = ".bottlenecks"
+CACHE_FOLDER = ".bottlenecks"
 START_S = 60
 """How long a site may take to start."""
 NOTE_EVERY_S = 0.3
@@ -42,25 +42,15 @@ _path = click.Path(path_type=Path)
 @click.option("--prepare", is_flag=True, help="Only have the model look at the inbox, then end.")
 @click.option("--no-prepare", is_flag=True, help="Do not have the model look at new faces first.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
-@click.option(
-    "--models",
-    type=_path,
-    default=MODEL_FOLDER,
-    envvar="KYARA_MODEL_FOLDER",
-    show_default="model/",
-    help="The model folder; what serves there is asked.",
-)
+@models_option("The model folder; what serves there is asked.", envvar="KYARA_MODEL_FOLDER")
 @click.option(
     "--taught",
     envvar=TAUGHT_VARIABLE,
     metavar="PLACE",
     help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
 )
-@click.option(
-    "--bottlenecks",
-    type=_path,
-    metavar="FOLDER",
-    help="Features that were computed once are kept here.  [default: DATASET/.bottlenecks]",
+@path_option(
+    *CACHE_FLAGS, metavar="FOLDER", help="Cache of embeddings.  [default: DATASET/.bottlenecks]"
 )
 def label(
     dataset: Path,
@@ -69,7 +59,7 @@ def label(
     no_browser: bool,
     models: Path,
     taught: str | None,
-    bottlenecks: Path | None,
+    cache: Path | None,
 ) -> None:
     """Open the labelling page, and start the site if it does not run.
 
@@ -78,7 +68,7 @@ def label(
     if prepare and no_prepare:
         raise click.UsageError("--prepare and --no-prepare do not go together.")
     if not no_prepare:
-        cache = bottlenecks or dataset / BOTTLENECKS_FOLDER
+        cache = cache or dataset / CACHE_FOLDER
         prepare_inbox(dataset, models, taught, cache, always=prepare)
     if not prepare:
         open_site(dataset, models, taught, browser=not no_browser)
@@ -115,9 +105,7 @@ def prepare_inbox(dataset: Path, models: Path, taught: str | None, cache: Path, 
             if old and old.version == classifier.bundle.version and paths.keys() <= old.faces.keys():
                 return
             note_progress(dataset, 0, len(paths))
-            with click.progressbar(
-                length=len(paths), label="Looking at the inbox", file=sys.stderr
-            ) as bar:
+            with show_bar(len(paths), "Looking at the inbox") as bar:
                 found = suggest(classifier, paths, cache, _follow(dataset, len(paths), bar.update))
             write_suggestions(dataset, found)
             note_progress(dataset, len(paths), len(paths))

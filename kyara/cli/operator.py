@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from kyara.cli.options import json_option, print_json
 from kyara.errors import BadInputError
 from kyara.registry import DATABASE_VARIABLE
 
@@ -85,7 +85,7 @@ def remove(name: str, database: str | None) -> None:
 
 
 @operator.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @_place_option
 def list_operators(as_json: bool, database: str | None) -> None:
     """List the accounts and when each last logged in."""
@@ -99,7 +99,7 @@ def list_operators(as_json: bool, database: str | None) -> None:
             }
             for one in found
         ]
-        click.echo(json.dumps({"operators": entries}, indent=1))
+        print_json({"operators": entries})
         return
     for one in found:
         last = one.last_login_at.isoformat(" ", "seconds") if one.last_login_at else "never"

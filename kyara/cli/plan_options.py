@@ -1,11 +1,9 @@
-"""What `train` and `retrain` share: the options that are fields of the recipes' plans, and helpers."""
+"""What `train` and `retrain` share: the options that are fields of the recipes' plans."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any
 
 import click
@@ -29,7 +27,11 @@ _OLD_NAMES = {now: before for before, now in RENAMED.items()}
 _OPTIONS: dict[str, tuple[Any, str]] = {
     "backbone": (click.Choice(list(BACKBONES)), "The network below the features."),
     "input_px": (click.IntRange(16, 512), f"Side of the network's input; {_LEAST}."),
-    "dimension": (click.IntRange(2, 2048), "Of the features."),
+    "dimension": (click.IntRange(2, 2048), "Of the features that are trained."),
+    "served_dimension": (
+        click.IntRange(0, 2048),
+        "Of the features that are served, the directions in which characters differ most; 0: all.",
+    ),
     "epochs": (click.IntRange(1), "How many."),
     "faces_per_epoch": (click.IntRange(0), "0: as many as the training split has."),
     "batch": (click.IntRange(2), "Pictures a step."),
@@ -48,8 +50,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
         click.FloatRange(0, 1, max_open=True),
         "Of batch normalisation's averages; lower it for runs of few steps.",
     ),
-    "new_grounds": (bool, "Replace the flat ground behind drawings half of the time."),
-    "close_ups": (bool, "Where pictures are wide, train on what the face detector cuts out too."),
+    "new_backgrounds": (bool, "Replace the flat background behind drawings half of the time."),
     "precision": (click.Choice(["float32", "mixed_bfloat16"]), "Arithmetic of the training."),
     "weight_decay": (click.FloatRange(0), "Weight of the squared weights in the loss (L2)."),
     "decay": (click.FloatRange(0), "By how much of itself the learning rate falls a step."),
@@ -61,18 +62,6 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
 }
 
 
-def path_option(*names: str, metavar: str, help: str, **more: Any) -> Any:
-    """Give a command an option that takes a path."""
-    return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
-
-
-bottlenecks_option = path_option(
-    "--bottlenecks",
-    metavar="FOLDER",
-    help="Cache of features.",
-    default=Path("runs/bottlenecks"),
-    show_default=True,
-)
 start_weights_option = click.option(
     "--start-weights",
     metavar="BUNDLE|RUN|FILE|imagenet|HANDLE",
@@ -82,20 +71,14 @@ start_weights_option = click.option(
 )
 
 
-def show_bar(length: int, label: str) -> Any:
-    """Return a progress bar on stderr."""
-    return click.progressbar(length=length, label=label, file=sys.stderr)
-
-
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an option for every field of the plans; one that is not given is None."""
     for name, (kind, text) in reversed(_OPTIONS.items()):
-        flag = name.replace("_", "-")
-        before = [f"--{_OLD_NAMES[name].replace('_', '-')}"] if name in _OLD_NAMES else []
+        names = filter(None, (name, _OLD_NAMES.get(name)))
+        flags = [one.replace("_", "-") for one in names]
         decorate = click.option(
             name,
-            f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}",
-            *before,
+            *(f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}" for flag in flags),
             type=kind,
             default=None,
             help=f"{text}  {_describe_defaults(name)}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,62 +9,57 @@ from typing import Any
 import click
 
 from kyara.cli.gate_options import gate_options, take_tolerances
+from kyara.cli.options import cache_option, models_option, path_option, show_bar
 from kyara.recognition.bundle import Bundle
-from kyara.registry import MODEL_FOLDER, open_models, roll_back
+from kyara.registry import open_models, roll_back
 from kyara.registry.detectors import is_detector, promote_detector, roll_back_detector
 from kyara.registry.gate import Tolerances, check_reason
 from kyara.registry.promotion import Judge, judge_stored, promote_candidate
 from kyara.storage.paths import own_models
 
 OUT_FOLDER = Path("runs") / "comparison"
-
-
-def _models() -> Any:
-    return click.option(
-        "--models",
-        type=click.Path(path_type=Path),
-        default=MODEL_FOLDER,
-        show_default="model/",
-        help="Folder of the bundles and of registry.json.",
-    )
+_models = models_option("Folder of the bundles and of registry.json.")
 
 
 @click.command()
 @click.argument("name")
-@click.option(
+@path_option(
     "--data",
     multiple=True,
-    type=click.Path(path_type=Path),
     metavar="DATA",
     help="Measure both bundles on its held-out drawings now; may be given several times.  [default: "
     "what retrain or evaluate --save measured]",
 )
-@click.option("--split", default="test", show_default=True, help="Of DATA: the held-out drawings.")
-@click.option("--force", is_flag=True, help="Although it is worse; needs --reason.")
-@click.option("--reason", default="", metavar="TEXT", help="Why; written into the registry's history.")
-@click.option(
-    "--bottlenecks",
-    type=click.Path(path_type=Path),
-    default=Path("runs/bottlenecks"),
-    show_default=True,
-    metavar="FOLDER",
-    help="Cache of features.",
+@click.option("--split", default="test", help="Of DATA: the held-out drawings.")
+@path_option(
+    "--pictures",
+    metavar="DATA",
+    help="With --data: whole labelled pictures, too; the candidate may not name more people wrongly.",
 )
+@click.option("--force", is_flag=True, help="Although it is worse; needs --reason.")
 @click.option(
+    "--reason",
+    default="",
+    show_default=False,
+    metavar="TEXT",
+    help="Why; written into the registry's history.",
+)
+@cache_option
+@path_option(
     "--out",
-    type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="With --data: for comparison.json and comparison.html.  [default: runs/comparison/NAME]",
 )
-@_models()
+@_models
 @gate_options
 def promote(
     name: str,
     data: tuple[Path, ...],
     split: str,
+    pictures: Path | None,
     force: bool,
     reason: str,
-    bottlenecks: Path,
+    cache: Path,
     out: Path | None,
     models: Path,
     **given: Any,
@@ -76,6 +70,8 @@ def promote(
     compared on the pictures of `val` that `train` or `evaluate` measured it on; pages take it up when
     they are opened next.
     """
+    if pictures and not data:
+        raise click.UsageError("--pictures goes with --data.")
     tolerances = take_tolerances(given)
     words = check_reason(force, reason)
     if is_detector(name, models):
@@ -88,7 +84,13 @@ def promote(
 
     chosen: Judge = judge
     if data:
-        chosen = _make_judge(data, split, bottlenecks, out or OUT_FOLDER / name, tolerances)
+        drawings = _make_judge(data, split, cache, out or OUT_FOLDER / name, tolerances)
+
+        def both(serving: Bundle, candidate: Bundle) -> list[str]:
+            seen = _judge_pictures(serving, candidate, pictures, split, tolerances) if pictures else []
+            return drawings(serving, candidate) + seen
+
+        chosen = both
     with closing(open_models(own_models(models))) as opened:
         bundle = promote_candidate(name, opened, chosen, reason=words)
     click.echo(f"{bundle.name} (version {bundle.version}) serves.")
@@ -104,8 +106,7 @@ def _make_judge(
 
         pairs = dict(serving.provenance.get("same_as") or {})
         manifest = read_manifests(data, pairs)
-        count = 2 * len(manifest.of_split(split))
-        with click.progressbar(length=count, label="Measuring", file=sys.stderr) as bar:
+        with show_bar(2 * len(manifest.of_split(split)), "Measuring") as bar:
             comparison = compare_bundles(
                 Classifier(serving),
                 Classifier(candidate),
@@ -121,8 +122,29 @@ def _make_judge(
     return judge
 
 
+def _judge_pictures(
+    serving: Bundle, candidate: Bundle, folder: Path, split: str, tolerances: Tolerances
+) -> list[str]:
+    from kyara.dataset.manifest import read_manifests
+    from kyara.evaluation.pictures import count_pictures, evaluate_pictures
+    from kyara.evaluation.protocols import Options
+    from kyara.recognition.classifier import Classifier
+    from kyara.registry.gate import find_picture_regressions
+
+    options = Options("pictures", split=split)
+    measured = []
+    for bundle in (serving, candidate):
+        manifest = read_manifests([folder], dict(bundle.provenance.get("same_as") or {}))
+        with show_bar(count_pictures(manifest, options, ()), bundle.name) as bar:
+            classifier = Classifier(bundle)
+            measured.append(
+                evaluate_pictures(classifier, manifest, options, progress=bar.update).metrics
+            )
+    return find_picture_regressions(measured[0], measured[1], tolerances)
+
+
 @click.command()
-@_models()
+@_models
 @click.option(
     "--detector", is_flag=True, help="Take the last promotion of a face detector back instead."
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from kyara.cli.options import json_option, print_json
 from kyara.errors import BundleError
 from kyara.registry import DATABASE_VARIABLE, MODEL_FOLDER, find_serving, find_taught
 from kyara.storage.paths import DATASET_FOLDER, REPORT_FOLDER
@@ -46,7 +47,7 @@ class Places:
     def find_names(self) -> Any:
         """Return whom a report may be accepted as; without a model, whom the dataset knows."""
         from kyara.dataset.names import count_faces, read_new_characters
-        from kyara.recognition.characters import KnownNames
+        from kyara.recognition.name_search import KnownNames
 
         classifier = self.load_classifier()
         characters = classifier.characters if classifier else ()
@@ -84,6 +85,7 @@ def _find_user() -> str:
 @click.option(
     "--files",
     default="",
+    show_default=False,
     envvar="KYARA_FILES_URL",
     metavar="URL",
     help="Where their pictures are, an fsspec URL.  [default: in that folder]",
@@ -134,10 +136,6 @@ def _choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
-
-
 def _choose(state: str, label: str | None, sender: str | None) -> Any:
     from kyara.dataset.review.reports import ReviewState
     from kyara.dataset.review.reports.choosing import Choice
@@ -147,7 +145,7 @@ def _choose(state: str, label: str | None, sender: str | None) -> Any:
 
 def _print_reports(entries: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"reports": entries}, ensure_ascii=False, indent=1))
+        print_json({"reports": entries})
         return
     for entry in entries:
         marks = f" [{', '.join(entry['marks'])}]" if entry.get("marks") else ""
@@ -156,10 +154,10 @@ def _print_reports(entries: list[dict[str, Any]], as_json: bool) -> None:
 
 
 @reports.command(name="list")
-@click.option("--state", type=click.Choice(STATES), default="pending", show_default=True, help="Which.")
+@click.option("--state", type=click.Choice(STATES), default="pending", help="Which.")
 @_choice_options
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most.")
-@_json_option
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, help="Most.")
+@json_option
 @click.pass_obj
 def list_reports(
     places: Places, state: str, label: str | None, sender: str | None, limit: int, as_json: bool
@@ -195,7 +193,7 @@ def _decide(places: Places, ids: tuple[str, ...], action: str, as_json: bool, **
 @click.argument("ids", nargs=-1, required=True)
 @click.option("--label", metavar="LABEL", help="Accept as this character instead: a label or a name.")
 @click.option("--new", is_flag=True, help="LABEL is someone new, whom nobody knows yet.")
-@_json_option
+@json_option
 @click.pass_obj
 def accept(places: Places, ids: tuple[str, ...], label: str | None, new: bool, as_json: bool) -> None:
     """Accept the reports IDS: their crops go into the dataset."""
@@ -208,7 +206,7 @@ def accept(places: Places, ids: tuple[str, ...], label: str | None, new: bool, a
 @reports.command()
 @click.argument("ids", nargs=-1, required=True)
 @click.option("--not-a-face", is_flag=True, help="Say that the crops show no face.")
-@_json_option
+@json_option
 @click.pass_obj
 def reject(places: Places, ids: tuple[str, ...], not_a_face: bool, as_json: bool) -> None:
     """Reject the reports IDS; what the dataset has of them is taken out."""
@@ -217,7 +215,7 @@ def reject(places: Places, ids: tuple[str, ...], not_a_face: bool, as_json: bool
 
 @reports.command()
 @click.argument("step", required=False)
-@_json_option
+@json_option
 @click.pass_obj
 def undo(places: Places, step: str | None, as_json: bool) -> None:
     """Take back your STEP, by default your last one; another operator's is refused."""
@@ -234,9 +232,9 @@ def undo(places: Places, step: str | None, as_json: bool) -> None:
 
 @reports.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--state", type=click.Choice(STATES), default="all", show_default=True, help="Which.")
+@click.option("--state", type=click.Choice(STATES), default="all", help="Which.")
 @_choice_options
-@_json_option
+@json_option
 @click.pass_obj
 def export(
     places: Places, out: Path, state: str, label: str | None, sender: str | None, as_json: bool
@@ -261,7 +259,7 @@ def export(
 @click.argument("ids", nargs=-1)
 @_choice_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_json_option
+@json_option
 @click.pass_obj
 def delete(
     places: Places, ids: tuple[str, ...], label: str | None, sender: str | None, yes: bool, as_json: bool
@@ -279,7 +277,7 @@ def delete(
 
 @reports.command()
 @click.argument("switch", type=click.Choice(["on", "off", "take"]))
-@_json_option
+@json_option
 @click.pass_obj
 def vote(places: Places, switch: str, as_json: bool) -> None:
     """Let visitors vote (on), or not (off); `take` takes the vote now on everything that waits."""

@@ -11,23 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.gate_options import gate_options, take_tolerances
-from kyara.cli.plan_options import (
-    PLANS,
-    bottlenecks_option,
-    make_plan,
-    path_option,
-    plan_options,
-    show_bar,
-    start_weights_option,
-)
-from kyara.registry import MODEL_FOLDER
+from kyara.cli.options import cache_option, models_option, path_option, show_bar
+from kyara.cli.plan_options import PLANS, make_plan, plan_options, start_weights_option
 from kyara.storage.paths import own_models
 
 if TYPE_CHECKING:
     from kyara.dataset.versions import DatasetVersion
     from kyara.recognition.bundle import Bundle
     from kyara.recognition.characters import Names
-    from kyara.training.retrain import Order
+    from kyara.training.retrain import RetrainOrder
 
 HEAD_FROM = 20
 """New drawings from which a character without a column of the head gets one."""
@@ -47,7 +39,6 @@ ADDED_LAYER = {"learning_rate": 0.01}
     "--recipe",
     type=click.Choice([name for name in PLANS if name not in ("multilabel", "detector")]),
     default="head",
-    show_default=True,
     help="head: the serving bundle learns on, in minutes on two cores, and forgets nobody. finetune and "
     "cnn: trained anew on the data alone, so DATA must hold everybody.",
 )
@@ -57,26 +48,13 @@ ADDED_LAYER = {"learning_rate": 0.01}
     "--head-from",
     type=click.IntRange(1),
     default=HEAD_FROM,
-    show_default=True,
     metavar="N",
     help="Characters with fewer training drawings get no column of the head.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the job NAME, else the newest unfinished one.")
-@path_option(
-    "--runs",
-    metavar="FOLDER",
-    help="Where the jobs are.",
-    default=Path("runs"),
-    show_default=True,
-)
-@bottlenecks_option
-@path_option(
-    "--models",
-    metavar="FOLDER",
-    help="Folder of the bundles and of registry.json.",
-    default=MODEL_FOLDER,
-    show_default="model/",
-)
+@path_option("--runs", metavar="FOLDER", help="Where the jobs are.", default=Path("runs"))
+@cache_option
+@models_option("Folder of the bundles and of registry.json.")
 @plan_options
 @gate_options
 def retrain(
@@ -89,7 +67,7 @@ def retrain(
     head_from: int,
     resume: bool,
     runs: Path,
-    bottlenecks: Path,
+    cache: Path,
     models: Path,
     **given: Any,
 ) -> None:
@@ -98,7 +76,7 @@ def retrain(
     The candidate does not serve until it is promoted. A job that was killed goes on with --resume.
     """
     from kyara.storage.settings import PlaceSettings
-    from kyara.training.retrain import Order, make_order, run_order
+    from kyara.training.retrain import RetrainOrder, make_order, run_order
 
     tolerances = take_tolerances(given)
     if start_weights and recipe != "finetune":
@@ -110,14 +88,14 @@ def retrain(
         preset = ADDED_LAYER if recipe == "head" else {}
         plan = make_plan(recipe, {**given, **_fill(given, preset)})
         folder = dataset or PlaceSettings.read().dataset_folder
-        order = Order(
+        order = RetrainOrder(
             job=job,
             recipe=recipe,
             plan=asdict(plan),
             dataset=str(folder.resolve()),
             further=tuple(str(one.resolve()) for one in data),
             models=str(own_models(models).resolve()),
-            bottlenecks=str(bottlenecks.resolve()),
+            cache=str(cache.resolve()),
             names=str(names.resolve()) if names else "",
             head_from=head_from,
             start_weights=_make_absolute(start_weights) if start_weights else "",
@@ -150,14 +128,14 @@ def _find_unfinished(runs: Path, name: str | None) -> str:
 
 
 def _train_anew(
-    order: Order,
+    order: RetrainOrder,
     version: DatasetVersion,
     serving: Bundle,
     names: Names,
     run: Path,
     provenance: Mapping[str, Any],
 ) -> None:
-    from kyara.cli.train import TrainOrder, make_characters
+    from kyara.cli.train_orders import TrainOrder, make_characters
     from kyara.training.plan import restore_plan
 
     start = order.start_weights or str(serving.backbone.parent)
@@ -167,7 +145,7 @@ def _train_anew(
         data=version.manifest.roots,
         run=run,
         target=Path(order.models) / order.job,
-        bottlenecks=Path(order.bottlenecks),
+        cache=Path(order.cache),
         start_weights=start if order.recipe == "finetune" else None,
         head_from=order.head_from,
     )

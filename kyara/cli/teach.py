@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,39 +13,20 @@ import click
 import numpy as np
 
 from kyara.cli.detector_options import detector_option
+from kyara.cli.known import load_classifier, place_options, refuse_name
+from kyara.cli.options import print_json
 from kyara.errors import BadInputError
-from kyara.registry import MODEL_FOLDER, TAUGHT_VARIABLE, find_serving, find_taught
+from kyara.recognition.characters import is_label
+from kyara.recognition.pictures import find_faces
 from kyara.storage.events import TAUGHT, announce
-from kyara.vision.boxes import Box, Window
+from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import FaceDetector, open_detector
-from kyara.vision.images import cut_window, list_pictures, read_image
+from kyara.vision.images import crop_pixels, read_image
 from kyara.vision.languages import LANGUAGES
+from kyara.vision.picture_files import list_pictures
 
 if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
-
-
-def _place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say where the model and the file of taught characters are."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
-        click.option(
-            "--taught",
-            envvar=TAUGHT_VARIABLE,
-            metavar="PLACE",
-            help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
-        ),
-        click.option(
-            "--models",
-            type=click.Path(path_type=Path),
-            default=MODEL_FOLDER,
-            envvar="KYARA_MODEL_FOLDER",
-            show_default="model/",
-            help="The model folder; what serves there is taught.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,19 +38,13 @@ def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _load_classifier(models: Path, taught: str | None) -> Any:
-    from kyara.recognition.classifier import Classifier
-
-    return Classifier(find_serving(models), taught=find_taught(models, place=taught))
-
-
 @click.command()
 @click.argument("label")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_text_options
 @click.option("--whole", is_flag=True, help="Take each picture as one face crop.")
 @detector_option
-@_place_options
+@place_options
 def teach(
     label: str,
     images: tuple[Path, ...],
@@ -91,28 +66,24 @@ def teach(
     sources = [path for image in images for path in _list_sources(image)]
     if len(sources) > MAX_TAUGHT_CROPS:
         raise BadInputError(f"Give 1 to {MAX_TAUGHT_CROPS} pictures at a time; received {len(sources)}.")
-    classifier = _load_classifier(models, taught)
-    crops: list[np.ndarray] = []
+    classifier = load_classifier(models, taught)
+    if not is_label(label):
+        refuse_name(classifier, label)
     found: list[dict[str, Any]] = []
+    name, work = (
+        {code: text for code in LANGUAGES if (text := texts[f"{what}_{code}"])}
+        for what in ("name", "work")
+    )
     hidden = len(sources) < 3
     with (
         nullcontext() if whole else open_detector(detector) as finder,
         click.progressbar(sources, label="Looking for faces", hidden=hidden, file=sys.stderr) as bar,
     ):
-        for source in bar:
-            pixels = read_image(source)
-            window, why = _choose_window(pixels, classifier, finder)
-            crops.append(cut_window(pixels, window))
-            found.append({"source": str(source), "box": window.box.to_json(), "taken": why})
-    name, work = (
-        {code: text for code in LANGUAGES if (text := texts[f"{what}_{code}"])}
-        for what in ("name", "work")
-    )
-    references = classifier.teach(label, crops, name, work)
+        references = classifier.teach(label, _cut_crops(bar, classifier, finder, found), name, work)
     announce(TAUGHT)
     if as_json:
         document = {"label": label, "references": references, "images": found}
-        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+        print_json(document)
         return
     for image in found:
         click.echo(f"{image['source']}: {image['taken']}")
@@ -127,18 +98,30 @@ def _list_sources(path: Path) -> list[Path]:
     return pictures
 
 
-def _choose_window(
+def _cut_crops(
+    sources: Iterable[Path],
+    classifier: Classifier,
+    finder: FaceDetector | None,
+    found: list[dict[str, Any]],
+) -> Iterator[np.ndarray]:
+    """Give one crop of each picture, and add to `found` what it is: whole pictures are not kept."""
+    for source in sources:
+        crop, box, why = _choose_crop(read_image(source), classifier, finder)
+        found.append({"source": str(source), "box": box.to_json(), "taken": why})
+        yield crop
+
+
+def _choose_crop(
     pixels: np.ndarray, classifier: Classifier, finder: FaceDetector | None
-) -> tuple[Window, str]:
-    """Return what to cut out of a picture, and why."""
-    everything = Window(Box(0, 0, pixels.shape[1], pixels.shape[0]))
+) -> tuple[np.ndarray, Box, str]:
+    """Return what is taken of a picture, where it lies, and why."""
+    found = find_faces(pixels, finder, classifier.bundle.preprocessing.find_window)
     if finder is None:
-        return everything, "the whole picture"
-    faces = finder.find(pixels)
-    if len(faces) == 1:
-        return classifier.find_seen(pixels, faces[0], finder.box_scale), "the face that was found"
-    count = f"{len(faces)} faces were found" if faces else "no face was found"
-    return everything, f"the whole picture, because {count}"
+        return pixels, found.part, "the whole picture"
+    if len(found.boxes) == 1:
+        return found.crops[0], found.windows[0].box, "the face that was found"
+    count = f"{len(found.boxes)} faces were found" if found.boxes else "no face was found"
+    return crop_pixels(pixels, found.part), found.part, f"the whole picture, because {count}"
 
 
 @click.command()
@@ -146,13 +129,14 @@ def _choose_window(
 @click.option(
     "--reference", metavar="ID", help="Forget this taught reference only; `explain` tells the ids."
 )
-@_place_options
+@place_options
 def forget(label: str, reference: str | None, models: Path, taught: str | None, as_json: bool) -> None:
     """Forget the character LABEL: what was taught of it is deleted, and it is answered no more.
 
     A character of the model itself is hidden; teaching it brings it back.
     """
-    classifier = _load_classifier(models, taught)
+    classifier = load_classifier(models, taught)
+    refuse_name(classifier, label)
     references = classifier.forget(label, reference)
     announce(TAUGHT)
     if as_json:

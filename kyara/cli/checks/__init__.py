@@ -1,7 +1,7 @@
 """Is this installation sound? Each check looks at one thing, and says what is wrong and what to do.
 
 Nothing is changed, and nothing is made but a file in the report folder that is removed at once. The
-rooms: `machine` (Python, packages, processor, ports), `data` (model, reports, operators, disks),
+modules: `machine` (Python, packages, processor, ports), `data` (model, reports, operators, disks),
 `services` (databases, file stores and Redis behind URLs), `finding` (what a check finds).
 """
 
@@ -42,9 +42,6 @@ CHECKS: Mapping[str, Check] = {
 
 def examine(config: Mapping[str, Any]) -> dict[str, Finding]:
     """Run every check.
-
-    Args:
-        config: the configuration as the site would have it.
 
     Returns:
         What each check found; a check that fails itself is a problem like others.

@@ -1,0 +1,141 @@
+"""`export sort`: a folder for each character."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kyara.cli.export_choice import Chosen, choice_options
+from kyara.cli.identify_output import echo, show_name
+from kyara.cli.options import path_option, print_json, show_bar
+from kyara.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from kyara.dataset.library.export.sorting import How, Placing
+
+
+@click.command()
+@choice_options
+@path_option("--out", metavar="FOLDER", help="Parent of the characters' folders.")
+@click.option(
+    "--by",
+    "how",
+    type=click.Choice(["link", "copy", "move"]),
+    default="link",
+    help="Symbolic links, copies, or the pictures themselves.",
+)
+@path_option("--undo", metavar="JOURNAL", help="Take back what this journal tells, and nothing else.")
+def sort(
+    out: Path | None,
+    how: How,
+    undo: Path | None,
+    language: str,
+    dry_run: bool,
+    as_json: bool,
+    **choice: Any,
+) -> None:
+    """Sort pictures into a folder for each character.
+
+    Into OUT/Hatsune Miku (Vocaloid)/, for example; names are good on Windows, too. A picture of two
+    characters is linked or copied into both folders, and moved into that of the surest. Nothing is
+    written over: where a name is taken, a number is added. What is done is written to
+    OUT/kyara-sort-TIME.jsonl before it is done.
+    """
+    if undo is not None:
+        _undo(undo, dry_run=dry_run, as_json=as_json)
+        return
+    if out is None:
+        raise click.UsageError("Say with --out where the folders go.")
+    from kyara.dataset.library.export.sorting import leave_out_links
+
+    out = out.resolve()
+    chosen = Chosen.read(**choice)
+    pictures, links = leave_out_links(chosen.pictures, out, how)
+    for link in links:
+        echo(f"kyara: {_show(link)} is a link; it is not moved.", err=True)
+    chosen = replace(chosen, pictures=pictures)
+    placings = _plan(chosen, out, how, language)
+    new = [placing for placing in placings if not placing.is_there]
+    journal = _carry_out(new, how, out) if new and not dry_run else None
+    if dry_run and not as_json:
+        for placing in new:
+            echo(f"{how}: {_show(placing.source)} -> {_show(placing.target)}")
+    told = f"{len(new)} {'to ' if dry_run else ''}{how}, {len(placings) - len(new)} there already."
+    if journal:
+        told += f" To take it back: kyara export sort --undo {_show(journal)}"
+    document = {
+        "format": "sort",
+        "dry_run": dry_run,
+        "by": how,
+        "new": len(new),
+        "same": len(placings) - len(new),
+        "journal": _show(journal) if journal else None,
+        "placed": [{"from": _show(one.source), "to": _show(one.target)} for one in new],
+    }
+    chosen.finish(told, document, as_json=as_json)
+    if links:
+        raise click.exceptions.Exit(1)
+
+
+def _plan(chosen: Chosen, out: Path, how: How, language: str) -> list[Placing]:
+    """Say where the pictures go.
+
+    Raises:
+        UnavailableError: something that is there cannot be read.
+    """
+    from kyara.dataset.library.export.sorting import plan_sorting
+
+    try:
+        with show_bar(len(chosen.pictures), "Looking") as bar:
+            return list(plan_sorting(chosen.pictures, out, how, language, bar.update))
+    except OSError as error:
+        where = _show(Path(error.filename or out))
+        raise UnavailableError(
+            f"{where} cannot be read ({error.strerror}). Nothing was done."
+        ) from error
+
+
+def _carry_out(placings: list[Placing], how: How, out: Path) -> Path:
+    """Do what is planned; return the journal."""
+    from kyara.dataset.library.export.journal import SortJournal, name_journal
+    from kyara.dataset.library.export.sorting import carry_out
+
+    with (
+        SortJournal.begin(out / name_journal()) as journal,
+        show_bar(len(placings), "Sorting") as bar,
+    ):
+        carry_out(placings, how, journal, bar.update)
+    return journal.path
+
+
+def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Take a journal back; end with status 1 if anything stays."""
+    from kyara.dataset.library.export.journal import read_journal, undo_sorting
+
+    acts = read_journal(path)
+    pictures = [act for act in acts if act.kind != "folder"]
+    kept: list[str] = []
+    if dry_run:
+        undone = 0
+        if not as_json:
+            for act in reversed(pictures):
+                echo(f"take back: {act.kind} {_show(act.source)} -> {_show(act.target)}")
+    else:
+        with show_bar(len(acts), "Taking back") as bar:
+            undone = undo_sorting(path, kept.append, bar.update)
+    if as_json:
+        print_json({"format": "sort", "dry_run": dry_run, "undone": undone, "kept": kept})
+    else:
+        echo(f"{undone} of {len(pictures)} pictures were taken back.")
+    for sentence in kept:
+        echo(f"kyara: {sentence}", err=True)
+    if kept:
+        raise click.exceptions.Exit(1)
+
+
+def _show(path: Path) -> str:
+    return show_name(os.fspath(path))

@@ -1,0 +1,79 @@
+"""What commands about a library share: which one, and how its pictures are written."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kyara.cli.identify_output import show_name
+from kyara.errors import NotFoundError
+from kyara.recognition.characters import choose_text
+from kyara.vision.boxes import Box
+
+if TYPE_CHECKING:
+    from kyara.dataset.library.reading import Library, LibraryFace, LibraryPicture
+
+LIBRARY_FILE = "kyara-library.db"
+"""The library by default, in the current folder."""
+
+library_option: Any = click.option(
+    "--library",
+    "place",
+    default=LIBRARY_FILE,
+    metavar="FILE|URL",
+    help="The library: an SQLite file, or the URL of a PostgreSQL database.",
+)
+
+
+def find_label(library: Library, text: str) -> str:
+    """Return the label of whom a text names.
+
+    Raises:
+        NotFoundError: it is nobody's name in the library, or several's.
+    """
+    from kyara.recognition.name_search import KnownNames
+
+    label = KnownNames.of(library.read_characters().values()).resolve(text)
+    if label is None:
+        raise NotFoundError(
+            f"Nobody in this library is called {ascii(text)[:120]}, or several are; "
+            "`kyara library show` lists who is in it."
+        )
+    return label
+
+
+def describe_picture(picture: LibraryPicture, language: str) -> dict[str, Any]:
+    """Return a picture as JSON has it."""
+    return {
+        "path": show_name(os.fspath(picture.path)),
+        "sha256": picture.sha256,
+        "width": picture.width,
+        "height": picture.height,
+        "faces": [_describe_face(face, language) for face in picture.faces],
+    }
+
+
+def _describe_face(face: LibraryFace, language: str) -> dict[str, Any]:
+    return {
+        "box": Box(*face.box).to_json(),
+        "verdict": face.status,
+        "label": face.label,
+        "name": choose_text(face.names, language) or None,
+        "work": choose_text(face.work, language) or None,
+        "confidence": round(face.confidence, 4),
+    }
+
+
+def say_faces(picture: LibraryPicture, language: str) -> str:
+    """Return who is in a picture, in a few words."""
+    named = [
+        (choose_text(face.names, language) or face.label or "unnamed")
+        + ("?" if face.status == "probably" else "")
+        for face in picture.faces
+        if face.label is not None
+    ]
+    if unknown := len(picture.faces) - len(named):
+        named.append(f"{unknown} unknown")
+    return ", ".join(named)
