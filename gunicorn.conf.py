@@ -7,6 +7,8 @@ the application and its settings, which `kyara serve` checks first, are loaded i
 import os
 import sys
 
+from kyara.web.serving.ports import explain_port
+
 _DEBUGGING = ("FLASK_DEBUG", "KYARA_DEBUG", "KYARA_TESTING", "KYARA_PROPAGATE_EXCEPTIONS")
 for _name in _DEBUGGING:
     if os.environ.get(_name, "").lower() not in ("", "0", "false", "no", "off"):
@@ -20,7 +22,10 @@ def _read_number(name: str, default: int, least: int, most: int) -> int:
     return int(text)
 
 
-bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{_read_number('PORT', 5000, 0, 65535)}"
+_port = _read_number("PORT", 5000, 0, 65535)
+if _problem := explain_port(_port):
+    sys.exit(_problem)
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{_port}"
 workers = 1
 worker_class = "kyara.web.serving.worker.BufferingWorker"
 threads = _read_number("THREADS", 72, 1, 1000)

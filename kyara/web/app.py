@@ -29,19 +29,21 @@ from kyara.web.operator.blueprints import set_up_operator_pages
 from kyara.web.operator.models import set_up_models
 from kyara.web.ops import readiness
 from kyara.web.ops.assets import set_up_assets
+from kyara.web.ops.cors import set_up_cors
 from kyara.web.ops.headers import set_up_headers
 from kyara.web.ops.limits import set_up_limits
 from kyara.web.ops.logs import set_up_logs
 from kyara.web.ops.monitoring import set_up_monitoring
 from kyara.web.ops.openapi import complete_document
 from kyara.web.problems import register_errors
-from kyara.web.public import api, detector, explanations, pages, reports
+from kyara.web.public import api, characters, detector, explanations, pages, pictures, reports, workers
+from kyara.web.public.picture_schemas import describe_bodies
 from kyara.web.schemas import ProblemOut
 from kyara.web.serving.model_queue import ModelQueue, set_up_queue
 from kyara.web.serving.model_watch import ModelWatch
 from kyara.web.settings import DEFAULTS, Settings, make_config
 
-DESCRIPTION = "Who is this anime character? Send face crops, get the most likely characters."
+DESCRIPTION = "Who is this anime character? Send pictures or face crops, get the most likely characters."
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
@@ -74,6 +76,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     set_up_logs(app.config["LOG_FORMAT"])
     set_up_monitoring(app)  # first, so that a request has its id before anybody refuses it
     set_up_headers(app)
+    set_up_cors(app)
     set_up_limits(app)
     set_up_body_room(app)
     Bootstrap5(app)
@@ -87,7 +90,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         files_in=_open_files(app, "user_report", "REPORT_FOLDER"),
         patient=True,  # the site is still good for everything else
     )
-    for module in (pages, detector, api, explanations, reports, readiness):
+    visitors = (pages, characters, workers, detector, api, pictures, explanations, reports)
+    for module in (*visitors, readiness):
         app.register_blueprint(module.blueprint)
     if gallery_api.check_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = gallery_api.SECURITY_SCHEMES
@@ -98,7 +102,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     set_up_queue(app)
     app.before_request(require_json)
-    app.spec_processor(complete_document)
+    bodies = {"/api/pictures": describe_bodies()}
+    app.spec_processor(lambda spec: complete_document(spec, bodies))
     register_errors(app)
     return app
 

@@ -36,7 +36,6 @@ class BodyRoom:
     """
 
     def __init__(self) -> None:
-        """Start empty."""
         self._held = [0] * len(_SIZES)
         self._lock = threading.Lock()
 
@@ -56,7 +55,6 @@ class BodyRoom:
             self._held[kind] += size_bytes
 
     def give_back(self, size_bytes: int) -> None:
-        """Give back what was taken."""
         with self._lock:
             self._held[_find_kind(size_bytes)] -= size_bytes
 
@@ -83,10 +81,15 @@ def set_up_body_room(app: Flask) -> None:
     app.teardown_request(give_back)
 
 
+TAKE_FILES = frozenset({"/api/pictures"})
+"""Routes whose body may be a form or a file; they look themselves at who sends it."""
+
+
 def require_json() -> None:
     """Refuse a body for the API that is not JSON, and for any route JSON beyond the bounds.
 
-    A form on a strange site cannot post to the API: it can send no JSON.
+    A form on a strange site cannot post to the API: it can send no JSON. Routes of `TAKE_FILES` take
+    other bodies, too.
 
     Raises:
         UnsupportedMediaType: another type.
@@ -95,20 +98,24 @@ def require_json() -> None:
     is_post_to_api = request.method == "POST" and request.path.startswith("/api/")
     if request.is_json:
         if body := request.get_data():
-            check_document(body)
+            # where Flask and webargs read it again
+            request._cached_data = check_document(body)  # type: ignore[attr-defined]
         elif is_post_to_api:
             raise BadInputError("The body is empty: send JSON.")
-    elif is_post_to_api:
+    elif is_post_to_api and request.path not in TAKE_FILES:
         raise UnsupportedMediaType(
             f"The body must be application/json; received {request.mimetype or 'no content type'}."
         )
 
 
-def check_document(body: bytes) -> None:
+def check_document(body: bytes) -> bytes:
     """Refuse JSON that is larger than the bounds of this module.
 
     Args:
         body: of a request, UTF-8. Nothing is made of it before its values are counted.
+
+    Returns:
+        The body; without its line breaks if a text has some as they are, as a shell's base64 does.
 
     Raises:
         BadInputError: it is; or it is not JSON.
@@ -116,7 +123,7 @@ def check_document(body: bytes) -> None:
     if sum(body.count(mark) for mark in _MARKS) > MAX_VALUES:
         raise BadInputError(f"The JSON has more than {MAX_VALUES:,} values.")
     try:
-        document = json.loads(body.decode())
+        body, document = _read(body)
     except RecursionError as error:
         raise BadInputError("The JSON is nested too deeply.") from error
     except ValueError as error:
@@ -131,6 +138,17 @@ def check_document(body: bytes) -> None:
                 f"The JSON has a text of {len(value):,} characters that is no data URL; "
                 f"at most {MAX_TEXT_CHARACTERS:,} are accepted."
             )
+    return body
+
+
+def _read(body: bytes) -> tuple[bytes, Any]:
+    try:
+        return body, json.loads(body.decode())
+    except json.JSONDecodeError as error:
+        if not error.msg.startswith("Invalid control character") or b"data:" not in body:
+            raise
+        body = body.translate(None, b"\r\n")
+        return body, json.loads(body.decode())
 
 
 def _walk(document: Any) -> Iterator[tuple[int, Any]]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from apiflask import APIFlask
-from flask import current_app
+from flask import current_app, has_request_context
+from flask_babel import get_locale
+from flask_babel import gettext as _
 
 from kyara.dataset.names import count_faces, read_new_characters
 from kyara.dataset.review.reports import Report, ReportStore
@@ -17,8 +19,10 @@ from kyara.dataset.review.reports.placement import read_pixels
 from kyara.dataset.review.service import ReviewService
 from kyara.dataset.review.vote import is_vote_on, take_votes
 from kyara.errors import BundleError, KyaraError
-from kyara.recognition.characters import KnownNames
+from kyara.recognition.characters import NOT_A_FACE, NOT_LISTED
 from kyara.recognition.classifier import Classifier
+from kyara.recognition.name_search import KnownNames
+from kyara.vision.languages import LANGUAGES
 from kyara.web.serving.model_queue import find_model
 
 KEPT_FEATURES = 5_000
@@ -31,7 +35,6 @@ class FeatureCache:
     """Features of reported crops, so that a page of the queue runs the network once."""
 
     def __init__(self, store: ReportStore) -> None:
-        """Start empty."""
         self._store = store
         self._kept: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
         self._turn = threading.Lock()
@@ -77,11 +80,18 @@ def find_classifier() -> Classifier | None:
 
 
 def find_names() -> KnownNames:
-    """Return whom a report may be accepted as: the model's characters and the dataset's."""
+    """Return whom a report may be accepted as, the model's characters and the dataset's.
+
+    Their names are in the reader's language.
+    """
     classifier = find_classifier()
     dataset = Path(current_app.config["DATASET_FOLDER"])
     characters = [*(classifier.characters if classifier else ()), *read_new_characters(dataset)]
-    return KnownNames.of(characters, count_faces(dataset))
+    if not has_request_context():
+        return KnownNames.of(characters, count_faces(dataset))
+    special = {NOT_A_FACE: _("Not a face"), NOT_LISTED: _("Someone who is not in the list")}
+    codes = {language.locale: code for code, language in LANGUAGES.items()}
+    return KnownNames.of(characters, count_faces(dataset), codes[str(get_locale())], special)
 
 
 def vote_is_on() -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from apiflask import Schema
 from apiflask.fields import Boolean, Field, Float, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range
 
+from kyara.recognition.answers import Verdict
 from kyara.recognition.enrolment import MAX_TAUGHT_CROPS
 from kyara.recognition.explain import METHODS
 from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
@@ -20,6 +21,15 @@ LANGUAGE = String(
 )
 
 
+class Flag(Boolean):
+    """True or false, and nothing that only stands for one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class IdentifyIn(Schema):
     """Crops to identify."""
 
@@ -28,7 +38,8 @@ class IdentifyIn(Schema):
         required=True,
         validate=Length(min=1, max=MAX_CROPS),
         metadata={
-            "description": "Data URLs (base64) of PNG, JPEG or WebP face crops, up to 16 Mpx each.",
+            "description": "Data URLs (base64, line breaks allowed) of PNG, JPEG or WebP face crops, up "
+            "to 16 Mpx each.",
             "example": ["data:image/png;base64,iVBORw0KGgo…"],
         },
     )
@@ -39,6 +50,38 @@ class IdentifyIn(Schema):
         metadata={"description": "Answers a crop."},
     )
     language = LANGUAGE
+    embeddings = Flag(
+        load_default=False,
+        metadata={
+            "description": "Also answer each crop's embedding, the score and the number of references "
+            "of each answer, and what others can be ranked among the answers by."
+        },
+    )
+
+
+class RankingOut(Schema):
+    """How a character with references alone is ranked among the answers.
+
+    Its score is `similarity_scale` × ((1 - `gallery_weight`) × cosine to the mean of its references +
+    `gallery_weight` × highest cosine to one). Of whoever comes first `weights` weigh 1, the score, the
+    highest cosine, the lead over the second score, and the logarithm of 1 + references.
+    """
+
+    temperature = Float(metadata={"description": "Scores are divided by it before the softmax."})
+    similarity_scale = Float(metadata={"description": "Logits that a cosine of 1 is worth."})
+    gallery_weight = Float(metadata={"description": "Share of the nearest reference, 0 to 1."})
+    gated = Boolean(metadata={"description": "Whether the weighed sum is the first answer's log-odds."})
+    weights = List(Float(), metadata={"description": "Five numbers; see above."})
+    familiarity_threshold = Float(
+        allow_none=True, metadata={"description": "Sum from which a face is known; null: always."}
+    )
+    probable_threshold = Float(
+        allow_none=True, metadata={"description": "Sum from which it is probable; null: never."}
+    )
+    alike_from = Float(
+        allow_none=True,
+        metadata={"description": "Cosine that different characters stay below in 95 of 100 cases."},
+    )
 
 
 class ModelOut(Schema):
@@ -46,6 +89,17 @@ class ModelOut(Schema):
 
     name = String(metadata={"description": "The bundle's folder name."})
     version = String(metadata={"description": "Changes whenever any part of the model changes."})
+
+
+class AnsweringModelOut(ModelOut):
+    """The model that answered, and with embeddings how to compare them."""
+
+    network = String(
+        metadata={"description": "Embeddings of the same network can be compared; others cannot."}
+    )
+    ranking = Nested(
+        RankingOut, allow_none=True, metadata={"description": "Null: the labels are independent."}
+    )
 
 
 class ServingModelOut(ModelOut):
@@ -60,23 +114,73 @@ class AnswerOut(Schema):
     label = String(metadata={"description": "Stable id."})
     name = String(metadata={"description": "Name in the reader's language."})
     work = String(metadata={"description": "The series."})
+    url = String(
+        allow_none=True, metadata={"description": "The character's page at MyAnimeList, or null."}
+    )
     confidence = Float(metadata={"description": "Calibrated probability, 0 to 1."})
     similarity = Float(
         allow_none=True, metadata={"description": "Cosine to the nearest reference face, or null."}
     )
+    score = Float(metadata={"description": "What answers are ranked by; with embeddings only."})
+    references = Integer(
+        metadata={"description": "Reference faces of the character; with embeddings only."}
+    )
 
 
-class FaceOut(Schema):
-    """What Kyara says of one crop."""
+class PictureProblemOut(Schema):
+    """What is wrong with one picture of several; as in problem details."""
 
-    verdict = String(validate=OneOf(["known", "unknown"]))
+    title = String(metadata={"example": "Broken image"})
+    status = Integer(metadata={"description": "What the picture alone would be answered with."})
+    detail = String(metadata={"example": "The picture is damaged or cut short and cannot be decoded."})
+
+
+WARNING = String(
+    metadata={
+        "description": "What is wrong with a picture that is answered all the same.",
+        "example": "The picture is cut short: what is missing was left blank.",
+    }
+)
+
+
+class VerdictOut(Schema):
+    """What Kyara says of one face."""
+
+    verdict = String(
+        validate=OneOf(get_args(Verdict)),
+        metadata={
+            "description": "`known`: the first answer is a name to rely on; `probably`: it may well be "
+            "right, and is not to be taken for a fact; `unknown`: the face is likely nobody whom the "
+            "model knows, and the answers are guesses. Models without a threshold for it never say "
+            "`probably`."
+        },
+    )
     answers = List(Nested(AnswerOut), metadata={"description": "Best first."})
+    embedding = String(
+        metadata={
+            "description": "Base64 of the crop's embedding: 32-bit floats, little-endian, unit length. "
+            "Only where `embeddings` asks for it."
+        }
+    )
+
+
+class FaceOut(VerdictOut):
+    """What Kyara says of one crop, or why it says nothing."""
+
+    error = Nested(
+        PictureProblemOut,
+        metadata={
+            "description": "Only of a crop that cannot be read, beside others that can: the verdict is "
+            "`unknown` then, and there are no answers."
+        },
+    )
+    warning = WARNING
 
 
 class IdentifyOut(Schema):
     """One face a crop, in order."""
 
-    model = Nested(ModelOut)
+    model = Nested(AnsweringModelOut)
     faces = List(Nested(FaceOut))
     took_ms = Float(metadata={"description": "Time from decoded request to answers, milliseconds."})
 
@@ -143,10 +247,21 @@ class CharactersIn(Schema):
     """What to complete."""
 
     query = String(
-        load_default="", validate=Length(max=100), metadata={"description": "Part of a name."}
+        load_default="",
+        validate=Length(max=100),
+        metadata={"description": "Words of a name, a work or a label, in any language and order."},
     )
     language = LANGUAGE
     limit = Integer(load_default=20, validate=Range(min=1, max=2000))
+    whole = Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata={
+            "description": "Only those whose whole name the query is, in any language and any order of "
+            "its words."
+        },
+    )
 
 
 class CharacterOut(Schema):
@@ -158,7 +273,7 @@ class CharacterOut(Schema):
 
 
 class CharactersOut(Schema):
-    """Characters whose name, work or label, in any language, holds the query."""
+    """Characters whom the query tells, the best match first."""
 
     characters = List(Nested(CharacterOut))
 
@@ -243,4 +358,6 @@ class ProblemOut(Schema):
     status = Integer(metadata={"example": 422})
     detail = String(metadata={"example": "The picture is damaged or cut short and cannot be decoded."})
     request_id = String(metadata={"description": "As in `X-Request-ID` and in the site's log."})
-    crop = Integer(metadata={"description": "Index of the crop at fault, where one of several is."})
+    crop = Integer(
+        metadata={"description": "Index of the crop or picture at fault, where one of several is."}
+    )

@@ -1,4 +1,4 @@
-"""What every configured secret must be: long, of different characters, and nobody's example.
+"""What every configured secret must be: long, of different characters, and no example of the documents.
 
 Secrets come from the environment or from a file of the installation's own; none has a default.
 """

@@ -17,6 +17,7 @@ from kyara.storage.paths import ROOT
 from kyara.storage.settings import OUR_SENTENCE, PlaceSettings
 from kyara.web.operator.gallery_api import check_token
 from kyara.web.operator.sessions import check_secret_key
+from kyara.web.ops.cors import read_origins
 from kyara.web.ops.headers import MAX_HSTS_SECONDS
 from kyara.web.ops.limits import DEFAULT_LIMITS, read_limits
 from kyara.web.ops.monitoring import check_metrics_token
@@ -57,6 +58,9 @@ class Settings(PlaceSettings):
     )
     rate_limits: Annotated[str, _checked_by(read_limits)] = Field(
         DEFAULT_LIMITS, description="Requests of one address, by kind; empty: no limits."
+    )
+    cors_origins: Annotated[str, _checked_by(read_origins)] = Field(
+        "", description="Other sites whose pages may ask the API, or `*`; empty: none."
     )
     max_queued: int = Field(
         40, ge=0, le=10_000, description="Requests to the model that may wait or run; past it 503."

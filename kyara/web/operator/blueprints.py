@@ -2,7 +2,17 @@
 
 from apiflask import APIFlask
 
-from kyara.web.operator import characters, dashboard, datasets, guard, labelling, login, reports, review
+from kyara.web.operator import (
+    characters,
+    dashboard,
+    datasets,
+    guard,
+    labelling,
+    login,
+    packs,
+    reports,
+    review,
+)
 from kyara.web.review import set_up_review
 
 __all__ = ["dashboard", "login", "set_up_operator_pages"]  # two add routes to the guard's
@@ -16,5 +26,5 @@ def set_up_operator_pages(app: APIFlask) -> None:
     """
     guard.set_up_guard(app)
     set_up_review(app)
-    for module in (guard, review, reports, labelling, datasets, characters):
+    for module in (guard, review, reports, labelling, datasets, characters, packs):
         app.register_blueprint(module.blueprint)

@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import render_template
+from flask_babel import gettext as _
 
 from kyara.errors import BundleError
 from kyara.recognition.bundle import METRICS_FILE
 from kyara.recognition.classifier import Classifier
 from kyara.web.operator.guard import blueprint
+from kyara.web.operator.messages import name_states
 from kyara.web.public.reports import find_reports
 from kyara.web.serving.model_queue import find_model
-
-FIGURES = {
-    "top1": "First answer right",
-    "top5": "Among the five",
-    "macro_f1": "Macro-F1",
-    "ece": "Calibration error",
-}
 
 
 @blueprint.get("/")
@@ -31,7 +26,10 @@ def show_dashboard() -> str:
     except BundleError as error:
         model = {"problem": str(error)}
     return render_template(
-        "operator/dashboard.html", counts=find_reports().count_by_state(), model=model
+        "operator/dashboard.html",
+        counts=find_reports().count_by_state(),
+        states=name_states(),
+        model=model,
     )
 
 
@@ -57,8 +55,14 @@ def read_figures(folder: Path) -> list[tuple[str, str]]:
         return []
     if not isinstance(metrics, dict):
         return []
+    figures = {
+        "top1": _("First answer right"),
+        "top5": _("Among the five"),
+        "macro_f1": _("Macro-F1"),
+        "ece": _("Calibration error"),
+    }
     return [
         (text, f"{value:.3f}" if key in ("ece", "macro_f1") else f"{value:.1%}")
-        for key, text in FIGURES.items()
+        for key, text in figures.items()
         if isinstance(value := metrics.get(key), int | float)
     ]

@@ -69,20 +69,20 @@ def require_operator() -> None:
 
 
 @blueprint.post("")
-@blueprint.input(LessonIn, location="json", arg_name="lesson")
+@blueprint.input(LessonIn, location="json", arg_name="enrolment")
 @blueprint.output(LessonOut, status_code=201)
 @blueprint.doc(
     summary="Teach a character", responses=[400, 401, 413, 415, 422, 503, 507], security="operator"
 )
-def teach(lesson: dict[str, Any]) -> dict[str, Any]:
+def teach(enrolment: dict[str, Any]) -> dict[str, Any]:
     """Add references of a character, which is answered from then on. The crops are kept."""
-    label = lesson["label"]
-    model, count = find_model(), len(lesson["crops"])
-    crops = SentCrops(lesson["crops"])
+    label = enrolment["label"]
+    model, count = find_model(), len(enrolment["crops"])
+    crops = SentCrops(enrolment["crops"])
     charge(crops.extra_requests)
     with model.place(count + crops.extra_crops) as classifier:
         decoded = crops.decode(model.find_deadline())
-        references = classifier.teach(label, decoded, lesson.get("name"), lesson.get("work"))
+        references = classifier.teach(label, decoded, enrolment.get("name"), enrolment.get("work"))
     current_app.extensions["kyara_events"].publish(TAUGHT)
     return {"label": label, "references": references}
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask import Blueprint, current_app, render_template, request
+from flask_babel import lazy_gettext as _
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from werkzeug.exceptions import NotFound
@@ -20,7 +21,9 @@ from kyara.storage.client_hash import hash_sender
 from kyara.storage.database import is_shared
 from kyara.web.operator.accounts import AccountStore, Operator
 from kyara.web.operator.login_form import LoginForm
+from kyara.web.operator.messages import script_messages
 from kyara.web.operator.sessions import OperatorSessions, check_secret_key, is_operator_path
+from kyara.web.public.pages import remember_language
 
 LOGIN_ENDPOINT = "operator_pages.log_in"
 SETTINGS = {
@@ -34,11 +37,11 @@ SETTINGS = {
 }
 
 NAVIGATION = (
-    ("operator_pages.show_dashboard", "Dashboard", {}),
-    ("review_pages.show_review", "Review", {"kind": "all"}),
-    ("dataset_pages.show_datasets", "Datasets", {}),
-    ("character_pages.show_characters", "Characters", {}),
-    ("model_pages.show_models", "Models", {}),
+    ("operator_pages.show_dashboard", _("Dashboard"), {}),
+    ("review_pages.show_review", _("Review"), {"kind": "all"}),
+    ("dataset_pages.show_datasets", _("Datasets"), {}),
+    ("character_pages.show_characters", _("Characters"), {}),
+    ("model_pages.show_models", _("Models"), {}),
 )
 """Endpoints, what they are called, and their values; those that do not exist are left out."""
 
@@ -50,12 +53,10 @@ class SessionUser(UserMixin):
     """An operator as Flask-Login knows one: by the token of the session, not by the account."""
 
     def __init__(self, operator: Operator, token: str) -> None:
-        """Take whose session it is, and its token."""
         self.operator = operator
         self.token = token
 
     def get_id(self) -> str:
-        """Return what is kept in the cookie."""
         return self.token
 
 
@@ -121,6 +122,8 @@ def guard_operator_paths() -> Any:
         return None
     if not _have_operators():
         raise NotFound
+    if request.method == "GET" and (language := request.args.get("lang")) is not None:
+        return remember_language(language, request.path)
     if request.endpoint != LOGIN_ENDPOINT and not current_user.is_authenticated:
         if not wants_page():
             raise NoSessionError("Log in at /operator/login first.")
@@ -173,4 +176,9 @@ def describe_operator() -> dict[str, Any]:
         return {}
     known = current_app.view_functions
     entries = [entry for entry in NAVIGATION if entry[0] in known]
-    return {"operator": current_user, "operator_entries": entries, "operator_csrf": generate_csrf}
+    return {
+        "operator": current_user,
+        "operator_entries": entries,
+        "operator_csrf": generate_csrf,
+        "operator_messages": script_messages,
+    }

@@ -6,11 +6,15 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from flask_babel import gettext as _
+
 from kyara.dataset.folder import read_inbox, read_index
 from kyara.dataset.review.labelling import NOT_A_FACE, FaceState, LabelJournal, name_file
 from kyara.dataset.review.labelling.counts import count_characters
 from kyara.dataset.review.labelling.suggestions import read_suggestions
+from kyara.errors import ConflictError
 from kyara.recognition.characters import Character, name_after_label
+from kyara.recognition.name_search import find_namesakes
 
 if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
@@ -27,7 +31,6 @@ class Describer:
     """
 
     def __init__(self, journal: LabelJournal, classifier: Classifier | None, language: str) -> None:
-        """Take the journal, the model as it is now, if one serves, and the reader's language."""
         self.names: dict[str, dict[str, str]] = {}
         self._journal = journal
         self._classifier = classifier
@@ -75,7 +78,7 @@ class Describer:
         """Return one face: its state, where it comes from, and what the model says of it."""
         entry = self._sources.get(name_file(state.face), {})
         said = self._suggestions.faces.get(state.face) if self._suggestions else None
-        for label in (state.label, *(label for label, _ in (said.answers if said else ()))):
+        for label in (state.label, *(answer[0] for answer in (said.answers if said else ()))):
             self._name(label)
         return {
             "id": state.face,
@@ -123,6 +126,36 @@ class Describer:
         known = known or self._made.get(label) or Character(label, name_after_label(label), {})
         said = known.to_json(self._language)
         self.names[label] = {"name": said["name"], "work": said["work"]}
+
+
+def refuse_known(everybody: Collection[Character], label: str, name: str, language: str) -> None:
+    """Refuse a character to be added who is there already.
+
+    Args:
+        everybody: who is there.
+        label: of the new one.
+        name: the whole name that nobody may have; empty: another character may have it.
+        language: of the names in the sentence.
+
+    Raises:
+        ConflictError: somebody has the label or the name.
+    """
+    taken = [one for one in everybody if one.label == label] or find_namesakes(everybody, name, 1)
+    for known in taken:
+        who = {"name": known.name_in(language), "label": known.label}
+        raise ConflictError(
+            _(
+                "%(name)s (%(label)s) has this name already. Choose who it is from the list; if it is "
+                "somebody else, give another label, such as work/name.",
+                **who,
+            )
+            if name
+            else _(
+                "%(name)s (%(label)s) has this label already. Choose who it is from the list; if it is "
+                "somebody else, give another label, such as work/name.",
+                **who,
+            )
+        )
 
 
 def guess_language(text: str) -> str:

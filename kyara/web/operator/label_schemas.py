@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from apiflask.fields import Dict, Integer, String
+from apiflask.fields import Boolean, Dict, Integer, String
 from apiflask.validators import Length, Range
 
 from kyara.dataset.review.journal import MAX_DECIDED
@@ -23,6 +23,7 @@ class DecisionIn(Schema):
     action = _ACTION
     faces = Dict(keys=String(), values=String(), required=True, validate=Length(1, MAX_DECIDED))
     label = String(required=True, allow_none=True, validate=Length(1, 100))
+    known = Boolean(load_default=False)
 
 
 class UndoIn(Schema):

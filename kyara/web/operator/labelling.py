@@ -11,6 +11,7 @@ import mimetypes
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from apiflask import APIBlueprint
 from flask import current_app
 from werkzeug.wrappers import Response
@@ -18,10 +19,12 @@ from werkzeug.wrappers import Response
 from kyara.dataset.review.labelling import LabelJournal, make_label
 from kyara.dataset.review.labelling.preparing import read_progress, start_preparing
 from kyara.dataset.review.steps import ReviewConflictError
-from kyara.errors import ConflictError
-from kyara.recognition.characters import search_characters
+from kyara.recognition.name_search import search_characters
+from kyara.vision.images import ENOUGH_PX, decode_image
+from kyara.vision.picture_files import FILE_FORMATS
 from kyara.web.operator.guard import find_operator
-from kyara.web.operator.label_answers import Describer, guess_language
+from kyara.web.operator.known_now import follow_decision
+from kyara.web.operator.label_answers import Describer, guess_language, refuse_known
 from kyara.web.operator.label_schemas import CharacterIn, DecisionIn, FacesIn, SearchIn, UndoIn
 from kyara.web.problems import answer_stale
 from kyara.web.public.pages import select_language
@@ -68,7 +71,7 @@ def decide(decision: dict[str, Any]) -> dict[str, Any]:
     states = journal.accept(
         decision["faces"], decision["label"], find_operator(), step=decision["action"]
     )
-    return _describe_change(journal, decision["action"], states)
+    return _describe_change(journal, decision["action"], states, known=decision["known"])
 
 
 @blueprint.post("/undo")
@@ -84,10 +87,10 @@ def take_back(undo: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(SearchIn, location="query", arg_name="query")
 def complete_name(query: dict[str, Any]) -> dict[str, Any]:
     """Complete a name: the model's characters, and those that operators made."""
-    language = select_language()
-    describer = Describer(find_review().open_faces(), find_classifier(), language)
-    known = describer.list_known()
-    found = search_characters(known, query["query"], language, query["limit"])
+    language, classifier = select_language(), find_classifier()
+    known = Describer(find_review().open_faces(), classifier, language).list_known()
+    references = classifier.count_references() if classifier else {}
+    found = search_characters(known, query["query"], language, query["limit"], references)
     return {"characters": [character.to_json(language) for character in found]}
 
 
@@ -99,12 +102,8 @@ def add_character(character: dict[str, Any]) -> tuple[dict[str, Any], int]:
     name, work = character["name"].strip(), character["work"].strip()
     label = character["label"] or make_label(name)
     describer = Describer(journal, find_classifier(), language)
-    for known in describer.list_known():
-        if known.label == label:
-            raise ConflictError(
-                f"The label {label} is {known.name_in(language)}'s already. "
-                "If it is somebody else, give a label, such as work/name."
-            )
+    everybody = describer.list_known()
+    refuse_known(everybody, label, "" if character["label"] else name, language)
     made = journal.add_character(
         label,
         find_operator(),
@@ -147,7 +146,14 @@ def _describe_preparing() -> dict[str, Any]:
     }
 
 
-def _describe_change(journal: LabelJournal, action: str, states: list[Any]) -> dict[str, Any]:
+def _describe_change(
+    journal: LabelJournal, action: str, states: list[Any], *, known: bool = False
+) -> dict[str, Any]:
+    def read_crop(face: str) -> np.ndarray:
+        picture = journal.read_picture(face)[1]
+        return decode_image(picture, formats=FILE_FORMATS, enough_px=ENOUGH_PX)
+
+    followed = follow_decision(journal, [state.face for state in states], read_crop, known=known)
     describer = Describer(journal, find_classifier(), select_language())
     labels = journal.list_labels([state.face for state in states])
     return {
@@ -155,4 +161,5 @@ def _describe_change(journal: LabelJournal, action: str, states: list[Any]) -> d
         "faces": [describer.describe_face(state) for state in states],
         "characters": describer.count_characters(labels),
         "names": describer.names,
+        **followed,
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from flask import current_app, redirect, render_template, request, session, url_for
+from flask_babel import format_timedelta
+from flask_babel import gettext as _
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -12,8 +14,6 @@ from kyara.errors import TooManyAttemptsError
 from kyara.web.operator.guard import SessionUser, blueprint, find_accounts, identify_sender
 from kyara.web.operator.login_form import LoginForm
 from kyara.web.operator.sessions import is_operator_path, read_device, remember_device
-
-WRONG = "Name or password is wrong."
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -32,17 +32,28 @@ def log_in() -> Response | str | tuple[str, int] | tuple[str, int, dict[str, str
             name, form.password.data or "", sender=identify_sender(), device=read_device(app, name)
         )
     except TooManyAttemptsError as error:
-        page = render_template("operator/login.html", form=form, problem=str(error))
+        problem = _(
+            "Too many wrong passwords. The next attempt is looked at in %(time)s.",
+            time=_say_time(error.retry_after_s),
+        )
+        page = render_template("operator/login.html", form=form, problem=problem)
         return page, error.status, {"Retry-After": str(error.retry_after_s)}
     operator = accounts.find_session(token) if token else None
     if token is None or operator is None:
         current_app.logger.warning("A login failed.")
-        return render_template("operator/login.html", form=form, problem=WRONG), 401
+        return render_template(
+            "operator/login.html", form=form, problem=_("Name or password is wrong.")
+        ), 401
     session.clear()  # whatever the browser brought along ends here: nobody can have fixed it before
     login_user(SessionUser(operator, token))
     response = redirect(choose_next(form.next.data), code=303)
     remember_device(app, response, operator.name)
     return response
+
+
+def _say_time(seconds: int) -> str:
+    unit_s = 1 if seconds < 120 else 60
+    return format_timedelta(-(-seconds // unit_s) * unit_s, threshold=2 if unit_s == 1 else 1)
 
 
 @blueprint.post("/logout")

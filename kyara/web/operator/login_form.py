@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
 
@@ -9,6 +12,6 @@ from wtforms import HiddenField, PasswordField, StringField
 class LoginForm(FlaskForm):
     """Name and password, and the page that was asked for."""
 
-    name = StringField("Name")
-    password = PasswordField("Password")
+    name = StringField(cast(str, _("Name")))
+    password = PasswordField(cast(str, _("Password")))
     next = HiddenField()

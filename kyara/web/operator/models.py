@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,14 @@ from kyara.registry import Models
 from kyara.registry.candidates import describe_registry, list_bundles, read_comparison_page
 from kyara.registry.gate import check_reason
 from kyara.registry.promotion import judge_stored, promote_candidate
-from kyara.storage.jobs import check_free, list_jobs, read_order, start_retraining
+from kyara.storage.jobs import (
+    JobStatus,
+    check_free,
+    list_jobs,
+    read_last_words,
+    read_order,
+    start_retraining,
+)
 from kyara.web.operator.guard import find_operator
 from kyara.web.serving.process import stopping
 
@@ -81,8 +89,15 @@ def describe_state() -> dict[str, Any]:
         registry = describe_registry(models)
     except (BundleError, BusyError) as error:
         registry = {"serving": "", "history": [], "before": "", "problem": str(error)}
-    jobs = [job.to_json() for job in list_jobs(_find_runs())[:MOST_JOBS]]
+    jobs = [_explain_early_end(job).to_json() for job in list_jobs(_find_runs())[:MOST_JOBS]]
     return {**registry, "bundles": list_bundles(models.folder), "jobs": jobs}
+
+
+def _explain_early_end(job: JobStatus) -> JobStatus:
+    """Return a job that ended before it began with what its process said last; others unchanged."""
+    if not job.interrupted or job.stage != "waiting" or job.error:
+        return job
+    return replace(job, error=read_last_words(_find_runs(), job.job))
 
 
 @blueprint.get("/progress")

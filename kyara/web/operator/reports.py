@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from apiflask import APIBlueprint, Schema
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
@@ -25,14 +26,19 @@ from kyara.dataset.review.journal import MAX_DECIDED, Action
 from kyara.dataset.review.queue import describe_entry, describe_page
 from kyara.dataset.review.reports import Report, ReviewState
 from kyara.dataset.review.reports.choosing import Choice
+from kyara.dataset.review.reports.placement import read_pixels
 from kyara.dataset.review.reports.rules import TOKEN_PATTERN
 from kyara.dataset.review.steps import ReviewConflictError
 from kyara.dataset.review.vote import switch_vote, take_votes
 from kyara.errors import NotFoundError
-from kyara.vision.images import SUFFIXES, encode_png
+from kyara.recognition.enrolment_store import PACKED
+from kyara.vision.images import encode_png
+from kyara.vision.picture_files import SUFFIXES
 from kyara.web.operator.guard import find_operator
+from kyara.web.operator.known_now import follow_decision
 from kyara.web.problems import answer_stale
 from kyara.web.review import find_classifier, find_names, find_review, vote_is_on
+from kyara.web.serving.model_queue import find_model
 
 PAGE_REPORTS = 24
 MAX_ZIP_IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -71,6 +77,7 @@ class DecisionIn(Schema):
     label = String(load_default=None, allow_none=True, validate=Length(max=200))
     name = Dict(keys=String(), values=String(), load_default=None, allow_none=True)
     step = String(load_default=None, allow_none=True, validate=Regexp(rf"{TOKEN_PATTERN}\Z"))
+    known = Boolean(load_default=False)
 
 
 class UndoStepIn(Schema):
@@ -142,8 +149,8 @@ def show_reference() -> Response:
     """Show a reference face: a taught one by its id, one of the dataset by its path."""
     taught, path = request.args.get("taught"), request.args.get("path", "")
     if taught is not None:
-        classifier = find_classifier()
-        pixels = classifier.draw_thumbnail(taught) if classifier and taught.isdigit() else None
+        # a frozen view draws no pictures: they are the store's
+        pixels = find_model().classifier.draw_thumbnail(taught) if taught.isdigit() else None
         if pixels is None:
             raise NotFoundError("There is no such reference.")
         return Response(encode_png(pixels), mimetype="image/png")
@@ -164,7 +171,7 @@ def decide(decision: dict[str, Any]) -> dict[str, Any]:
         name=decision["name"],
         step=decision["step"],
     )
-    return _answer(reports)
+    return {**_answer(reports), **_follow(reports, known=decision["known"])}
 
 
 @blueprint.post("/undo")
@@ -174,8 +181,9 @@ def undo(undo: dict[str, Any]) -> dict[str, Any]:
     journal, operator = find_review().reports, find_operator()
     if undo["step"] is None:
         step, reports = journal.undo_last(operator)
-        return {**_answer(reports), "step": step}
-    return {**_answer(journal.undo(undo["step"], operator)), "step": undo["step"]}
+    else:
+        step, reports = undo["step"], journal.undo(undo["step"], operator)
+    return {**_answer(reports), **_follow(reports), "step": step}
 
 
 @blueprint.post("/delete")
@@ -224,9 +232,21 @@ def _answer(reports: list[Report]) -> dict[str, Any]:
     return {"reports": [describe_entry(report, known) for report in reports], "counts": _count()}
 
 
+def _follow(reports: list[Report], *, known: bool = False) -> dict[str, list[str]]:
+    """Let the gallery follow what was decided about reports."""
+    journal = find_review().reports
+
+    def read_crop(report_id: str) -> np.ndarray:
+        return read_pixels(journal.store, journal.store.get(report_id))
+
+    return follow_decision(journal, [report.id for report in reports], read_crop, known=known)
+
+
 def _find_picture(neighbour: dict[str, Any]) -> str | None:
     """Return where a reference can be seen; None if nothing is kept of it but features."""
     reference = neighbour["reference"]
+    if neighbour["taught"] and reference.startswith(PACKED):
+        return None
     if neighbour["taught"]:
         return url_for(".show_reference", taught=reference)
     faces = Path(current_app.config["DATASET_FOLDER"]) / FACES_FOLDER

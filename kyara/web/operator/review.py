@@ -6,13 +6,12 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import render_template
+from flask_babel import gettext as _
 
-from kyara.dataset.review.tables import ReviewState
 from kyara.web.operator.guard import find_operator
 from kyara.web.operator.label_answers import MAX_HISTORY
+from kyara.web.operator.messages import name_states
 from kyara.web.review import find_review, vote_is_on
-
-KINDS = {"all": "All", "reports": "Reports", "faces": "Collected faces"}
 
 blueprint = APIBlueprint("review_pages", __name__, url_prefix="/operator", enable_openapi=False)
 
@@ -22,9 +21,11 @@ blueprint = APIBlueprint("review_pages", __name__, url_prefix="/operator", enabl
 @blueprint.get("/label", defaults={"kind": "faces"})
 def show_review(kind: str) -> str:
     """Show the page with the items of a kind; its scripts ask for them."""
-    states = [str(state) for state in ReviewState]
+    kinds = {"all": _("All"), "reports": _("Reports"), "faces": _("Collected faces")}
     vote = kind != "faces" and vote_is_on()
-    return render_template("operator/review.html", kind=kind, kinds=KINDS, states=states, vote=vote)
+    return render_template(
+        "operator/review.html", kind=kind, kinds=kinds, states=name_states(), vote=vote
+    )
 
 
 @blueprint.get("/review/history")

@@ -46,7 +46,6 @@ class Assets:
     """What is known of the static files; every file is hashed once, and again when it changes."""
 
     def __init__(self, store: Path) -> None:
-        """Take the folder of compressed copies, which need not exist."""
         self.store = store
         self._hashes: dict[Path, tuple[tuple[int, int], str]] = {}
         self._modules: dict[Path, tuple[str, dict[Path, str]]] = {}
@@ -65,12 +64,7 @@ class Assets:
         return known[1]
 
     def find_version(self, folder: Path, name: str) -> str | None:
-        """Return the version in a file's address; None if there is no such file.
-
-        Args:
-            folder: the static folder.
-            name: path of the file in it.
-        """
+        """Return the version in a file's address; None if there is no such file."""
         path = folder / name
         try:
             content = self.find_hash(path)
@@ -137,12 +131,7 @@ def _choose_coding(codings: list[str]) -> str | None:
 
 
 def set_up_assets(app: Flask, store: Path = STORE) -> None:
-    """Give static files their versions and serve them; in debug mode everything stays as Flask has it.
-
-    Args:
-        app: with Bootstrap-Flask set up.
-        store: folder of the compressed copies.
-    """
+    """Give static files their versions and serve them; in debug mode everything is as Flask has it."""
     if app.debug:
         return
     assets = Assets(store)

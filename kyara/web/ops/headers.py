@@ -23,7 +23,6 @@ UNUSED_FEATURES = (
     "browsing-topics",
     "camera",
     "clipboard-read",
-    "clipboard-write",
     "display-capture",
     "encrypted-media",
     "fullscreen",
@@ -48,7 +47,8 @@ UNUSED_FEATURES = (
     "window-management",
     "xr-spatial-tracking",
 )
-"""What no page uses. A paste is an event, not `clipboard-read`; `autoplay` stays: Live plays, muted."""
+"""What no page uses. A paste is an event, not `clipboard-read`; `autoplay` stays: Live plays, muted, and
+`clipboard-write`: names and pictures are copied by a click."""
 _PUBLIC = frozenset({"/api/characters", "/api/docs", "/api/openapi.json"})
 """The same for everybody who asks in the same language."""
 
@@ -87,11 +87,23 @@ def csp_nonce() -> str:
     return g.csp_nonce
 
 
+def allow_connections(source: str) -> None:
+    """Give this answer, a worker's script, a policy of its own: it may ask `source` and no more."""
+    g.connect_source = source
+
+
+def allow_forms_to(site: str) -> None:
+    """Let the forms of this answer's page post to another site, too, such as `https://example.org`."""
+    g.forms_go_to = site
+
+
 def add_headers(response: Response) -> Response:
     """Set the security headers of an answer."""
     headers = response.headers
     nonce = f"'nonce-{g.csp_nonce}'" if "csp_nonce" in g else ""
-    headers.update(describe_headers(current_app.config["HSTS_SECONDS"], nonce))
+    headers.update(describe_headers(current_app.config["HSTS_SECONDS"], nonce, g.get("forms_go_to", "")))
+    if "connect_source" in g:
+        headers["Content-Security-Policy"] = f"default-src 'none'; connect-src {g.connect_source}"
     if response.location:
         response.location = stay_here(response.location)
     if is_private(response) and "Cache-Control" not in headers:
@@ -106,15 +118,16 @@ def stay_here(location: str) -> str:
     return urlunsplit(("", "", path, parts.query, parts.fragment))
 
 
-def describe_headers(hsts_seconds: int = 0, nonce: str = "") -> dict[str, str]:
+def describe_headers(hsts_seconds: int = 0, nonce: str = "", forms: str = "") -> dict[str, str]:
     """Return the headers of every answer.
 
     Args:
         hsts_seconds: for how long browsers are to insist on https; 0 is not at all.
         nonce: `'nonce-…'` for what is inline on this page; empty if nothing is.
+        forms: another site that the page's forms may post to.
     """
     headers = {
-        "Content-Security-Policy": describe_content_policy(nonce),
+        "Content-Security-Policy": describe_content_policy(nonce, forms),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
         "Referrer-Policy": "same-origin",
@@ -127,7 +140,7 @@ def describe_headers(hsts_seconds: int = 0, nonce: str = "") -> dict[str, str]:
     return headers
 
 
-def describe_content_policy(nonce: str = "") -> str:
+def describe_content_policy(nonce: str = "", forms: str = "") -> str:
     """Return the Content-Security-Policy; see `describe_headers`."""
     policy = {
         "default-src": "'none'",
@@ -139,7 +152,7 @@ def describe_content_policy(nonce: str = "") -> str:
         "media-src": "'self' blob:",
         "font-src": "'self'",
         "manifest-src": "'self'",
-        "form-action": "'self'",
+        "form-action": f"'self' {forms}",
         "base-uri": "'none'",
         "object-src": "'none'",
         "frame-ancestors": "'none'",

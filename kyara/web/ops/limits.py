@@ -24,15 +24,16 @@ from kyara.errors import BadInputError, TooManyRequestsError
 from kyara.storage.client_hash import simplify_address
 
 DEFAULT_LIMITS = (
-    "identify=600/minute, explain=40/minute, reports=120/minute, characters=600/minute, "
-    "login=30/minute, operator=6000/minute, pages=600/minute"
+    "identify=600/minute, pictures=60/minute, explain=40/minute, reports=120/minute, "
+    "characters=600/minute, login=30/minute, operator=6000/minute, pages=600/minute"
 )
 """For a household behind one address: Live asks 150 times a minute, so four may watch at once."""
-KINDS = ("identify", "explain", "reports", "characters", "login", "operator", "pages")
+KINDS = ("identify", "pictures", "explain", "reports", "characters", "login", "operator", "pages")
 """`pages` is whatever has no other kind: the page, the API's documents, and what is not there."""
 REDIS_TIMEOUT_S = 0.5
 _ROUTES = {
     ("POST", "/api/identify"): "identify",
+    ("POST", "/api/pictures"): "pictures",
     ("POST", "/api/explain"): "explain",
     ("POST", "/api/reports"): "reports",
     ("GET", "/api/characters"): "characters",
@@ -241,7 +242,6 @@ class _ToOurLog(logging.Handler):
     """Hands what Flask-Limiter says to our log, but for the lines that hold a visitor's address."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record."""
         if not str(record.msg).startswith("ratelimit "):
             say: Callable[..., None] = logger.warning if record.levelno >= logging.INFO else logger.debug
             say("%s", record.getMessage())

@@ -25,7 +25,6 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -44,7 +43,6 @@ class TextFormatter(logging.Formatter):
     """Time, level, message, and the request's id if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(" ", "milliseconds")
         request_id = find_request_id()
         text = f"{moment} {record.levelname} {record.getMessage()}"

@@ -50,7 +50,6 @@ class Metrics:
     """The numbers of one application, in a registry of its own."""
 
     def __init__(self, app: APIFlask) -> None:
-        """Start at zero."""
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "kyara_requests",
@@ -85,7 +84,6 @@ class _Moment(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges."""
         with self._app.app_context():
             yield from _describe_queue()
             classifier = _find_classifier()

@@ -24,12 +24,12 @@ from kyara.vision.boxes import Box
 from kyara.web.crops import SentCrops
 from kyara.web.ops.limits import charge
 from kyara.web.review import let_visitors_vote
-from kyara.web.serving.admission import Turns
+from kyara.web.serving.admission import Admission
 from kyara.web.serving.model_queue import find_model
 
 blueprint = APIBlueprint("reports", __name__)
 
-turns = Turns(running_places=2, places=26)
+turns = Admission(running_places=2, places=26)
 
 
 def _position(what: str) -> Integer:

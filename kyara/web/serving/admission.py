@@ -62,7 +62,7 @@ class Deadline:
 
 
 @dataclass(frozen=True)
-class Crowd:
+class QueueStats:
     """How full the queue is.
 
     Attributes:
@@ -79,7 +79,6 @@ class Crowd:
 
     @property
     def full(self) -> bool:
-        """Whether the next one would be refused."""
         return self.running + self.waiting >= self.places
 
 
@@ -92,11 +91,10 @@ class _Entry:
     runs_since: float = 0.0
 
 
-class Turns:
+class Admission:
     """Running places and waiting places; safe for many threads."""
 
     def __init__(self, running_places: int, places: int) -> None:
-        """Take how many may run at once, and how many may run or wait."""
         self._running_places = max(1, running_places)
         self._places = places
         self._pace_s = _FIRST_PACE_S
@@ -104,10 +102,9 @@ class Turns:
         self._running: list[_Entry] = []
         self._lock = threading.Lock()
 
-    def count(self) -> Crowd:
-        """Return how full it is now."""
+    def count(self) -> QueueStats:
         with self._lock:
-            return Crowd(len(self._running), len(self._waiting), self._running_places, self._places)
+            return QueueStats(len(self._running), len(self._waiting), self._running_places, self._places)
 
     def check_room(self) -> None:
         """Refuse early, before a request is even read, if no place is free.
@@ -124,10 +121,7 @@ class Turns:
     ) -> Iterator[None]:
         """Wait for a running place and hold it.
 
-        Args:
-            deadline: of the request.
-            size: how much work it is, in crops.
-            left: tells whether the client has gone away; then nothing is done for it any more.
+        `size` is in crops. `left` tells whether the client has gone; then nothing is done for it.
 
         Raises:
             BusyError: no place is free, or the answer would come too late.

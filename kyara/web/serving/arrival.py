@@ -135,11 +135,9 @@ class ChunkedBody:
             self.error = BadRequest("A trailer is malformed")
 
     def getfile(self) -> Any:
-        """Return the body as a file, for waitress."""
         return self._body.getfile()
 
     def getbuf(self) -> OverflowableBuffer:
-        """Return the buffer, for waitress."""
         return self._body
 
 
@@ -149,7 +147,6 @@ class Arrival(HTTPRequestParser):
     body_rcv: Any
 
     def __init__(self, adj: Any) -> None:
-        """Begin now."""
         super().__init__(adj)
         self.began = self.arrived = time.monotonic()
         self._unread = 0

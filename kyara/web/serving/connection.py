@@ -48,7 +48,6 @@ class Connection(HTTPChannel):
     error_task_class = Refusal
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:
-        """Take what waitress gives."""
         self._active_at = time.monotonic()
         self._ahead = b""
         self.source = simplify_address(str(addr[0]))
@@ -57,7 +56,6 @@ class Connection(HTTPChannel):
         super().__init__(server, sock, addr, adj, map=map)
 
     def __repr__(self) -> str:
-        """Name it for the log, which holds no address."""
         return "<a client's connection>"
 
     __str__ = __repr__
@@ -84,7 +82,6 @@ class Connection(HTTPChannel):
         return self.will_close or self.close_when_flushed or self._drops_until > 0
 
     def handle_read(self) -> None:
-        """Read what is there."""
         assert self.socket is not None
         try:
             data = self.socket.recv(self.adj.recv_bytes)
@@ -119,7 +116,6 @@ class Connection(HTTPChannel):
             self.handle_close()
 
     def received(self, data: bytes) -> bool:
-        """Take bytes."""
         self._active_at = time.monotonic()
         with self.requests_lock:
             self._ahead += data
@@ -204,16 +200,10 @@ class Connection(HTTPChannel):
 def choose_who_goes(
     connections: Sequence[Connection], newcomer: Connection, most: int, most_of_one: int
 ) -> Connection | None:
-    """Return the connection that gives way to a newcomer; None while there is room.
+    """Return the connection that gives way to a newcomer, who is among them; None while there is room.
 
-    It is one of the address that has too many, or most: the one that was quiet longest, and that no
-    thread works for.
-
-    Args:
-        connections: all, the newcomer among them.
-        newcomer: goes itself if all others of its address are being worked for.
-        most: of all addresses.
-        most_of_one: of one address.
+    It is the newcomer if all others of its address are being worked for. `most` is of all addresses,
+    `most_of_one` of one.
     """
     held = Counter(one.source for one in connections)
     if held[newcomer.source] > most_of_one:

@@ -22,7 +22,6 @@ class Heap:
     """
 
     def __init__(self) -> None:
-        """Set it up, for the whole process."""
         self._trim_at = time.monotonic() + _TRIM_EVERY_S
         try:
             libc = ctypes.CDLL(None)

@@ -11,10 +11,10 @@ from flask import current_app, g, has_request_context, request
 
 from kyara.errors import BundleError
 from kyara.recognition.classifier import Classifier
-from kyara.web.serving.admission import Crowd, Deadline, Turns
+from kyara.web.serving.admission import Admission, Deadline, QueueStats
 from kyara.web.serving.process import ARRIVED
 
-_GUARDED_ENDPOINTS = frozenset({"api.identify", "explanations.explain"})
+_GUARDED_ENDPOINTS = frozenset({"api.identify", "pictures.identify_pictures", "explanations.explain"})
 
 
 class ModelQueue:
@@ -40,7 +40,7 @@ class ModelQueue:
         """
         self._classifier = classifier
         self._reason = reason
-        self._turns = Turns(running_places or len(os.sched_getaffinity(0)), places)
+        self._turns = Admission(running_places or len(os.sched_getaffinity(0)), places)
         self._deadline_s = deadline_s
         self.on_use: Callable[[], None] = lambda: None
         """Called whenever somebody asks for the model; must be quick."""
@@ -76,10 +76,7 @@ class ModelQueue:
 
     @contextmanager
     def place(self, size: int = 1) -> Iterator[Classifier]:
-        """Wait for a running place and hold it.
-
-        Args:
-            size: how much work it is, in crops.
+        """Wait for a running place for work of so many crops, and hold it.
 
         Raises:
             BusyError: no place is free, or the answer would come too late.
@@ -90,15 +87,14 @@ class ModelQueue:
             yield classifier
 
     def check_room(self) -> None:
-        """Refuse if nobody else can wait.
+        """Refuse if the queue is full.
 
         Raises:
             BusyError: all places are taken.
         """
         self._turns.check_room()
 
-    def count(self) -> Crowd:
-        """Return how many run and wait."""
+    def count(self) -> QueueStats:
         return self._turns.count()
 
     def find_deadline(self) -> Deadline:

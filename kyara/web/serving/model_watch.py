@@ -21,6 +21,7 @@ from pathlib import Path
 
 from kyara.errors import BundleError, KyaraError
 from kyara.recognition.classifier import Classifier
+from kyara.recognition.name_search import prepare_search
 from kyara.registry import Models
 from kyara.storage.events import TAUGHT, Events
 from kyara.web.serving.model_queue import ModelQueue
@@ -69,7 +70,7 @@ class ModelWatch:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Look no more, and let go of the registry."""
+        """Stop looking, and close the registry."""
         self._ended.set()
         if self._thread is not None and self._process == os.getpid():
             self._thread.join()
@@ -129,5 +130,8 @@ class ModelWatch:
         bundle = self._models.load_serving()
         if queue.serves(bundle.name, bundle.version):
             return
-        queue.serve(Classifier(bundle, taught=self._taught))
+        classifier = Classifier(bundle, taught=self._taught)
+        queue.serve(classifier)
         logger.info("%s (version %s) serves.", bundle.name, bundle.version)
+        preparing = (classifier.characters,)
+        threading.Thread(target=prepare_search, args=preparing, name="names", daemon=True).start()

@@ -43,7 +43,6 @@ class Answer(_WholeTask, WSGITask):
     """Asks the application, and tells it when the request was here."""
 
     def get_environment(self) -> dict[str, Any]:
-        """Return the WSGI environment."""
         environ = super().get_environment()
         request: Any = self.request
         environ[ARRIVED] = request.arrived
@@ -54,7 +53,6 @@ class Refusal(_WholeTask, ErrorTask):
     """What a request gets that never reaches the application: problem details, as from there."""
 
     def execute(self) -> None:
-        """Answer."""
         request: Any = self.request
         error = request.error
         self.status = f"{error.code} {error.reason}"

@@ -26,7 +26,7 @@ from kyara.web.serving.heap import Heap
 from kyara.web.serving.process import stopping
 
 MAX_ARRIVING_BYTES = 128 * 1024 * 1024
-"""Of all requests together that are not complete; past it the oldest of them are let go."""
+"""Of all requests together that are not complete; past it the oldest of them are closed."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Where the application does not say."""
 MAX_CONNECTIONS = 1_000
@@ -48,7 +48,6 @@ class BufferingWorker(Worker):
     """Serves until SIGTERM, then finishes what it accepted."""
 
     def run(self) -> None:
-        """Serve."""
         from kyara.web.serving.server_settings import ServerSettings  # not in the master
 
         self._drain_s = ServerSettings.read().drain_s
@@ -89,7 +88,6 @@ class BufferingWorker(Worker):
         self._finish()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
         stopping.set()
         super().handle_exit(sig, frame)
         for listener in getattr(self, "_listeners", ()):
@@ -121,7 +119,7 @@ class BufferingWorker(Worker):
         return newcomer
 
     def _sweep(self) -> None:
-        """Let go of clients who take too long."""
+        """Close the connections of clients who take too long."""
         now = time.monotonic()
         for client in self._list_clients():
             if client.has_stalled(now):
@@ -155,7 +153,7 @@ class BufferingWorker(Worker):
         self._server.task_dispatcher.shutdown(cancel_pending=False, timeout=1)
 
     def _close_listener(self, listener: BaseWSGIServer) -> None:
-        """Take in who stands at the door, then close it."""
+        """Accept the pending connections, then close the listener."""
         before = -1
         while len(self._connections) > before:
             before = len(self._connections)

@@ -87,13 +87,19 @@ def count_attempt(session: Session, subjects: Iterable[str], now: datetime) -> N
     """
     rows = [_lock_subject(session, subject, now) for subject in sorted(subjects)]
     # What was written ahead of now is of a clock that was set back: nobody waits for it to come again.
+    # An attempt may be counted before one that came first; without a wait of its own it blocks nobody.
     wait = max(
-        (row.blocked_until - now for row in rows if row.last_at <= now + SKEW), default=timedelta()
+        (
+            row.blocked_until - now
+            for row in rows
+            if row.last_at < row.blocked_until and row.last_at <= now + SKEW
+        ),
+        default=timedelta(),
     )
     if wait > timedelta():
         seconds = int(wait.total_seconds()) + 1
         raise TooManyAttemptsError(
-            f"Too many wrong passwords. The next attempt is looked at in {_say_seconds(seconds)}.",
+            f"Too many wrong passwords. The next attempt is looked at in {seconds} seconds.",
             retry_after_s=seconds,
         )
     for row in rows:
@@ -137,7 +143,3 @@ def forgive(session: Session, subjects: Iterable[str]) -> None:
     """Forget what was counted of subjects: the password was right, or an operator unlocks."""
     for subject in sorted(subjects):  # as they are counted: no two wait for each other
         session.execute(delete(FailureRow).where(FailureRow.subject == subject))
-
-
-def _say_seconds(seconds: int) -> str:
-    return f"{seconds} seconds" if seconds < 120 else f"{round(seconds / 60)} minutes"

@@ -11,7 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from kyara.errors import BadInputError
 from kyara.web.operator.accounts.tables import MAX_NAME_CHARACTERS
-from kyara.web.serving.admission import Deadline, Turns
+from kyara.web.serving.admission import Admission, Deadline
 
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 1_000
@@ -21,7 +21,7 @@ _hasher = PasswordHasher()
 """Parameters of RFC 9106 for little memory (64 MiB), as argon2-cffi has them."""
 WAIT_S = 10
 """So long a login may wait for its turn."""
-_turns = Turns(running_places=2, places=8)
+_turns = Admission(running_places=2, places=8)
 """Each argon2 hash takes 64 MiB, so at most two run at once; six wait, and no more threads than that."""
 _NOBODY = _hasher.hash("nobody has this password")
 

@@ -75,14 +75,12 @@ class AccountStore:
                 self._engine = None
 
     def exist(self) -> bool:
-        """Tell whether there is any account."""
         if self._file is not None and not self._file.exists():
             return False
         with explain_database_errors(OPERATORS), self._open() as session:
             return session.scalar(select(OperatorRow.name).limit(1)) is not None
 
     def list(self) -> list[Operator]:
-        """Return every operator, by name."""
         if self._file is not None and not self._file.exists():
             return []
         with explain_database_errors(OPERATORS), self._open() as session:

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from kyara.storage.database import DatabaseKind, UtcDateTime
-from kyara.storage.migrations import Room
+from kyara.storage.migrations import Schema
 from kyara.storage.settings import PlaceSettings
 
 DATABASE_FILE = "operators.db"
@@ -29,7 +29,7 @@ class Base(DeclarativeBase):
 OPERATORS = DatabaseKind(
     "operators",
     "OPERATOR_DATABASE_URL or DATABASE_URL, and INSTANCE_FOLDER",
-    Room("operators", Base.metadata),
+    Schema("operators", Base.metadata),
 )
 
 
