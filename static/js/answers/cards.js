@@ -1,5 +1,6 @@
 /**
- * One card for each face: the crop, the verdict, five answers, *Why?*, *Wrong?* and *Remove*.
+ * One card for each face: the crop, the verdict, answers or guesses, *Why?*, *Wrong?* and *Remove*, and the ways on
+ * from an unknown face.
  */
 
 import { cutCrop } from "../picture/crops.js";
@@ -17,15 +18,20 @@ import { say, sayPercent } from "../page/messages.js";
  * @property {(id: number) => void} wrong
  * @property {(id: number) => void} remove
  * @property {() => void} again
+ * @property {(id: number) => void} wider draw the box wider, and ask again
+ * @property {(id: number, site: string) => void} elsewhere search for the picture at another site
+ * @property {(label: string) => void} mine show what this browser was taught
  * @property {(id: number | null) => void} point the card under the pointer or with the focus
  */
+
+/** @typedef {"" | "asking" | "stale" | import("../page/api.js").Verdict} Mark */
 
 const CROP_CSS_PX = 96;
 
 /**
  * How it stands with a face, in one word; boxes and cards show the same.
  * @param {PageState} state @param {Face} face
- * @returns {"" | "asking" | "known" | "unknown" | "stale"}
+ * @returns {Mark}
  */
 export function markOf(state, face) {
   if (state.asking.has(face.id)) return "asking";
@@ -35,12 +41,13 @@ export function markOf(state, face) {
 }
 
 /**
- * The name that Kyara gives a face, or "" where it gives none.
+ * The name that Kyara gives a face, for a fact or as probable, or "" where it gives none.
  * @param {PageState} state @param {Face} face
  */
 export function nameOf(state, face) {
   const answer = state.answer(face)?.face;
-  return answer?.verdict === "known" && !state.isStale(face) ? answer.answers[0].name : "";
+  if (!answer || answer.verdict === "unknown" || state.isStale(face)) return "";
+  return answer.answers[0].name;
 }
 
 export class Cards {
@@ -92,6 +99,12 @@ export class Cards {
     part(card, ".card-wrong").addEventListener("click", () => actions.wrong(id));
     part(card, ".card-remove").addEventListener("click", () => actions.remove(id));
     part(card, ".card-again").addEventListener("click", () => actions.again());
+    part(card, ".card-wider").addEventListener("click", () => actions.wider(id));
+    part(card, ".card-mine").addEventListener("click", () => actions.mine(card.dataset.best ?? ""));
+    for (const button of card.querySelectorAll("[data-site]")) {
+      const { site } = /** @type {HTMLElement} */ (button).dataset;
+      button.addEventListener("click", () => actions.elsewhere(id, site ?? ""));
+    }
     card.addEventListener("pointerenter", () => actions.point(id));
     card.addEventListener("pointerleave", () => actions.point(null));
     card.addEventListener("focusin", () => actions.point(id));
@@ -112,7 +125,7 @@ export class Cards {
     part(card, ".card-stale").hidden = mark !== "stale";
     part(card, ".card-stale-words").textContent = say("stale");
     renderAnswers(part(card, ".answers"), answer?.face ?? null);
-    const reported = state.reported.has(face.id);
+    const reported = state.isReported(face);
     part(card, ".card-reported").hidden = !reported;
     const answered = Boolean(answer?.face) && mark !== "stale";
     const why = part(card, ".card-why");
@@ -120,7 +133,15 @@ export class Cards {
     why.setAttribute("aria-label", say("why_about", { number }));
     const wrong = part(card, ".card-wrong");
     wrong.hidden = reported || !answered;
-    wrong.setAttribute("aria-label", say("wrong_about", { number }));
+    wrong.setAttribute("aria-label", say(mark === "unknown" ? "tell_about" : "wrong_about", { number }));
+    wrong.classList.toggle("btn-primary", mark === "unknown");
+    wrong.classList.toggle("btn-outline-secondary", mark !== "unknown");
+    wrong.textContent = (mark === "unknown" ? wrong.dataset.unknown : wrong.dataset.named) ?? "";
+    part(card, ".card-ways").hidden = mark !== "unknown";
+    part(card, ".card-wider").setAttribute("aria-label", say("wider_about", { number }));
+    const best = answer?.face?.verdict === "unknown" ? undefined : answer?.face?.answers[0];
+    card.dataset.best = best?.label ?? "";
+    part(card, ".card-mine").hidden = !best?.mine;
     part(card, ".card-remove").setAttribute("aria-label", say("remove_face", { number }));
   }
 }
@@ -131,27 +152,55 @@ function renderAnswers(list, identified) {
   if (list.dataset.shown === key) return;
   list.dataset.shown = key;
   list.hidden = !identified;
-  list.replaceChildren(...(identified?.answers ?? []).map(createAnswer));
+  const create = identified?.verdict === "unknown" ? createGuess : createAnswer;
+  list.replaceChildren(...(identified?.answers ?? []).map(create));
 }
 
 /** @param {RankedAnswer} answer */
-function createAnswer({ name, work, confidence }) {
+function createAnswer({ name, work, url, confidence, mine }) {
   const row = copyTemplate("answer-template");
-  part(row, ".answer-name").textContent = name;
+  part(row, ".answer-mine").hidden = !mine;
+  part(row, ".answer-name").replaceChildren(createName(name, url));
   part(row, ".answer-work").textContent = work;
   part(row, ".answer-percent").textContent = sayPercent(confidence);
   part(row, ".progress-bar").style.width = `${Math.max(0.5, confidence * 100)}%`;
   return row;
 }
 
-/** @param {PageState} state @param {Face} face @returns {{verdict: string, work: string}} */
-function describe(state, face) {
+/** Whom an unknown face looks like; nothing in it reads as how likely it is. @param {RankedAnswer} answer */
+function createGuess({ name, work, url, mine }) {
+  const row = copyTemplate("guess-template");
+  part(row, ".answer-mine").hidden = !mine;
+  part(row, ".answer-name").replaceChildren(createName(name, url));
+  part(row, ".answer-work").textContent = work;
+  return row;
+}
+
+/**
+ * A name, as a link to the character's page where there is one.
+ * @param {string} name @param {string | null} [url]
+ */
+function createName(name, url) {
+  if (!url) return name;
+  const link = copyTemplate("name-template");
+  link.textContent = name;
+  link.setAttribute("href", url);
+  return link;
+}
+
+/**
+ * What a card says of a face, in words.
+ * @param {PageState} state @param {Face} face @returns {{verdict: string, work: string}}
+ */
+export function describe(state, face) {
   const answer = state.answer(face);
-  if (answer?.face?.verdict === "known") {
-    const [best] = answer.face.answers;
-    return { verdict: best.name, work: best.work };
+  if (answer?.face?.verdict === "unknown") {
+    return { verdict: say("unknown"), work: answer.face.answers.length > 0 ? say("alike") : "" };
   }
-  if (answer?.face) return { verdict: say("unknown"), work: say("closest") };
+  if (answer?.face) {
+    const [{ name, work }] = answer.face.answers;
+    return { verdict: answer.face.verdict === "known" ? name : say("probably", { name }), work };
+  }
   if (state.asking.has(face.id)) return { verdict: say("asked"), work: "" };
   if (answer?.error && !state.isStale(face)) return { verdict: say("not_answered"), work: answer.error };
   return { verdict: say("not_asked"), work: "" };

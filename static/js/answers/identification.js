@@ -2,23 +2,28 @@
  * Asks the server about faces: one request for all, again when it is busy, later when offline.
  */
 
-import { ConnectionError, ServerError, identify, isAbort } from "../page/api.js";
+import { ConnectionError, ServerError, isAbort } from "../page/api.js";
 import { encodeCrops } from "../picture/crops.js";
 import { faceBox } from "../page/state.js";
 import { say, sayWhen, settings } from "../page/messages.js";
+import { rest } from "../page/rest.js";
+import { identifyHere } from "../taught/asking.js";
 
 /** @typedef {import("../page/state.js").PageState} PageState */
 /** @typedef {import("../page/state.js").Face} Face */
 /** @typedef {import("../page/status.js").StatusLine} StatusLine */
 
 /** The server takes this many crops at once. */
-export const MAX_FACES = 32;
+const MAX_FACES = 32;
 const BUSY_RETRIES = 3;
 const LONGEST_WAIT_S = 30;
+/** How long a box has rested that is asked about; one that was put into the middle has to be moved first. */
+const REST_MS = { moved: 800, added: 3000 };
 
 export class Identification {
   /** @type {AbortController | null} */
   #running = null;
+  #timer = 0;
 
   /** @param {PageState} state @param {StatusLine} status */
   constructor(state, status) {
@@ -50,8 +55,15 @@ export class Identification {
     }
   }
 
-  /** Give up the request that is under way. */
+  /** Ask in a moment, when nothing more has changed. @param {keyof typeof REST_MS} what happened to a box */
+  askSoon(what) {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => void this.askWaiting(), REST_MS[what]);
+  }
+
+  /** Give up the request that is under way, and the one that is to come. */
   cancel() {
+    clearTimeout(this.#timer);
     this.#running?.abort();
     this.#running = null;
     removeEventListener("online", this.#askWhenOnline);
@@ -64,13 +76,13 @@ export class Identification {
   async #askPatiently(crops, signal) {
     for (let retries = 0; ; retries += 1) {
       try {
-        return await identify(crops, settings.language, signal);
+        return await identifyHere(crops, settings.language, signal);
       } catch (error) {
         const busy = error instanceof ServerError && error.isBusy && !error.isLimited;
         if (!busy || retries === BUSY_RETRIES) throw error;
         const seconds = Math.max(1, Math.min(error.retryAfter ?? 0, LONGEST_WAIT_S));
         this.status.show({ kind: "busy", text: say("busy", { seconds }) });
-        await wait(seconds * 1000, signal);
+        await rest(seconds * 1000, signal);
       }
     }
   }
@@ -78,9 +90,11 @@ export class Identification {
   /** Say how many of the faces were recognized. */
   sayDone() {
     const { faces } = this.state;
-    const known = faces.filter((face) => this.state.answer(face)?.face?.verdict === "known").length;
+    const verdicts = faces.map((face) => this.state.answer(face)?.face?.verdict);
+    const [known, probable] = ["known", "probably"].map((one) => verdicts.filter((each) => each === one).length);
+    const words = say(probable > 0 ? "done_probably" : "done", { count: faces.length, known, probable });
     const tooMany = faces.length > MAX_FACES ? ` ${say("too_many", { limit: MAX_FACES })}` : "";
-    this.status.show({ kind: "done", text: say("done", { count: faces.length, known }) + tooMany });
+    this.status.show({ kind: "done", text: words + tooMany });
   }
 
   /** @param {unknown} error @param {readonly Face[]} faces */
@@ -103,15 +117,4 @@ export class Identification {
       throw error;
     }
   }
-}
-
-/** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */
-function wait(milliseconds, signal) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    });
-  });
 }

@@ -4,14 +4,15 @@
 
 import { ConnectionError, ServerError, explain, isAbort } from "../page/api.js";
 import { cutCrop, encodeCrops } from "../picture/crops.js";
+import { closeFromOutside } from "../page/dialogs.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { say, sayPercent, sayWhen, settings } from "../page/messages.js";
 
 /** @typedef {import("../page/api.js").Explanation} Explanation */
 /** @typedef {import("../page/api.js").Neighbour} Neighbour */
-/** @typedef {import("../page/api.js").RankedAnswer} RankedAnswer */
+/** @typedef {import("../page/api.js").IdentifiedFace} IdentifiedFace */
 /** @typedef {import("../faces/geometry.js").Box} Box */
-/** @typedef {{bitmap: ImageBitmap, box: Box, number: number, answers: readonly RankedAnswer[]}} Subject */
+/** @typedef {{bitmap: ImageBitmap, box: Box, number: number, answer: IdentifiedFace}} Subject */
 
 const CROP_CSS_PX = 320;
 const cosine = new Intl.NumberFormat(settings.locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
@@ -33,9 +34,7 @@ export class WhyDialog {
     this.method = byId("why-method", HTMLSelectElement);
     this.again = byId("why-again", HTMLButtonElement);
     byId("why-close", HTMLButtonElement).addEventListener("click", () => this.dialog.close());
-    this.dialog.addEventListener("click", (event) => {
-      if (event.target === this.dialog) this.dialog.close(); // the backdrop
-    });
+    closeFromOutside(this.dialog);
     this.dialog.addEventListener("close", () => this.#forget());
     for (const select of [this.label, this.method]) {
       select.addEventListener("change", () => void this.#explain());
@@ -49,15 +48,13 @@ export class WhyDialog {
 
   /** @param {Subject} subject */
   open(subject) {
-    const { bitmap, box, number, answers } = subject;
+    const { bitmap, box, number, answer } = subject;
     this.#subject = subject;
     [this.#crop] = encodeCrops(bitmap, [box]);
     byId("why-face", HTMLElement).textContent = say("face_number", { number });
     const crop = cutCrop(bitmap, box, CROP_CSS_PX * 2);
     this.picture.replaceChildren(crop, this.heat);
-    this.label.replaceChildren(
-      ...answers.map(({ label, name, confidence }) => new Option(`${name} · ${sayPercent(confidence)}`, label)),
-    );
+    this.label.replaceChildren(...createOptions(answer));
     this.#fade();
     this.dialog.showModal();
     this.label.focus();
@@ -113,8 +110,8 @@ export class WhyDialog {
 
   #describe() {
     const number = this.#subject?.number ?? 0;
-    const answer = this.#subject?.answers.find(({ label }) => label === this.label.value);
-    return say("why_map", { number, name: answer?.name ?? "" });
+    const chosen = this.#subject?.answer.answers.find(({ label }) => label === this.label.value);
+    return say("why_map", { number, name: chosen?.name ?? "" });
   }
 
   /** @param {Explanation} explanation */
@@ -135,6 +132,12 @@ export class WhyDialog {
     byId("why-words", HTMLElement).textContent = text;
     this.again.hidden = kind !== "error";
   }
+}
+
+/** The answers to choose from; of an unknown face without how likely each is. @param {IdentifiedFace} answer */
+function createOptions({ verdict, answers }) {
+  const sayLikely = (/** @type {number} */ share) => (verdict === "unknown" ? "" : ` · ${sayPercent(share)}`);
+  return answers.map(({ label, name, confidence }) => new Option(`${name}${sayLikely(confidence)}`, label));
 }
 
 /** @param {Neighbour} neighbour @param {boolean} own it is of the character that is explained */

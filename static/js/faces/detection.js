@@ -67,7 +67,7 @@ export function planViews(width, height, settings, level) {
  * @param {number} paddingShare @param {number} angle in degrees, counter-clockwise
  * @returns {View}
  */
-export function planView(sourceWidth, sourceHeight, longestSide, paddingShare, angle) {
+function planView(sourceWidth, sourceHeight, longestSide, paddingShare, angle) {
   const scale = longestSide / Math.max(sourceWidth, sourceHeight);
   const width = Math.max(1, round(sourceWidth * scale));
   const height = Math.max(1, round(sourceHeight * scale));

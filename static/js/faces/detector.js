@@ -2,6 +2,8 @@
  * The page's side of face finding: starts the worker, hands it pictures, gives back boxes.
  */
 
+import { shownPart } from "./bars.js";
+
 /** @typedef {import("./tiles.js").FoundFace} FoundFace */
 /**
  * @typedef {object} Addresses
@@ -60,6 +62,11 @@ export class Detector {
     return this.#thresholds.length;
   }
 
+  /** Whether a start is under way. */
+  get isLoading() {
+    return this.#load !== null;
+  }
+
   /** What finds the faces: the cascade where the network could not be loaded. */
   get name() {
     return this.#name;
@@ -96,9 +103,13 @@ export class Detector {
       this.#load = { resolve, reject };
       const { worker: workerUrl, ...files } = this.urls;
       const worker = new Worker(workerUrl);
-      worker.addEventListener("message", ({ data }) => this.#receive(data));
+      // What a worker says that was ended already is of no concern to the next one.
+      worker.addEventListener("message", ({ data }) => {
+        if (worker === this.#worker) this.#receive(data);
+      });
       worker.addEventListener("error", (event) => {
         event.preventDefault();
+        if (worker !== this.#worker) return;
         this.#stop(new Error(`The face finder stopped. ${event.message ?? ""}`.trim()));
       });
       this.#worker = worker;
@@ -135,6 +146,18 @@ export class Detector {
       this.#current = { id, bitmap, level, resolve, reject };
       if (!this.#busyWith) this.#send();
     });
+  }
+
+  /**
+   * Find the faces in a picture that stays the caller's. Black bars around it are left out: they change nothing.
+   * @param {ImageBitmap} bitmap @param {number} [level] see `detect`
+   * @returns {Promise<FoundFace[]>} in pixels of the bitmap
+   */
+  async detectShown(bitmap, level) {
+    const part = shownPart(bitmap);
+    const copy = await createImageBitmap(bitmap, part.x, part.y, part.width, part.height);
+    const found = await this.detect(copy, level);
+    return found.map(({ box, ...face }) => ({ ...face, box: { ...box, x: box.x + part.x, y: box.y + part.y } }));
   }
 
   /** Stop the worker; whoever still waits gets an `AbortError`. */

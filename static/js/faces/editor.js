@@ -9,7 +9,6 @@
 import { copyTemplate } from "../page/elements.js";
 import {
   boxOfView,
-  fitScale,
   keyStep,
   moveBox,
   resizeBox,
@@ -19,12 +18,13 @@ import {
   viewOfBox,
 } from "./geometry.js";
 import { say } from "../page/messages.js";
+import { drawShown, fitStage } from "./stage.js";
 import { seenTimes } from "../picture/crops.js";
 
 /** @typedef {import("./geometry.js").Box} Box */
 /** @typedef {import("cropperjs").CropperSelection} Selection */
 /** @typedef {import("cropperjs").CropperCanvas} Canvas */
-/** @typedef {{id: number, box: Box, number: number, name: string, mark: "" | "asking" | "known" | "unknown" | "stale", isWeak: boolean}} ShownBox */
+/** @typedef {{id: number, box: Box, number: number, name: string, mark: import("../answers/cards.js").Mark, isWeak: boolean}} ShownBox */
 /**
  * @typedef {object} EditorActions
  * @property {(box: Box) => void} add
@@ -35,9 +35,6 @@ import { seenTimes } from "../picture/crops.js";
 
 /** A drag shorter than this on the screen is a slip of the hand, not a box. */
 const MIN_DRAFT_CSS_PX = 12;
-/** The picture takes at most this share of the window's height, if it is not very tall. */
-const HEIGHT_SHARE = 0.72;
-const MIN_HEIGHT_CSS_PX = 260;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -45,6 +42,7 @@ export class Editor {
   /** @type {ImageBitmap | null} */
   #bitmap = null;
   #scale = 1;
+  #zoom = 1;
   /** @type {readonly ShownBox[]} */
   #boxes = [];
   /** @type {Map<number, Selection>} */
@@ -79,7 +77,19 @@ export class Editor {
 
   /** Show a picture, or another frame of it. @param {ImageBitmap} bitmap */
   setPicture(bitmap) {
+    const { width, height } = this.#size;
+    if (bitmap.width !== width || bitmap.height !== height) this.#zoom = 1;
     this.#bitmap = bitmap;
+    this.#layOut();
+  }
+
+  /** How many times as large as it fits the picture is shown. */
+  get zoom() {
+    return this.#zoom;
+  }
+
+  set zoom(zoom) {
+    this.#zoom = zoom;
     this.#layOut();
   }
 
@@ -140,10 +150,12 @@ export class Editor {
     }
     selection.dataset.mark = mark;
     selection.toggleAttribute("data-weak", isWeak);
-    selection.setAttribute("aria-label", name ? say("box_label", { number, who: name }) : say("face_number", { number }));
+    const isProbable = mark === "probably";
+    const who = isProbable ? say("probably", { name }) : name;
+    selection.setAttribute("aria-label", name ? say("box_label", { number, who }) : say("face_number", { number }));
     const [digit, words] = selection.querySelectorAll(".box-tag > *");
     digit.textContent = String(number);
-    words.textContent = name;
+    words.textContent = isProbable ? say("maybe", { name }) : name;
   }
 
   /** @param {number} id @returns {Selection} */
@@ -181,8 +193,8 @@ export class Editor {
     this.stage.addEventListener("wheel", (event) => event.stopPropagation(), { capture: true, passive: true });
     let width = 0;
     new ResizeObserver(() => {
-      if (this.stage.clientWidth === width) return;
-      width = this.stage.clientWidth;
+      if (this.stage.offsetWidth === width) return;
+      width = this.stage.offsetWidth;
       this.#layOut();
     }).observe(this.stage);
   }
@@ -271,19 +283,12 @@ export class Editor {
   /** Choose the scale for the space there is, draw the picture in it, and the boxes over it. */
   #layOut() {
     const bitmap = this.#bitmap;
-    if (!bitmap || this.stage.clientWidth === 0) return;
-    const height = Math.max(MIN_HEIGHT_CSS_PX, innerHeight * HEIGHT_SHARE);
-    this.#scale = fitScale(bitmap, { width: this.stage.clientWidth, height });
+    if (!bitmap || this.stage.offsetWidth === 0) return;
+    this.#scale = fitStage(this.stage, bitmap, this.#zoom);
     const shown = { width: bitmap.width * this.#scale, height: bitmap.height * this.#scale };
     this.canvas.style.width = `${shown.width}px`;
     this.canvas.style.height = `${shown.height}px`;
-    const density = Math.min(devicePixelRatio, Math.max(1, 1 / this.#scale));
-    this.image.width = Math.max(1, Math.round(shown.width * density));
-    this.image.height = Math.max(1, Math.round(shown.height * density));
-    const context = this.image.getContext("2d");
-    if (!context) return;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, 0, 0, this.image.width, this.image.height);
+    drawShown(this.image, bitmap, shown);
     this.render(this.#boxes);
   }
 }

@@ -9,10 +9,10 @@
 /** @typedef {{width: number, height: number}} Size */
 
 /** No face is smaller than this, and no box gets smaller by resizing it. */
-export const MIN_BOX_PX = 16;
+const MIN_BOX_PX = 16;
 
 /** The longest side of a crop that is reported, from which a later model may learn. */
-export const MAX_CROP_PX = 512;
+const MAX_CROP_PX = 512;
 
 /** @param {number} value @param {number} low @param {number} high */
 const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));

@@ -40,8 +40,25 @@ export class FaceSearch extends EventTarget {
     return levels > 0 ? { count: levels, chosen: this.level ?? defaultLevel } : null;
   }
 
-  /** Load the face finder, once; a failed load can be tried again. @returns {Promise<void>} */
+  /** Load the face finder before it is needed; `load` tells if it fails again. */
+  prepare() {
+    this.#load().catch(() => {});
+  }
+
+  /**
+   * Load the face finder, once; a failed load can be tried again. One that was under way may have begun before the
+   * network came back: if it fails, it is tried again at once.
+   * @returns {Promise<void>}
+   */
   async load() {
+    const joins = this.detector.isLoading;
+    await this.#load().catch((error) => {
+      if (!joins) throw error;
+      return this.#load();
+    });
+  }
+
+  async #load() {
     await this.detector.load((fraction) => {
       this.#progress = fraction;
       if (this.running) this.#showProgress();
@@ -62,9 +79,8 @@ export class FaceSearch extends EventTarget {
       await this.load();
       if (run !== this.#run) return;
       this.status.show({ kind: "busy", text: say("finding") });
-      const copy = await createImageBitmap(picture.bitmap);
       const { bitmap } = picture;
-      const faces = await this.detector.detect(copy, this.levels?.chosen);
+      const faces = await this.detector.detectShown(bitmap, this.levels?.chosen);
       if (run !== this.#run) return;
       this.#found = { bitmap, faces };
       this.#setRunning(false);
@@ -101,7 +117,7 @@ export class FaceSearch extends EventTarget {
     this.state.takeDetected(
       shown.map((face) => ({ box: face.box, roll: face.roll ?? 0, isWeak: !sure(face, SURE_LEVEL) })),
     );
-    this.#goOn();
+    this.goOn();
   }
 
   /** Give up the search and the question that are under way. @returns {number} */
@@ -116,7 +132,8 @@ export class FaceSearch extends EventTarget {
     this.status.show({ kind: "busy", text: say("loading_finder"), progress: this.#progress });
   }
 
-  #goOn() {
+  /** With the faces that there are: ask about those that wait, or say how it stands. */
+  goOn() {
     if (this.state.faces.length === 0) {
       const many = (this.state.picture?.frameCount ?? 1) > 1;
       this.status.show({ kind: "info", text: say(many ? "no_faces_frame" : "no_faces") });

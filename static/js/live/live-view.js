@@ -78,11 +78,21 @@ export class LiveView {
   }
 
   /**
+   * Who a face is, if that is known: of one answer alone, only somebody who is on the list.
+   * @param {Track} track
+   */
+  recognize({ name, answers }) {
+    if (name?.verdict !== "known") return null;
+    return answers.length >= ANSWERS_TO_LIST || this.#cast.has(name.label) ? name : null;
+  }
+
+  /**
    * Put everybody who is named on the list, with the surest portrait.
    * @param {readonly Track[]} tracks @param {ImageBitmap} bitmap in which `found` of each was found
+   * @param {import("../faces/geometry.js").Box} shown of it without bars
    * @returns {string[]} names that were not on the list
    */
-  addCast(tracks, bitmap) {
+  addCast(tracks, bitmap, shown) {
     const fresh = [];
     for (const { name, found, answers } of tracks) {
       if (name?.verdict !== "known" || answers.length < ANSWERS_TO_LIST) continue;
@@ -93,8 +103,9 @@ export class LiveView {
       entry.toggleAttribute("data-now", true);
       part(entry, ".live-name").textContent = name.name;
       part(entry, ".live-work").textContent = name.work;
+      part(entry, ".live-mine").hidden = !name.mine;
       part(entry, ".live-percent").textContent = sayPercent(name.confidence);
-      part(entry, ".live-portrait").replaceChildren(cutCrop(bitmap, found, PORTRAIT_PX));
+      part(entry, ".live-portrait").replaceChildren(cutCrop(bitmap, found, PORTRAIT_PX, shown));
       if (before) continue;
       fresh.push(name.name);
       this.list.append(entry);
@@ -124,11 +135,13 @@ export class LiveView {
     const tag = part(element, ".live-tag");
     const words = tagWords(name);
     if (tag.textContent !== words) tag.textContent = words;
+    part(element, ".live-mine").hidden = !name?.mine || name.verdict === "unknown";
   }
 }
 
 /** @param {Track["name"]} name */
 function tagWords(name) {
   if (!name) return "…";
-  return name.verdict === "known" ? name.name : say("live_unknown");
+  if (name.verdict === "unknown") return say("live_unknown");
+  return name.verdict === "known" ? name.name : say("maybe", { name: name.name });
 }

@@ -6,13 +6,19 @@
  * wait and looks go on. In a hidden tab everything stands still.
  */
 
-import { ConnectionError, ServerError, identify, isAbort } from "../page/api.js";
+import { MovingPart } from "../faces/bars.js";
+import { ConnectionError, ServerError, isAbort } from "../page/api.js";
 import { encodeQuickCrops } from "../picture/crops.js";
+import { CutWatch } from "./cuts.js";
 import { LiveView } from "./live-view.js";
-import { say, sayWhen, settings } from "../page/messages.js";
+import { isTouched, say, sayWhen, settings } from "../page/messages.js";
+import { rest } from "../page/rest.js";
 import { announce } from "../page/status.js";
-import { FaceTracks, isCut, scaleBox } from "./tracks.js";
+import { identifyHere } from "../taught/asking.js";
+import { Timeline } from "./timeline.js";
+import { FaceTracks, scaleBox } from "./tracks.js";
 
+/** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {import("../picture/picture.js").Picture} Picture */
 /** @typedef {import("../picture/playback.js").Playback} Playback */
 /** @typedef {import("../faces/search.js").FaceSearch} FaceSearch */
@@ -22,6 +28,7 @@ import { FaceTracks, isCut, scaleBox } from "./tracks.js";
  * @typedef {object} Session one run of Live, from its start to its end
  * @property {Picture} picture
  * @property {Playback} playback
+ * @property {MovingPart} shown of the picture, without its bars
  * @property {AbortController} end
  * @property {AbortController} looking aborted while the tab is hidden
  */
@@ -37,9 +44,6 @@ const FACES_AT_ONCE = 8;
 /** How long questions wait after a failure; doubled with each further one. */
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
-/** Size of the copies by which scenes are told apart, and how often one is made. */
-const GLIMPSE = { width: 16, height: 9 };
-const GLIMPSE_MS = 80;
 
 /** Emits `change` when it starts or ends, and `frame` while the picture plays. */
 export class Live extends EventTarget {
@@ -47,9 +51,7 @@ export class Live extends EventTarget {
   #session = null;
   #tracks = new FaceTracks();
   #size = { width: 1, height: 1 };
-  /** @type {ArrayLike<number>} */
-  #glimpse = [];
-  #glimpsedAt = 0;
+  #cuts = new CutWatch();
   #cutAt = 0;
   #asking = false;
   #askFrom = 0;
@@ -68,9 +70,7 @@ export class Live extends EventTarget {
     this.search = search;
     this.status = status;
     this.settle = settle;
-    this.glimpser = new OffscreenCanvas(GLIMPSE.width, GLIMPSE.height).getContext("2d", {
-      willReadFrequently: true,
-    });
+    this.timeline = new Timeline((frame) => this.#seek(frame), status);
     document.addEventListener("visibilitychange", () => this.#followVisibility());
     addEventListener("online", () => (this.#askFrom = 0));
   }
@@ -88,7 +88,8 @@ export class Live extends EventTarget {
   async start(picture) {
     const playback = this.#session ? null : picture.openPlayback();
     if (!playback) return;
-    const session = { picture, playback, end: new AbortController(), looking: new AbortController() };
+    const [end, looking] = [new AbortController(), new AbortController()];
+    const session = { picture, playback, shown: new MovingPart(), end, looking };
     this.#session = session;
     this.#tracks.clear();
     this.#failures = 0;
@@ -98,6 +99,7 @@ export class Live extends EventTarget {
       if (!this.search.levels) this.status.show({ kind: "busy", text: say("loading_finder") });
       await this.search.load();
       if (session.end.signal.aborted) return;
+      this.timeline.begin(picture);
       this.view.show(playback.surface);
       await playback.play(picture.frame);
     } catch {
@@ -135,6 +137,23 @@ export class Live extends EventTarget {
   forget() {
     this.leave();
     this.view.forget();
+    this.timeline.forget();
+  }
+
+  /** Go to a frame: the picture plays on from there, or stands still there. @param {number} frame */
+  #seek(frame) {
+    if (!this.#session) return void this.settle(frame);
+    this.#session.playback.seek(frame);
+    this.#cuts.forget();
+    this.#changeScene();
+  }
+
+  /** The boxes of the last scene are wrong at once. */
+  #changeScene() {
+    this.#cutAt = performance.now();
+    this.#session?.shown.lookAnew();
+    this.#tracks.clear();
+    this.#render();
   }
 
   /** @param {Session} session */
@@ -143,7 +162,7 @@ export class Live extends EventTarget {
     looking.abort();
     this.#session = null;
     this.#asking = false;
-    this.#glimpse = [];
+    this.#cuts.forget();
     this.view.clear();
     this.dispatchEvent(new Event("change"));
   }
@@ -167,27 +186,12 @@ export class Live extends EventTarget {
     }
   }
 
-  /** In another scene the boxes of the last one are wrong at once. @param {Session} session */
-  #watchForCut({ playback }) {
-    const now = performance.now();
-    if (!this.glimpser || now - this.#glimpsedAt < GLIMPSE_MS) return;
-    const { width, height } = GLIMPSE;
-    this.glimpser.drawImage(playback.surface, 0, 0, width, height);
-    const glimpse = this.glimpser.getImageData(0, 0, width, height).data;
-    if (isCut(this.#glimpse, glimpse)) {
-      this.#cutAt = now;
-      this.#tracks.clear();
-      this.#render();
-    }
-    this.#glimpse = glimpse;
-    this.#glimpsedAt = now;
-  }
-
   /** Tell which frame is shown, as often as the screen is drawn. @param {Session} session */
   #followFrames(session) {
     if (session.end.signal.aborted) return;
     this.dispatchEvent(new Event("frame"));
-    this.#watchForCut(session);
+    this.timeline.point(session.playback.frame);
+    if (this.#cuts.hasCut(session.playback.surface, performance.now())) this.#changeScene();
     requestAnimationFrame(() => this.#followFrames(session));
   }
 
@@ -197,12 +201,7 @@ export class Live extends EventTarget {
     try {
       while (!signal.aborted) {
         const started = performance.now();
-        const bitmap = await createImageBitmap(session.playback.surface);
-        try {
-          await this.#lookAt(bitmap, session);
-        } finally {
-          bitmap.close();
-        }
+        if (!session.playback.isSeeking) await this.#lookOnce(session);
         await rest(Math.max(SHORTEST_REST_MS, started + LOOK_MS - performance.now()), signal);
       }
     } catch (error) {
@@ -212,24 +211,37 @@ export class Live extends EventTarget {
     }
   }
 
-  /** @param {ImageBitmap} bitmap @param {Session} session */
-  async #lookAt(bitmap, session) {
-    const begun = performance.now();
-    const scale = Math.max(1, Math.max(bitmap.width, bitmap.height) / LOOK_SIDE_PX);
-    const small = await createImageBitmap(bitmap, {
-      resizeWidth: Math.max(1, Math.round(bitmap.width / scale)),
-      resizeHeight: Math.max(1, Math.round(bitmap.height / scale)),
+  /** @param {Session} session */
+  async #lookOnce(session) {
+    const { shown, surface } = session.playback;
+    const frame = { ...shown, begun: performance.now() };
+    const bitmap = await createImageBitmap(surface);
+    try {
+      await this.#lookAt(bitmap, frame, session);
+    } finally {
+      bitmap.close();
+    }
+  }
+
+  /** @param {ImageBitmap} bitmap @param {import("./cast-times.js").Span & {begun: number}} frame that it is of @param {Session} session */
+  async #lookAt(bitmap, frame, session) {
+    const part = session.shown.see(bitmap);
+    const scale = Math.max(1, Math.max(part.width, part.height) / LOOK_SIDE_PX);
+    const small = await createImageBitmap(bitmap, part.x, part.y, part.width, part.height, {
+      resizeWidth: Math.max(1, Math.round(part.width / scale)),
+      resizeHeight: Math.max(1, Math.round(part.height / scale)),
       resizeQuality: "medium",
     });
     const { detector } = this.search;
     const found = await detector.detect(small, "live");
-    if (session.looking.signal.aborted || this.#cutAt >= begun) return;
+    if (session.looking.signal.aborted || this.#cutAt >= frame.begun) return;
     const shown = found.filter((face) => detector.isShown(face, detector.defaultLevel));
-    this.#tracks.takeLook(shown.map(({ box }) => scaleBox(box, scale)), performance.now());
+    this.#tracks.takeLook(shown.map(({ box }) => scaleBox(box, scale, part)), performance.now());
     this.#size = { width: bitmap.width, height: bitmap.height };
     const present = this.#render().filter(({ missed }) => missed === 0);
-    for (const name of this.view.addCast(present, bitmap)) announce(say("live_appeared", { name }));
-    void this.#ask(bitmap, session);
+    this.timeline.see(this.#tracks.found.map((track) => ({ id: track.id, person: this.view.recognize(track) })), frame);
+    for (const name of this.view.addCast(present, bitmap, part)) announce(say("live_appeared", { name }));
+    void this.#ask(bitmap, part, session);
   }
 
   #render() {
@@ -238,8 +250,8 @@ export class Live extends EventTarget {
     return tracks;
   }
 
-  /** Ask who the faces are that need it; crops are cut before this waits for anything. @param {ImageBitmap} bitmap @param {Session} session */
-  async #ask(bitmap, session) {
+  /** Ask who the faces are that need it; crops are cut before this waits for anything. @param {ImageBitmap} bitmap @param {Box} part of it without bars @param {Session} session */
+  async #ask(bitmap, part, session) {
     const now = performance.now();
     if (this.#asking || now < this.#askFrom) return;
     const tracks = this.#tracks.toAsk(now, FACES_AT_ONCE);
@@ -249,8 +261,8 @@ export class Live extends EventTarget {
     this.#tracks.startAsking(tracks, now);
     const { signal } = session.looking;
     try {
-      const crops = encodeQuickCrops(bitmap, tracks.map(({ found }) => found));
-      const { faces } = await identify(crops, settings.language, signal);
+      const crops = encodeQuickCrops(bitmap, tracks.map(({ found }) => found), part);
+      const { faces } = await identifyHere(crops, settings.language, signal);
       if (signal.aborted) return;
       this.#tracks.takeAnswers(tracks, faces);
       this.#render();
@@ -275,7 +287,7 @@ export class Live extends EventTarget {
   }
 
   #sayOn() {
-    this.status.show({ kind: "info", text: say("live_on") });
+    this.status.show({ kind: "info", text: say(isTouched ? "live_on_touch" : "live_on") });
   }
 }
 
@@ -286,15 +298,4 @@ function explain(error, seconds) {
   if (error instanceof ServerError) return say("refused", { detail: error.message || String(error.status) });
   if (error instanceof ConnectionError) return say(navigator.onLine ? "live_unreachable" : "live_offline");
   throw error;
-}
-
-/** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */
-function rest(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -9,7 +9,8 @@ import { overlap } from "../faces/geometry.js";
 
 /** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {import("../page/api.js").IdentifiedFace} IdentifiedFace */
-/** @typedef {{verdict: "known" | "unknown", label: string, name: string, work: string, confidence: number}} SteadyName */
+/** @typedef {import("../page/api.js").Verdict} Verdict */
+/** @typedef {{verdict: Verdict, label: string, name: string, work: string, confidence: number, mine: boolean}} SteadyName `mine`: this browser was taught it */
 /**
  * @typedef {object} Track
  * @property {number} id
@@ -44,12 +45,17 @@ const ANSWERS_KEPT = 8;
 const ASK_AGAIN_MS = [0, 400, 400, 800, 1500, 3000];
 /** Another name has to lead by this much before it takes the place of the one that is shown. */
 const NAME_LEAD = 0.1;
-/** From unknown to known, and back, at this share of answers that know the face. */
-const KNOWN_FROM = 0.5;
-const KNOWN_UNTIL = 0.35;
+/** A verdict is taken up, and given up, at this share of answers that are as sure. */
+const SURE_FROM = 0.5;
+const SURE_UNTIL = 0.35;
+/** @type {readonly Verdict[]} the surest first */
+const VERDICTS = ["known", "probably", "unknown"];
 
 /** Mean change of a small copy of the frame (RGBA, 0 to 255), above which it is another scene. */
 const CUT_CHANGE = 22;
+/** Two scenes that are equally bright: with this much change, and this little in common. */
+const QUIET_CUT_CHANGE = 5;
+const QUIET_CUT_CORRELATION = 0.4;
 
 /** The faces of a playing picture. */
 export class FaceTracks {
@@ -76,6 +82,11 @@ export class FaceTracks {
     this.#tracks = this.#tracks.filter((track) => track.missed < 2 || now - track.seenAt <= REMEMBER_MS);
     const taken = new Set(pairs.values());
     for (const box of boxes) if (!taken.has(box)) this.#begin(box, now);
+  }
+
+  /** The tracks that the last look has found. */
+  get found() {
+    return this.#tracks.filter(({ missed }) => missed === 0);
   }
 
   /** The tracks to show, the oldest first. @param {number} now */
@@ -109,7 +120,7 @@ export class FaceTracks {
   takeAnswers(tracks, answers = []) {
     tracks.forEach((track, index) => {
       track.asking = false;
-      if (!answers[index]) return;
+      if (!answers[index] || answers[index].error) return;
       track.answers = [...track.answers, answers[index]].slice(-ANSWERS_KEPT);
       track.name = settleName(track.answers, track.name);
     });
@@ -182,17 +193,17 @@ export function mixBoxes(before, after, share) {
 }
 
 /**
- * One name from several answers: the label with the largest mean confidence, if enough answers know the
- * face. The name that is shown stays while no other leads clearly.
+ * One name from several answers: the label with the largest mean confidence. The name that is shown stays
+ * while no other leads clearly; how sure it is, most of the answers say.
  * @param {readonly IdentifiedFace[]} answers at least one @param {SteadyName | null} shown
  * @returns {SteadyName}
  */
 export function settleName(answers, shown) {
-  /** @type {Map<string, {name: string, work: string, confidence: number}>} */
+  /** @type {Map<string, {name: string, work: string, confidence: number, mine: boolean}>} */
   const means = new Map();
-  for (const { label, name, work, confidence } of answers.flatMap((answer) => answer.answers)) {
+  for (const { label, name, work, confidence, mine = false } of answers.flatMap((answer) => answer.answers)) {
     const before = means.get(label)?.confidence ?? 0;
-    means.set(label, { name, work, confidence: before + confidence / answers.length });
+    means.set(label, { name, work, confidence: before + confidence / answers.length, mine });
   }
   let best = "";
   for (const [label, { confidence }] of means) {
@@ -200,31 +211,65 @@ export function settleName(answers, shown) {
   }
   const kept = shown && means.get(shown.label);
   if (kept && (means.get(best)?.confidence ?? 0) < kept.confidence + NAME_LEAD) best = shown.label;
-  const share = answers.filter(({ verdict }) => verdict === "known").length / answers.length;
-  const known = share >= (shown?.verdict === "known" ? KNOWN_UNTIL : KNOWN_FROM);
-  const { name, work, confidence } = means.get(best) ?? { name: "", work: "", confidence: 0 };
-  return { verdict: known && best ? "known" : "unknown", label: best, name, work, confidence };
+  const said = means.get(best) ?? { name: "", work: "", confidence: 0, mine: false };
+  return { verdict: best ? settleVerdict(answers, shown) : "unknown", label: best, ...said };
 }
 
 /**
- * Whether two frames, as small copies of equal size, are of different scenes.
+ * The surest verdict that enough answers give, or one that is surer.
+ * @param {readonly IdentifiedFace[]} answers @param {SteadyName | null} shown
+ */
+function settleVerdict(answers, shown) {
+  const ranks = answers.map(({ verdict }) => VERDICTS.indexOf(verdict));
+  const shownRank = VERDICTS.indexOf(shown?.verdict ?? "unknown");
+  const rank = VERDICTS.findIndex((_, least) => {
+    const share = ranks.filter((each) => each <= least).length / ranks.length;
+    return share >= (shownRank <= least ? SURE_UNTIL : SURE_FROM);
+  });
+  return VERDICTS[rank];
+}
+
+/**
+ * Whether two frames, as small copies of equal size (RGBA), are of different scenes: they differ much, or
+ * where one is light says little of where the other is.
  * @param {ArrayLike<number>} before @param {ArrayLike<number>} after
  */
 export function isCut(before, after) {
   if (before.length !== after.length || after.length === 0) return false;
   let sum = 0;
   for (let index = 0; index < after.length; index += 1) sum += Math.abs(after[index] - before[index]);
-  return sum / after.length > CUT_CHANGE;
+  const change = sum / after.length;
+  if (change <= QUIET_CUT_CHANGE) return false;
+  return change > CUT_CHANGE || correlation(readLight(before), readLight(after)) < QUIET_CUT_CORRELATION;
+}
+
+/** How light each pixel is: red, green and blue added up. @param {ArrayLike<number>} rgba */
+function readLight(rgba) {
+  const pixels = Array.from({ length: rgba.length / 4 }, (_, index) => 4 * index);
+  return pixels.map((at) => rgba[at] + rgba[at + 1] + rgba[at + 2]);
+}
+
+/** Pearson's; 1 where one of the two has a single value. @param {number[]} a @param {number[]} b */
+function correlation(a, b) {
+  const mean = (/** @type {number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [meanA, meanB] = [mean(a), mean(b)];
+  let [both, squaresA, squaresB] = [0, 0, 0];
+  a.forEach((value, index) => {
+    both += (value - meanA) * (b[index] - meanB);
+    squaresA += (value - meanA) ** 2;
+    squaresB += (b[index] - meanB) ** 2;
+  });
+  return squaresA && squaresB ? both / Math.sqrt(squaresA * squaresB) : 1;
 }
 
 /**
- * Scale a box from a smaller copy of a picture up to the picture itself.
- * @param {Box} box @param {number} scale @returns {Box}
+ * Scale a box from a smaller copy of a part of a picture up to the picture itself.
+ * @param {Box} box @param {number} scale @param {{x: number, y: number}} part where the part begins @returns {Box}
  */
-export function scaleBox(box, scale) {
+export function scaleBox(box, scale, part) {
   return {
-    x: Math.round(box.x * scale),
-    y: Math.round(box.y * scale),
+    x: part.x + Math.round(box.x * scale),
+    y: part.y + Math.round(box.y * scale),
     width: Math.round(box.width * scale),
     height: Math.round(box.height * scale),
   };

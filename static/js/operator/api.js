@@ -4,22 +4,19 @@
  */
 
 import { ConnectionError, ServerError, isAbort } from "../page/api.js";
+import { say } from "../page/messages.js";
 
 export { ConnectionError, ServerError, isAbort };
 
 /** The CSRF token of this page. */
-export function readToken() {
+function readToken() {
   const meta = document.querySelector('meta[name="csrf-token"]');
   if (!(meta instanceof HTMLMetaElement)) throw new Error("The page has no CSRF token.");
   return meta.content;
 }
 
-/**
- * Ask, and read the JSON of the answer.
- *
- * @param {string} path @param {RequestInit} [options] @returns {Promise<any>}
- */
-export async function ask(path, options = {}) {
+/** @param {string} path @param {RequestInit} options @returns {Promise<Response>} an answer that is no error */
+async function request(path, options) {
   const headers = new Headers(options.headers);
   headers.set("Accept", "application/json");
   headers.set("X-CSRFToken", readToken());
@@ -36,7 +33,22 @@ export async function ask(path, options = {}) {
     error.problem = problem;
     throw error;
   }
+  return response;
+}
+
+/**
+ * Ask, and read the JSON of the answer.
+ *
+ * @param {string} path @param {RequestInit} [options] @returns {Promise<any>}
+ */
+export async function ask(path, options = {}) {
+  const response = await request(path, options);
   return response.status === 204 ? null : response.json();
+}
+
+/** Ask for a file. @param {string} path @returns {Promise<Blob>} */
+export async function askFile(path) {
+  return (await request(path, {})).blob();
 }
 
 /** @param {string} path @param {object} body @param {AbortSignal} [signal] @returns {Promise<any>} */
@@ -47,9 +59,9 @@ export function post(path, body, signal) {
 
 /** What an error is to a person. @param {unknown} error */
 export function describeError(error) {
-  if (error instanceof ConnectionError) return "Kyara cannot be reached.";
+  if (error instanceof ConnectionError) return say("unreachable");
   if (error instanceof ServerError && error.status === 401) {
-    return "Your session has ended. Load the page again to log in.";
+    return say("session_over_reload");
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
  */
 
 import { byId } from "../page/elements.js";
+import { say } from "../page/messages.js";
 import { ask, describeError, post } from "./api.js";
 
 /** @typedef {{running: boolean, done: number, total: number, error: string}} Preparing */
@@ -35,32 +36,31 @@ export class ModelNotice {
     const again = () => void this.start();
     if (preparing.running) void this.#follow();
     else if (total === 0) this.#hide();
-    else if (preparing.error) this.#say(preparing.error, "error", "Ask the model", again);
-    else if (!model) this.#say("The model has not looked at these faces yet.", "info", "Ask the model", again);
-    else if (!model.serves) this.#say("Another model serves since it looked at these faces.", "info", "Ask the new one", again);
-    else if (unseen > 0) this.#say(`${unseen === 1 ? "One face" : `${unseen} faces`} came after the model looked.`, "info", "Ask the model", again);
+    else if (preparing.error) this.#say(preparing.error, "error", say("ask_model"), again);
+    else if (!model) this.#say(say("model_not_looked"), "info", say("ask_model"), again);
+    else if (!model.serves) this.#say(say("model_changed"), "info", say("ask_new_model"), again);
+    else if (unseen > 0) this.#say(say("came_after", { count: unseen }), "info", say("ask_model"), again);
     else if (model.note) this.#say(model.note, "info");
     else this.#hide();
   }
 
   /** Say what was done. @param {string} text */
   tell(text) {
-    this.#say(text, "info", "Close", () => this.#hide());
+    this.#say(text, "info", say("close"), () => this.#hide());
   }
 
   /** Say what went wrong. @param {string} text @param {() => void} [again] */
   warn(text, again) {
-    this.#say(text, "error", again ? "Try again" : "Close", again ?? (() => this.#hide()));
+    this.#say(text, "error", again ? say("try_again") : say("close"), again ?? (() => this.#hide()));
   }
 
   /**
-   * @param {import("./label-queue.js").Trouble | null} trouble @param {number} waiting
+   * @param {import("./review-queue.js").Trouble | null} trouble @param {number} waiting
    * @param {() => void} nudge @param {() => void} giveUp
    */
   showTrouble(trouble, waiting, nudge, giveUp) {
     if (trouble) {
-      const kept = waiting === 1 ? "One action is kept here and will be sent." : `${waiting} actions are kept here and will be sent.`;
-      this.#say(`${trouble.text} ${kept}`, "error", "Send now", nudge);
+      this.#say(`${trouble.text} ${say("actions_kept", { count: waiting })}`, "error", say("send_now"), nudge);
       this.login.hidden = !trouble.login;
       this.other.hidden = !trouble.stuck;
       this.#giveUp = giveUp;
@@ -90,7 +90,7 @@ export class ModelNotice {
         else await this.reload();
         return;
       }
-      this.#say(total ? `The model looks at the inbox: ${done} of ${total}` : "The model is being loaded…", "busy");
+      this.#say(total ? say("model_looks", { done, total }) : say("model_loads"), "busy");
       this.progress.hidden = false;
       this.progress.value = total ? done / total : 0;
       await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));

@@ -3,6 +3,7 @@
  */
 
 import { byId, copyTemplate, part } from "../page/elements.js";
+import { say, settings } from "../page/messages.js";
 import { ServerError, ask, describeError, post } from "./api.js";
 import { watchState } from "./model-progress.js";
 
@@ -13,11 +14,23 @@ import { watchState } from "./model-progress.js";
 /** @typedef {{serving: string, before: string, problem?: string, history: Step[], bundles: Bundle[], jobs: Job[]}} State */
 
 const URL_OF_PAGE = "/operator/models";
-const FIGURES = { top1: "first answer right", macro_f1: "macro-F1", ece: "calibration error" };
+const FIGURES = { top1: say("figure_top1"), macro_f1: say("figure_f1"), ece: say("figure_ece") };
+
+/** @type {Record<string, string>} */
+const STAGES = {
+  waiting: say("stage_waiting"),
+  dataset: say("stage_dataset"),
+  training: say("stage_training"),
+  comparing: say("stage_comparing"),
+  done: say("stage_done"),
+  failed: say("stage_failed"),
+};
+const nameStage = (/** @type {string} */ stage) => STAGES[stage] ?? stage;
 
 const problem = byId("models-problem", HTMLElement);
 const live = byId("models-live", HTMLElement);
 const rollback = byId("rollback-button", HTMLButtonElement);
+const rollbackDialog = byId("rollback-dialog", HTMLDialogElement);
 const dialog = byId("force-dialog", HTMLDialogElement);
 const reason = byId("force-reason", HTMLTextAreaElement);
 const force = byId("force-promote", HTMLButtonElement);
@@ -36,18 +49,19 @@ function show(state) {
   byId("models-jobs", HTMLElement).replaceChildren(...state.jobs.map(createJob));
   byId("models-no-jobs", HTMLElement).hidden = state.jobs.length > 0;
   byId("models-history", HTMLElement).replaceChildren(...state.history.map(createStep));
-  rollback.disabled = !state.before;
-  rollback.textContent = state.before ? `Roll back to ${state.before}` : "Roll back";
+  rollback.hidden = !state.before;
+  rollback.textContent = say("roll_back_to", { name: state.before });
   byId("retrain-start", HTMLButtonElement).disabled = state.jobs.some(({ running }) => running);
+  if (rollbackDialog.open && rollbackDialog.dataset.to !== state.before) rollbackDialog.close(); // somebody was faster
   if (focused) /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(focused)}"]`))?.focus();
 }
 
 /** Say aloud what changed. @param {State} state */
 function announce(state) {
-  if (shown && shown.serving !== state.serving) live.textContent = `${state.serving} serves.`;
+  if (shown && shown.serving !== state.serving) live.textContent = say("now_serves", { name: state.serving });
   for (const job of state.jobs) {
     const before = shown?.jobs.find(({ job: name }) => name === job.job);
-    if (before && before.stage !== job.stage) live.textContent = `${job.job}: ${job.stage}.`;
+    if (before && before.stage !== job.stage) live.textContent = `${job.job}: ${nameStage(job.stage)}`;
   }
 }
 
@@ -59,8 +73,8 @@ function createBundle(bundle, state) {
   item.dataset.name = bundle.name;
   part(item, ".bundle-name").textContent = bundle.name;
   part(item, ".bundle-badge").hidden = !serves;
-  const facts = [`version ${bundle.version}`, `${bundle.characters} characters`, bundle.recipe];
-  if (bundle.dataset_version) facts.push(`dataset ${bundle.dataset_version}`);
+  const facts = [say("version", { name: bundle.version }), say("characters", { count: bundle.characters }), bundle.recipe];
+  if (bundle.dataset_version) facts.push(say("dataset", { name: bundle.dataset_version }));
   part(item, ".bundle-facts").textContent = facts.filter(Boolean).join(" · ");
   part(item, ".bundle-figures").textContent = describeFigures(bundle.figures);
   const verdict = part(item, ".bundle-verdict");
@@ -69,7 +83,7 @@ function createBundle(bundle, state) {
   const button = part(item, ".bundle-promote");
   button.hidden = serves;
   button.dataset.key = `promote ${bundle.name}`;
-  button.setAttribute("aria-label", `Promote ${bundle.name}`);
+  button.setAttribute("aria-label", say("promote_name", { name: bundle.name }));
   button.addEventListener("click", () => promote(bundle.name, ""));
   linkComparison(item, ".bundle-compare", bundle.name, bundle.comparison !== null);
   return item;
@@ -86,10 +100,10 @@ function describeFigures(figures) {
 /** @param {Bundle} bundle @param {State} state */
 function describeVerdict({ comparison }, state) {
   const serving = state.bundles.find(({ name }) => name === state.serving);
-  if (!comparison || comparison.serving_version !== serving?.version) return "Not compared with what serves now.";
-  if (comparison.falls.length > 0) return `Worse: ${comparison.falls.join(". ")}.`;
+  if (!comparison || comparison.serving_version !== serving?.version) return say("not_compared");
+  if (comparison.falls.length > 0) return say("worse", { words: comparison.falls.join(". ") });
   const { right, wrong } = comparison.changed;
-  return `Nothing fell: of ${comparison.drawings} held-out drawings ${right} became right, ${wrong} wrong.`;
+  return say("nothing_fell", { total: comparison.drawings, right, wrong });
 }
 
 /** @param {HTMLElement} item @param {string} selector @param {string} name @param {boolean} there */
@@ -98,7 +112,7 @@ function linkComparison(item, selector, name, there) {
   link.hidden = !there;
   link.dataset.key = `compare ${selector} ${name}`;
   link.setAttribute("href", `${URL_OF_PAGE}/comparisons/${encodeURIComponent(name)}`);
-  link.setAttribute("aria-label", `Compare ${name}`);
+  link.setAttribute("aria-label", say("compare_name", { name }));
 }
 
 /** @param {Job} job */
@@ -110,12 +124,12 @@ function createJob(job) {
   part(item, ".job-words").textContent = describeJob(job);
   const progress = /** @type {HTMLProgressElement} */ (part(item, ".job-progress"));
   progress.hidden = !job.running;
-  progress.setAttribute("aria-label", `Progress of ${job.job}`);
+  progress.setAttribute("aria-label", say("progress_of", { name: job.job }));
   if (job.epochs > 0) progress.value = job.epoch / job.epochs;
   const button = part(item, ".job-resume");
   button.hidden = !job.interrupted && job.stage !== "failed";
   button.dataset.key = `resume ${job.job}`;
-  button.setAttribute("aria-label", `Go on with ${job.job}`);
+  button.setAttribute("aria-label", say("go_on_with", { name: job.job }));
   button.addEventListener("click", () => act(() => post(`${URL_OF_PAGE}/jobs/${encodeURIComponent(job.job)}/resume`, {})));
   linkComparison(item, ".job-compare", job.job, job.stage === "done");
   return item;
@@ -123,29 +137,31 @@ function createJob(job) {
 
 /** @param {Job} job */
 function describeJob(job) {
-  if (job.stage === "failed") return `Failed: ${job.error}`;
-  if (job.stage === "done") return job.falls.length > 0 ? `Done; worse: ${job.falls.join(". ")}.` : "Done; nothing fell.";
-  const words = [job.interrupted ? `interrupted while ${job.stage}` : job.stage];
-  if (job.epochs > 0) words.push(`epoch ${job.epoch} of ${job.epochs}`);
-  if (job.loss !== null) words.push(`loss ${job.loss.toFixed(3)}`);
-  if (job.running && job.seconds_left !== null) words.push(`about ${describeSeconds(job.seconds_left)} left`);
+  if (job.stage === "failed") return say("job_failed", { words: job.error });
+  if (job.stage === "done") return job.falls.length > 0 ? say("job_worse", { words: job.falls.join(". ") }) : say("job_done");
+  if (job.interrupted && job.error) return say("never_began", { words: job.error });
+  const words = [job.interrupted ? say("interrupted", { words: nameStage(job.stage) }) : nameStage(job.stage)];
+  if (job.epochs > 0) words.push(say("epoch_of", { number: job.epoch, total: job.epochs }));
+  if (job.loss !== null) words.push(say("loss", { number: job.loss.toFixed(3) }));
+  if (job.running && job.seconds_left !== null) words.push(say("time_left", { time: describeSeconds(job.seconds_left) }));
   return words.join(" · ");
 }
 
 /** @param {number} seconds */
 function describeSeconds(seconds) {
-  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+  return seconds < 90 ? say("seconds", { number: Math.ceil(seconds) }) : say("minutes", { number: Math.ceil(seconds / 60) });
 }
 
 /** @param {Step} step */
 function createStep(step) {
   const item = copyTemplate("step-template");
-  const words = step.action === "rollback" ? `rolled back to ${step.name}` : `promoted ${step.name}`;
-  part(item, ".step-words").textContent = step.operator ? `${words} by ${step.operator}` : words;
+  const { name } = step;
+  const words = step.action === "rollback" ? say("rolled_back_to", { name }) : say("promoted_name", { name });
+  part(item, ".step-words").textContent = [words, step.operator ?? ""].filter(Boolean).join(" · ");
   const time = /** @type {HTMLTimeElement} */ (part(item, ".step-time"));
   time.dateTime = step.at;
-  time.textContent = new Date(step.at).toLocaleString("en");
-  part(item, ".step-reason").textContent = step.forced ? `forced: ${step.forced}` : "";
+  time.textContent = new Date(step.at).toLocaleString(settings.locale);
+  part(item, ".step-reason").textContent = step.forced ? say("forced", { words: step.forced }) : "";
   return item;
 }
 
@@ -187,13 +203,23 @@ async function promote(name, why) {
   }
 }
 
+function askToRollBack() {
+  if (!shown?.before) return;
+  byId("rollback-title", HTMLElement).textContent = say("roll_back_question", { name: shown.before });
+  byId("rollback-words", HTMLElement).textContent = say("roll_back_means", { serving: shown.serving, before: shown.before });
+  rollbackDialog.dataset.to = shown.before;
+  rollbackDialog.showModal();
+}
+
 reason.addEventListener("input", () => (force.disabled = reason.value.trim() === ""));
 byId("force-cancel", HTMLButtonElement).addEventListener("click", () => dialog.close());
 byId("force-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   promote(refused, reason.value.trim());
 });
-rollback.addEventListener("click", () => act(() => post(`${URL_OF_PAGE}/rollback`, {})));
+rollback.addEventListener("click", askToRollBack);
+byId("rollback-cancel", HTMLButtonElement).addEventListener("click", () => rollbackDialog.close());
+byId("rollback-form", HTMLFormElement).addEventListener("submit", () => act(() => post(`${URL_OF_PAGE}/rollback`, {})));
 byId("retrain-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   const epochs = byId("retrain-epochs", HTMLInputElement).value;

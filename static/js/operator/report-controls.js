@@ -3,6 +3,7 @@
  */
 
 import { byId } from "../page/elements.js";
+import { say } from "../page/messages.js";
 import { announce } from "../page/status.js";
 import { deleteReports, fetchReports, listNames, switchVote, toItem, writeFilter } from "./review-calls.js";
 
@@ -65,12 +66,13 @@ export class ReportControls {
   showCounts(counts) {
     for (const option of this.select.options) {
       const count = counts[option.value];
-      option.textContent = count === undefined ? option.value : `${option.value} (${count})`;
+      const words = (option.dataset.words ??= option.text);
+      option.textContent = count === undefined ? words : `${words} (${count})`;
     }
     const { state, label, sender } = this.filter;
     this.select.value = state;
     byId("filter-chip", HTMLElement).hidden = label === null && sender === null;
-    byId("filter-words", HTMLElement).textContent = label !== null ? `“${label}”` : `sender ${sender?.slice(0, 6)}`;
+    byId("filter-words", HTMLElement).textContent = label !== null ? `“${label}”` : say("sender", { name: sender?.slice(0, 6) ?? "" });
     byId("export", HTMLAnchorElement).search = String(writeFilter(this.filter));
     history.replaceState(null, "", `?${writeFilter(this.filter)}`);
   }
@@ -79,17 +81,17 @@ export class ReportControls {
   async #switchVote(on) {
     const { vote, accepted } = await switchVote(on);
     await this.reload();
-    this.tell(vote ? `Visitors vote. Accepted at once: ${accepted.length}.` : "Visitors do not vote; you decide.");
-    announce(vote ? "The vote is on" : "The vote is off");
+    this.tell(vote ? say("vote_on", { total: accepted.length }) : say("vote_off"));
+    announce(vote ? say("vote_is_on") : say("vote_is_off"));
   }
 
   /** Ask what to delete for good: reports, a character's or a sender's. @param {Report} current @param {string[]} ids */
   askToDelete(current, ids) {
     const [sender] = current.senders;
     const choices = [
-      { text: ids.length === 1 ? "this report" : `these ${ids.length} reports`, choice: { ids } },
-      { text: `every report that says “${current.said}”`, choice: { label: current.said } },
-      ...(sender ? [{ text: `everything that sender ${sender.slice(0, 6)} sent`, choice: { sender } }] : []),
+      { text: say("delete_these", { count: ids.length }), choice: { ids } },
+      { text: say("delete_label", { name: current.said }), choice: { label: current.said } },
+      ...(sender ? [{ text: say("delete_sender", { name: sender.slice(0, 6) }), choice: { sender } }] : []),
     ];
     const form = byId("delete-choices", HTMLElement);
     form.replaceChildren(
@@ -107,7 +109,7 @@ export class ReportControls {
       this.attempt(async () => {
         const { deleted } = await deleteReports(choices[place].choice);
         await this.reload();
-        this.tell(`Deleted: ${deleted.length === 1 ? "one report" : `${deleted.length} reports`}.`);
+        this.tell(say("deleted", { count: deleted.length }));
       });
     };
     this.dialog.showModal();

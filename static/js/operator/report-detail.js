@@ -4,18 +4,21 @@
 
 import { isAbort } from "./api.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
-import { sayPercent } from "../page/messages.js";
+import { say, sayPercent, settings } from "../page/messages.js";
 import { fetchReviews } from "./review-calls.js";
 
 /** @typedef {import("./review-calls.js").Report} Report */
 /** @typedef {import("./review-calls.js").Reference} Reference */
 
-/** What a mark means. */
-export const MARKS = {
-  flood: ["flood", "A sender behind it sent more than twenty reports within an hour."],
-  outlier: ["outlier", "The label is far from what the features say, or has no references to compare with."],
-  conflicting: ["conflicting", "The same picture was reported with other labels."],
+/** What a mark is called, and what it means. */
+const MARKS = {
+  flood: [say("mark_flood"), say("mark_flood_means")],
+  outlier: [say("mark_outlier"), say("mark_outlier_means")],
+  conflicting: [say("mark_conflicting"), say("mark_conflicting_means")],
 };
+
+/** @param {keyof typeof MARKS} mark */
+export const nameMark = (mark) => MARKS[mark][0];
 
 /** @type {AbortController | null} */
 let asking = null;
@@ -24,21 +27,21 @@ let asking = null;
 export function showDetail(report, narrow) {
   fill("detail-said", [
     makeLink(report.said, () => narrow({ label: report.said })),
-    report.meant === null || report.meant === report.said ? "" : ` means ${report.meant}`,
-    report.acceptable ? "" : " · nobody who is known",
-    ` · ${report.count === 1 ? "once" : `${report.count} times`}, ${countSenders(report)}`,
+    report.meant === null || report.meant === report.said ? "" : ` ${say("means", { name: report.meant })}`,
+    report.acceptable ? "" : ` · ${say("nobody_known")}`,
+    ` · ${say("times", { count: report.count })}, ${countSenders(report)}`,
   ]);
   const sure = report.confidence === null ? "" : `, ${sayPercent(report.confidence)}`;
   const version = report.model_version ? ` · ${report.model_version}` : "";
-  fill("detail-predicted", [report.predicted ? `${report.predicted_name}${sure}${version}` : "nothing"]);
-  const who = report.reviewed_label ? ` as ${report.reviewed_name}` : "";
-  const by = report.reviewed_by ? ` by ${report.reviewed_by}, ${sayTime(report.reviewed_at)}` : "";
-  fill("detail-reviewed", [`${report.state}${who}${by}`]);
+  fill("detail-predicted", [report.predicted ? `${report.predicted_name}${sure}${version}` : say("nothing")]);
+  const who = report.reviewed_label ? [say("as_name", { name: report.reviewed_name ?? "" })] : [];
+  const by = report.reviewed_by ? [say("by_name", { name: report.reviewed_by }), sayTime(report.reviewed_at)] : [];
+  fill("detail-reviewed", [[nameState(report.state), ...who, ...by].join(" · ")]);
   fill("detail-sent", [sayTime(report.created_at), ...listSenders(report, narrow)]);
   const others = report.others.map(({ name, count }) => `${name} (${count})`).join(", ");
-  const quorum = report.quorum ? " · enough senders agree" : ` · ${report.agreeing} known senders agree`;
-  fill("detail-others", [others || "nobody says otherwise", quorum]);
-  fill("detail-note", [report.note ?? "none"]);
+  const quorum = report.quorum ? say("quorum") : say("senders_agree", { count: report.agreeing });
+  fill("detail-others", [others || say("nobody_else"), ` · ${quorum}`]);
+  fill("detail-note", [report.note ?? say("none")]);
   showMarks(byId("detail-marks", HTMLElement), report);
   showReferences("detail-references", report.references ?? []);
   showReferences("detail-nearest", report.nearest ?? []);
@@ -52,15 +55,14 @@ function fill(id, parts) {
 
 /** @param {Report} report */
 function countSenders({ senders }) {
-  if (senders.length === 0) return "sender unknown";
-  return senders.length === 1 ? "one sender" : `${senders.length} senders`;
+  return senders.length === 0 ? say("sender_unknown") : say("senders", { count: senders.length });
 }
 
 /** @param {Report} report @param {(filter: {sender: string}) => void} narrow */
 function listSenders({ senders }, narrow) {
   return senders.slice(0, 5).flatMap((sender) => [
     " · ",
-    makeLink(`sender ${sender.slice(0, 6)}`, () => narrow({ sender })),
+    makeLink(say("sender", { name: sender.slice(0, 6) }), () => narrow({ sender })),
   ]);
 }
 
@@ -70,7 +72,7 @@ function makeLink(text, act) {
   button.type = "button";
   button.className = "btn btn-link p-0 border-0 align-baseline";
   button.textContent = text;
-  button.title = "Show only these reports";
+  button.title = say("only_these");
   button.addEventListener("click", act);
   return button;
 }
@@ -102,7 +104,7 @@ function showReferences(id, references) {
   });
   const list = byId(id, HTMLElement);
   list.replaceChildren(...items);
-  if (items.length === 0) list.append("none");
+  if (items.length === 0) list.append(createLine(say("none")));
 }
 
 /** @param {Report} report */
@@ -113,20 +115,30 @@ async function showHistory(report) {
   list.replaceChildren();
   try {
     for (const review of await fetchReviews(report.id, asking.signal)) {
-      const item = document.createElement("li");
-      const label = review.after.label ? ` as ${review.after.label}` : "";
-      const taken = review.undone ? " (undone)" : "";
-      const what = review.action.replaceAll("_", " ");
-      item.textContent = `${sayTime(review.at)} · ${review.operator} · ${what} → ${review.after.state}${label}${taken}`;
-      list.append(item);
+      const label = review.after.label ? ` (${review.after.label})` : "";
+      const taken = review.undone ? ` · ${say("was_undone")}` : "";
+      list.append(createLine(`${sayTime(review.at)} · ${review.operator} · ${nameState(review.after.state)}${label}${taken}`));
     }
-    if (list.childElementCount === 0) list.append("nothing was decided yet");
+    if (list.childElementCount === 0) list.append(createLine(say("nothing_decided")));
   } catch (error) {
-    if (!isAbort(error)) list.append("The history cannot be shown.");
+    if (!isAbort(error)) list.append(createLine(say("no_history")));
   }
+}
+
+/** @param {string} text */
+function createLine(text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
+}
+
+/** A state as the list of states calls it. @param {string} state */
+function nameState(state) {
+  const option = byId("filter-state", HTMLSelectElement).querySelector(`option[value="${CSS.escape(state)}"]`);
+  return option instanceof HTMLOptionElement ? (option.dataset.words ?? option.text) : state;
 }
 
 /** @param {string | null} time */
 function sayTime(time) {
-  return time === null ? "" : new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return time === null ? "" : new Date(time).toLocaleString(settings.locale, { dateStyle: "medium", timeStyle: "short" });
 }

@@ -3,12 +3,12 @@
  */
 
 import { ask, post } from "./api.js";
-import { REJECTED } from "./label-state.js";
+import { REJECTED } from "./review-state.js";
 
 /** @typedef {{label: string, name: string, similarity: number, picture: string | null}} Reference */
-/** @typedef {import("./label-state.js").Action} Action */
-/** @typedef {import("./label-state.js").FaceJson} FaceJson */
-/** @typedef {import("./label-state.js").Name} Name */
+/** @typedef {import("./review-state.js").Action} Action */
+/** @typedef {import("./review-state.js").FaceJson} FaceJson */
+/** @typedef {import("./review-state.js").Name} Name */
 /**
  * @typedef {object} Report
  * @property {string} id
@@ -36,7 +36,7 @@ import { REJECTED } from "./label-state.js";
  * @property {number} agreeing
  * @property {boolean} quorum
  * @property {("flood" | "outlier" | "conflicting")[]} marks
- * @property {"known" | "unknown"} [verdict]
+ * @property {import("../page/api.js").Verdict} [verdict]
  * @property {{label: string, name: string, confidence: number}[]} [answers]
  * @property {number | null} [similarity]
  * @property {Reference[]} [references]
@@ -65,7 +65,7 @@ export function fetchReports(filter, offset, limit) {
   return ask(`${REPORTS}/queue?${parameters}`);
 }
 
-/** One's own steps that can be undone, the newest last. @returns {Promise<import("./label-state.js").Done[]>} */
+/** One's own steps that can be undone, the newest last. @returns {Promise<import("./review-state.js").Done[]>} */
 export async function fetchHistory() {
   return (await ask("/operator/review/history")).history;
 }
@@ -82,10 +82,10 @@ export function send(action) {
     const { undoes, reports } = action;
     return reports ? post(`${REPORTS}/undo`, { step: undoes }) : post("/operator/label/undo", { action: id, undoes });
   }
-  const { faces, label, decision } = action;
-  if (!decision) return post("/operator/label/decisions", { action: id, faces, label });
+  const { faces, label, decision, known = false } = action;
+  if (!decision) return post("/operator/label/decisions", { action: id, faces, label, known });
   const reports = Object.entries(faces).map(([report, revision]) => ({ id: report, revision: Number(revision) }));
-  return post(`${REPORTS}/decide`, { reports, action: decision, step: id, label: decision === "correct" ? label : null });
+  return post(`${REPORTS}/decide`, { reports, action: decision, step: id, known, label: decision === "correct" ? label : null });
 }
 
 /** @param {{ids?: string[], label?: string, sender?: string}} choice @returns {Promise<{deleted: string[], counts: Counts}>} */

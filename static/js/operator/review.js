@@ -4,27 +4,29 @@
  */
 
 import { byId } from "../page/elements.js";
+import { say } from "../page/messages.js";
 import { announce } from "../page/status.js";
 import { ask, describeError } from "./api.js";
-import { Counts } from "./label-counts.js";
-import { Inbox } from "./label-inbox.js";
-import { listenToKeys } from "./label-keys.js";
-import { Names } from "./label-names.js";
-import { Panel } from "./label-panel.js";
-import { ActionQueue } from "./label-queue.js";
-import { LabelState, NOT_A_FACE, REJECTED } from "./label-state.js";
+import { Counts } from "./review-counts.js";
+import { KnownNow } from "./known-now.js";
+import { Inbox } from "./review-inbox.js";
+import { listenToKeys } from "./review-keys.js";
+import { Names } from "./review-names.js";
+import { Panel } from "./review-panel.js";
+import { ActionQueue } from "./review-queue.js";
+import { ReviewState, NOT_A_FACE, NOT_LISTED, REJECTED } from "./review-state.js";
 import { ModelNotice } from "./model-notice.js";
 import { ReportControls } from "./report-controls.js";
 import { fetchHistory, listNames, send, toItem } from "./review-calls.js";
 
-/** @typedef {import("./label-state.js").Action} Action */
-/** @typedef {import("./label-state.js").Decision} Decision */
-/** @typedef {import("./label-state.js").FaceJson} FaceJson */
+/** @typedef {import("./review-state.js").Action} Action */
+/** @typedef {import("./review-state.js").Decision} Decision */
+/** @typedef {import("./review-state.js").FaceJson} FaceJson */
 /** @typedef {import("./review-calls.js").Report} Report */
 
-const { kind } = byId("label-desk", HTMLElement).dataset;
+const { kind } = byId("review-page", HTMLElement).dataset;
 const operator = document.getElementById("operator-name")?.textContent ?? "";
-const state = new LabelState();
+const state = new ReviewState();
 const inbox = new Inbox(state);
 const counts = new Counts(state);
 const queue = new ActionQueue(`labels of ${operator}`, send, handleConfirmed, handleRefused);
@@ -32,6 +34,7 @@ const notice = new ModelNotice(load);
 const reports = kind === "faces" ? null : new ReportControls((text) => notice.tell(text), attempt, load);
 const panel = new Panel(state, (label) => decide(state.targets, label), (filter) => reports?.narrow(filter));
 const names = new Names((character) => takeCharacter(character, state.targets), () => inbox.reveal());
+const knownNow = new KnownNow((text) => notice.tell(text), (text) => notice.warn(text));
 const undoButton = byId("label-undo", HTMLButtonElement);
 const saved = byId("label-saved", HTMLElement);
 
@@ -47,7 +50,7 @@ function readItems({ faces = [], reports: changed = [] }) {
   return [...faces, ...entries.map((entry) => toItem({ ...state.faces.get(entry.id)?.confirmed.report, ...entry }))];
 }
 
-/** @param {Action} action @param {import("./label-queue.js").Answer} answer */
+/** @param {Action} action @param {import("./review-queue.js").Answer} answer */
 function handleConfirmed(action, answer) {
   state.learnNames(answer.names ?? {});
   const items = readItems(answer);
@@ -55,6 +58,7 @@ function handleConfirmed(action, answer) {
   else state.confirm(action, items);
   counts.update(answer.characters ?? []);
   if (answer.counts) reports?.showCounts(answer.counts);
+  knownNow.tell(answer);
 }
 
 /** @param {Action} action @param {import("../page/api.js").ServerError} error */
@@ -63,16 +67,16 @@ function handleRefused(action, error) {
   const changed = readItems(error.problem);
   const rest = state.refuse(action, error.message, changed);
   const others = [...new Set(changed.map(({ operator }) => operator))].filter(Boolean);
-  const which = changed.length === 1 ? "A face was" : `${changed.length} faces were`;
-  notice.warn(others.length > 0 ? `${which} labelled by ${others.join(", ")} meanwhile. That stays.` : error.message);
-  if (rest.length > 0 && action.kind === "label") decide(rest, action.label, action.decision);
+  notice.warn(others.length > 0 ? say("labelled_meanwhile", { count: changed.length, name: others.join(", ") }) : error.message);
+  if (rest.length > 0 && action.kind === "label") decide(rest, action.label, action.decision, action.known);
 }
 
 /**
  * Decide about faces, about reports, or about both; each kind is a step of its own.
  * @param {string[]} ids @param {string | null} label @param {Decision} [decision] about reports only
+ * @param {boolean} [known] whether whom they show is known from now on
  */
-function decide(ids, label, decision) {
+function decide(ids, label, decision, known = knownNow.on) {
   const isReport = (/** @type {string} */ id) => state.faces.get(id)?.confirmed.report !== undefined;
   const plain = label === null ? "reopen" : label === NOT_A_FACE ? "not_a_face" : "correct";
   const actions = [
@@ -81,20 +85,31 @@ function decide(ids, label, decision) {
   ];
   for (const action of actions) {
     if (action === null) continue;
+    if (known) action.known = true;
     queue.add(action);
     const [first, ...more] = Object.keys(action.faces);
     const { name } = state.nameOf(state.faces.get(first)?.label ?? null);
-    announce(`${name || "No label"}: ${more.length === 0 ? "one face" : `${more.length + 1} faces`}`);
+    announce(`${name || say("no_label")}: ${say("faces", { count: more.length + 1 })}`);
   }
 }
 
-/** @param {import("../page/api.js").Character} character @param {string[]} targets */
-function takeCharacter({ label, name, work }, targets) {
+/** @param {import("../page/api.js").Character} character @param {string[]} targets @param {boolean} [known] */
+function takeCharacter({ label, name, work }, targets, known) {
   state.learnNames({ [label]: { name, work } });
-  decide(targets, label);
+  decide(targets, label, undefined, known);
 }
 
-const accept = () => decide(state.targets, null, "accept");
+/** Accept what visitors said; where that is a new name, ask for the character. @param {boolean} [known] */
+function accept(known) {
+  const said = (/** @type {string} */ id) => state.faces.get(id)?.confirmed.report;
+  const news = state.targets.filter((id) => said(id)?.acceptable === false);
+  const [first] = news;
+  decide(state.targets.filter((id) => !news.includes(id)), null, "accept", known);
+  if (first === undefined) return;
+  const word = said(first)?.said ?? "";
+  const same = news.filter((id) => said(id)?.said === word);
+  names.askNew(word === NOT_LISTED ? "" : word, (character) => takeCharacter(character, same, known));
+}
 const reject = () => decide(state.targets, REJECTED, "reject");
 const takeAway = () => decide(state.targets, null);
 
@@ -117,7 +132,7 @@ function undo() {
     return;
   }
   queue.add(action);
-  announce("Undone");
+  announce(say("undone"));
 }
 
 /** The targets, or all look-alikes of the current face. @param {boolean} all */
@@ -127,6 +142,7 @@ listenToKeys({
   isReport: () => state.isReport,
   takeNumber,
   takeFirst: (all) => (state.isReport ? accept() : takeNumber(0, all)),
+  acceptKnown: () => accept(true),
   reject,
   remove,
   nobody: (all) => decide(aim(all), NOT_A_FACE),
@@ -184,7 +200,8 @@ byId("label-several", HTMLButtonElement).addEventListener("click", ({ currentTar
   /** @type {HTMLElement} */ (currentTarget).setAttribute("aria-pressed", String(inbox.several));
 });
 undoButton.addEventListener("click", undo);
-byId("report-accept", HTMLButtonElement).addEventListener("click", accept);
+byId("report-accept", HTMLButtonElement).addEventListener("click", () => accept());
+byId("report-known", HTMLButtonElement).addEventListener("click", () => accept(true));
 byId("report-reject", HTMLButtonElement).addEventListener("click", reject);
 byId("report-reopen", HTMLButtonElement).addEventListener("click", takeAway);
 byId("report-delete", HTMLButtonElement).addEventListener("click", remove);
@@ -202,17 +219,17 @@ function drawSoon() {
 function drawBeside() {
   panel.draw();
   const { left } = state;
-  byId("label-left", HTMLElement).textContent = left > 0 ? `${left} left` : sayDone();
+  byId("label-left", HTMLElement).textContent = left > 0 ? say("left", { total: left }) : sayDone();
   undoButton.setAttribute("aria-disabled", String(state.history.length === 0));
   const empty = state.order.length === 0;
   byId("label-empty", HTMLElement).hidden = !empty;
-  byId("label-desk", HTMLElement).hidden = empty;
+  byId("review-page", HTMLElement).hidden = empty;
   if (!empty && left > 0 && left === state.beyond && queue.length === 0) void load();
 }
 
 function sayDone() {
-  if (!reports) return "All faces have a label.";
-  return reports.filter.state === "pending" ? "Nothing is left." : `${reports.total} reports`;
+  if (!reports) return say("all_labelled");
+  return reports.filter.state === "pending" ? say("nothing_left") : say("reports_shown", { count: reports.total });
 }
 
 state.addEventListener("change", (event) => {
@@ -226,8 +243,8 @@ state.addEventListener("change", (event) => {
 queue.addEventListener("change", () => {
   const waiting = queue.length;
   saved.dataset.state = queue.trouble ? "trouble" : waiting > 0 ? "saving" : "saved";
-  if (queue.trouble) saved.textContent = `${waiting} not saved`;
-  else saved.textContent = waiting > 0 ? `Saving ${waiting}…` : "All saved";
+  if (queue.trouble) saved.textContent = say("not_saved", { total: waiting });
+  else saved.textContent = waiting > 0 ? say("saving", { total: waiting }) : say("all_saved");
   notice.showTrouble(
     queue.trouble,
     waiting,

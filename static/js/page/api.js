@@ -2,10 +2,14 @@
  * The five questions that the page asks the server, and the two ways in which they can fail.
  */
 
-/** @typedef {{label: string, name: string, work: string, confidence: number, similarity: number | null}} RankedAnswer */
-/** @typedef {{verdict: "known" | "unknown", answers: RankedAnswer[]}} IdentifiedFace */
+/** @typedef {{label: string, name: string, work: string, url?: string | null, confidence: number, similarity: number | null, mine?: boolean}} RankedAnswer `mine`: this browser was taught it */
+/** @typedef {"known" | "probably" | "unknown"} Verdict `probably`: may well be right, and is no fact */
+/** @typedef {{verdict: Verdict, answers: RankedAnswer[], error?: {detail: string}}} IdentifiedFace `error`: it cannot be read */
 /** @typedef {{name: string, version: string}} Model */
 /** @typedef {{model: Model, faces: IdentifiedFace[], took_ms: number}} Identification */
+/** @typedef {{temperature: number, similarity_scale: number, gallery_weight: number, gated: boolean, weights: number[], familiarity_threshold: number | null, probable_threshold: number | null, alike_from: number | null}} Ranking what others can be ranked among the answers by */
+/** @typedef {{verdict: Verdict, answers: (RankedAnswer & {score: number, references: number})[], embedding: string, error?: {detail: string}}} EmbeddedFace */
+/** @typedef {{model: Model & {network: string, ranking: Ranking | null}, faces: EmbeddedFace[]}} EmbeddedIdentification */
 /** @typedef {{label: string, name: string, work: string}} Character */
 /** @typedef {import("../faces/geometry.js").Box} Box */
 /** @typedef {{label: string, name: string, similarity: number, thumbnail?: string}} Neighbour a reference face */
@@ -104,6 +108,15 @@ export function identify(crops, language, signal) {
 }
 
 /**
+ * Ask for the embeddings of the crops, too.
+ * @param {string[]} crops data URLs, 1 to 32 @param {string} language @param {AbortSignal} [signal]
+ * @returns {Promise<EmbeddedIdentification>}
+ */
+export function identifyEmbedded(crops, language, signal) {
+  return post("/api/identify", { crops, top_k: 5, language, embeddings: true }, signal);
+}
+
+/**
  * @param {{crop: string, label: string, method: string, language: string}} question
  * @param {AbortSignal} signal
  * @returns {Promise<Explanation>}
@@ -118,6 +131,17 @@ export function explain(question, signal) {
  */
 export async function findCharacters(query, language, signal) {
   const parameters = new URLSearchParams({ query, language, limit: "8" });
+  const found = await request(`/api/characters?${parameters}`, { signal });
+  return found.characters;
+}
+
+/**
+ * Those whose whole name it is, in any language and order of words.
+ * @param {string} query @param {string} language @param {AbortSignal} [signal]
+ * @returns {Promise<Character[]>}
+ */
+export async function findNamesakes(query, language, signal) {
+  const parameters = new URLSearchParams({ query, language, limit: "8", whole: "true" });
   const found = await request(`/api/characters?${parameters}`, { signal });
   return found.characters;
 }

@@ -1,6 +1,9 @@
 /**
  * A text field that suggests characters (ARIA 1.2 combobox): arrows choose, Enter takes, Escape
  * closes. What is typed and not in the list is fine too.
+ *
+ * The input gets the event `choose` when a character was taken from the list, and `find` when it was looked
+ * for what is typed, with how many there are; null if that failed.
  */
 
 import { findCharacters } from "./api.js";
@@ -56,12 +59,23 @@ export class CharacterField {
     this.close();
   }
 
+  /** Put back what stood in the field. @param {string} text @param {Character | null} chosen */
+  restore(text, chosen) {
+    this.input.value = text;
+    this.#chosen = chosen;
+  }
+
+  /** Who of the list is meant by what stands in the field; null where it is nobody, or one of several. */
+  get character() {
+    const text = this.input.value.trim();
+    if (this.#chosen?.name === text) return this.#chosen;
+    const named = this.#options.filter((option) => option.name.toLowerCase() === text.toLowerCase());
+    return named.length === 1 ? named[0] : null;
+  }
+
   /** The label of the chosen character, or what was typed. */
   get label() {
-    const text = this.input.value.trim();
-    if (this.#chosen?.name === text) return this.#chosen.label;
-    const named = this.#options.filter((option) => option.name.toLowerCase() === text.toLowerCase());
-    return named.length === 1 ? named[0].label : text.normalize("NFC");
+    return this.character?.label ?? this.input.value.trim().normalize("NFC");
   }
 
   /** The character that was taken from the list, as long as nothing else is typed. */
@@ -71,6 +85,18 @@ export class CharacterField {
 
   get isOpen() {
     return !this.list.hidden;
+  }
+
+  /** The first of the list. */
+  get best() {
+    return this.#options[0] ?? null;
+  }
+
+  /** Show these instead of what is being looked for. @param {Character[]} found */
+  showInstead(found) {
+    clearTimeout(this.#timer);
+    this.#search?.abort();
+    this.#show(found);
   }
 
   close() {
@@ -105,11 +131,20 @@ export class CharacterField {
     this.#search = search;
     try {
       const found = await this.find(this.input.value.trim(), settings.language, search.signal);
-      if (!search.signal.aborted) this.#show(found);
+      if (search.signal.aborted) return;
+      this.#show(found);
+      this.#tellFound(found.length);
     } catch {
       // Without suggestions the field is still a field.
-      if (!search.signal.aborted) this.close();
+      if (search.signal.aborted) return;
+      this.close();
+      this.#tellFound(null);
     }
+  }
+
+  /** @param {number | null} count */
+  #tellFound(count) {
+    this.input.dispatchEvent(new CustomEvent("find", { detail: count }));
   }
 
   /** A new list keeps the mark on the character that had it. @param {Character[]} options */

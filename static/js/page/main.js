@@ -3,25 +3,28 @@
  * the answers, and corrections go back.
  */
 
-import { Cards, markOf, nameOf } from "../answers/cards.js";
+import { Album, showStrip } from "./album.js";
+import { Arrivals } from "../picture/arrivals.js";
+import { Cards, describe, markOf, nameOf } from "../answers/cards.js";
 import { Editor } from "../faces/editor.js";
 import { byId } from "./elements.js";
-import { middleBox } from "../faces/geometry.js";
+import { growBox, middleBox } from "../faces/geometry.js";
 import { Identification } from "../answers/identification.js";
 import { receivePictures } from "../picture/intake.js";
 import { Live } from "../live/live.js";
-import { say, settings } from "./messages.js";
-import { openPicture } from "../picture/picture.js";
+import { isTouched, say, settings } from "./messages.js";
 import { ReportDialog } from "../report/report-dialog.js";
 import { resumeReports, submitReport } from "../report/report-queue.js";
 import { FaceSearch } from "../faces/search.js";
 import { PageState, faceBox } from "./state.js";
-import { keepPictureOverLanguages, takeStash } from "./stash.js";
 import { StatusLine, announce } from "./status.js";
 import { Tools } from "./tools.js";
+import { isOwnLabel, taught } from "../taught/taught.js";
+import { teachFace } from "../taught/teaching.js";
 import { WhyDialog } from "../answers/why-dialog.js";
+import { Viewer } from "./viewer.js";
+import { Zoom } from "../faces/zoom.js";
 
-/** @typedef {import("./stash.js").Stash} Stash */
 /** @typedef {import("../faces/geometry.js").Box} Box */
 
 // Cropper defines its elements as it loads; they have to be there before the first box is.
@@ -29,6 +32,12 @@ await import(settings.urls.cropper);
 
 const state = new PageState();
 const status = new StatusLine();
+const album = new Album({
+  open: (entry) => viewer.open(entry),
+  collect: () => viewer.collect(),
+  welcome: () => viewer.showWelcome(),
+});
+const arrivals = new Arrivals(album, status);
 const identification = new Identification(state, status);
 const search = new FaceSearch(settings.urls, state, status, identification);
 const cards = new Cards(byId("cards", HTMLOListElement), {
@@ -36,36 +45,47 @@ const cards = new Cards(byId("cards", HTMLOListElement), {
   wrong: openReport,
   remove: removeFace,
   again: askAgain,
+  wider: drawWider,
+  elsewhere: (_id, site) => void searchElsewhere(site),
+  mine: (label) => void openTaught(taught.idOf(label)),
   point: (id) => editor.highlight(id),
 });
 const editor = new Editor(byId("stage", HTMLElement), {
   add: addDrawn,
-  change: (id, box, tag) => state.change(id, box, tag),
+  change: changeBox,
   remove: removeFace,
   point: (id) => cards.highlight(id),
 });
+new Zoom(editor);
 const tools = new Tools({
   add: addMiddle,
   turn: turnPicture,
   undo: () => travel("undo"),
   redo: () => travel("redo"),
   identify: askAgain,
-  level: searchAtLevel,
+  level: (level) => search.choose(level),
   frame: (frame, settled) => {
     live.leave();
     void showFrame(frame, settled);
   },
   live: () => void toggleLive(),
   pause: () => void live.pause(),
+  take: (what) => void takeAlong(what),
 });
 const live = new Live(editor.canvas, search, status, (frame) => showFrame(frame, true));
-const reportDialog = new ReportDialog((report, face) => {
-  void submitReport(report, (reported) => state.markReported(face.id, reported));
+const reportDialog = new ReportDialog(({ report, naming }, { bitmap, face }) => {
+  const teaching = naming && teachFace(bitmap, face, naming, askAll, report !== null);
+  const takeBack = async () => (await teaching)?.();
+  if (report) void submitReport(report, (reported) => markReported(face, reported), () => void takeBack());
 });
+byId("taught-button", HTMLButtonElement).addEventListener("click", () => void openTaught());
 const whyDialog = new WhyDialog();
-let openings = 0;
+/** @type {import("../taught/panel.js").TaughtPanel | null} */
+let taughtPanel = null;
+const viewer = new Viewer({ album, state, status, search, editor, tools, live });
 
 state.addEventListener("change", render);
+album.addEventListener("change", () => showStrip(album));
 search.addEventListener("change", render);
 live.addEventListener("change", () => tools.showLive(live.running));
 live.addEventListener("frame", () => {
@@ -74,21 +94,25 @@ live.addEventListener("frame", () => {
 receivePictures(
   {
     input: byId("file-input", HTMLInputElement),
+    addressForm: byId("address-form", HTMLFormElement),
     overlay: byId("drop-overlay", HTMLElement),
     choosers: document.querySelectorAll("[data-choose]"),
     examples: document.querySelectorAll("[data-example]"),
   },
   {
-    open: (file) => void open(file),
-    openExample: () => void openExample(),
+    open: (files) => void arrivals.take(files),
+    fetch: (address) => void arrivals.fetch(address),
+    openExample: () => void arrivals.openExample(),
     refuseLink: () => status.show({ kind: "error", text: say("dropped_link") }),
-    expect: () => void search.load().catch(() => {}), // `run` tells if it fails again
+    expect: () => {
+      search.prepare();
+      void taught.load();
+    },
   },
 );
-keepPictureOverLanguages(collectStash);
 resumeReports();
-const stash = await takeStash();
-if (stash) await open(stash.blob, stash);
+await album.resume();
+await arrivals.receiveShares();
 document.documentElement.dataset.ready = ""; // every control works from here on
 
 function render() {
@@ -104,54 +128,15 @@ function render() {
   );
   cards.render(state);
   tools.render(state, search);
-}
-
-/** @param {Blob} blob @param {Partial<Stash>} [before] how it looked before the language changed */
-async function open(blob, before = {}) {
-  openings += 1;
-  const opening = openings;
-  search.cancel();
-  status.show({ kind: "busy", text: say("opening") });
-  let picture;
-  try {
-    picture = await openPicture(blob, before.frame);
-  } catch {
-    if (opening === openings) status.show({ kind: "error", text: say("unreadable") });
-    return;
-  }
-  if (opening !== openings) {
-    picture.close();
-    return;
-  }
-  byId("welcome", HTMLElement).hidden = true;
-  byId("workspace", HTMLElement).hidden = false;
-  live.forget();
-  picture.turnTo(before.turns ?? 0);
-  state.open(picture);
-  editor.setPicture(picture.bitmap);
-  tools.showFrames(picture);
-  search.level = before.level ?? search.level;
-  if (!before.faces?.length) return void search.run();
-  state.restore(before.faces);
-  void search.load().catch(() => {});
-  void identification.askWaiting();
-}
-
-async function openExample() {
-  try {
-    const response = await fetch(settings.urls.example);
-    if (!response.ok) throw new Error(response.statusText);
-    await open(await response.blob());
-  } catch {
-    status.show({ kind: "error", text: say("example_failed") });
-  }
+  album.touch();
 }
 
 /** @param {number} frame @param {boolean} settled the slider was let go */
 async function showFrame(frame, settled) {
   const { picture } = state;
   if (!picture) return;
-  tools.labelFrame(picture, frame);
+  tools.followFrame(picture, frame);
+  live.timeline.point(frame);
   if (frame !== picture.frame) {
     search.cancel();
     if (!(await picture.show(frame)) || picture !== state.picture || live.running) return;
@@ -159,6 +144,10 @@ async function showFrame(frame, settled) {
     editor.setPicture(picture.bitmap);
   }
   if (settled) void search.run();
+}
+
+function sayUnreachable() {
+  status.show({ kind: "error", text: say("unreachable") });
 }
 
 function turnPicture() {
@@ -183,13 +172,56 @@ async function toggleLive() {
   await live.start(picture);
 }
 
-/** @param {number} level */
-function searchAtLevel(level) {
-  search.choose(level);
-}
-
 function askAgain() {
   void identification.askWaiting();
+}
+
+/** Show whom this browser was taught. @param {string} [id] the one to show first */
+async function openTaught(id) {
+  const panel = await import("../taught/panel.js").catch(sayUnreachable);
+  if (!panel) return;
+  taughtPanel ??= new panel.TaughtPanel(askAll);
+  await taughtPanel.open(id);
+}
+
+/** @param {string} site */
+async function searchElsewhere(site) {
+  const { picture } = state;
+  const elsewhere = picture && (await import("../answers/elsewhere.js").catch(sayUnreachable));
+  if (elsewhere) await elsewhere.searchElsewhere(picture.bitmap, site);
+}
+
+/** @param {import("../answers/take-along.js").What} what */
+async function takeAlong(what) {
+  const along = await import("../answers/take-along.js").catch(sayUnreachable);
+  await along?.takeAlong(what, state, album);
+}
+
+/** What this browser was taught has changed, and so may the answers. */
+function askAll() {
+  state.markAnswersOld();
+  void album.changeOthers((other) => other.markAnswersOld());
+  askAgain();
+}
+
+/**
+ * A report was sent, or does not count any more; then another picture may be shown.
+ * @param {import("./state.js").Face} face @param {boolean} reported
+ */
+function markReported(face, reported) {
+  state.markReported(face, reported);
+  if (!reported) void album.changeOthers((other) => other.markReported(face, false));
+}
+
+/** How much wider a box is drawn at a time. */
+const WIDER_TIMES = 1.25;
+
+/** Draw a box wider, and ask again. @param {number} id */
+function drawWider(id) {
+  const face = state.face(id);
+  if (!face || !state.picture) return;
+  state.change(id, growBox(face.box, WIDER_TIMES, state.picture));
+  askAgain();
 }
 
 /** @param {Box} box */
@@ -198,10 +230,18 @@ function addDrawn(box) {
   askAgain(); // a box drawn around a face asks who it is
 }
 
+/** @param {number} id @param {Box} box @param {string} [tag] */
+function changeBox(id, box, tag) {
+  state.change(id, box, tag);
+  identification.askSoon("moved");
+}
+
 function addMiddle() {
   if (!state.picture) return;
   editor.focus(state.add(middleBox(state.picture)));
-  status.show({ kind: "info", text: say("box_added") });
+  identification.askSoon("added");
+  editor.stage.scrollIntoView({ block: "nearest" }); // on a narrow screen the button stands far below it
+  status.show({ kind: "info", text: say(isTouched ? "box_added_touch" : "box_added") });
 }
 
 /** @param {number} id */
@@ -220,6 +260,7 @@ function removeFace(id) {
 function travel(way) {
   if (way === "undo" ? !state.canUndo : !state.canRedo) return;
   state[way]();
+  identification.askSoon("moved");
   announce(say(way === "undo" ? "undone" : "redone"));
 }
 
@@ -229,7 +270,8 @@ function openWhy(id) {
   const answer = face && state.answer(face)?.face;
   if (!answer || !state.picture) return;
   const number = state.faces.indexOf(face) + 1;
-  whyDialog.open({ bitmap: state.picture.bitmap, box: faceBox(face), number, answers: answer.answers });
+  const answers = answer.answers.filter(({ label }) => !isOwnLabel(label)); // the server explains its own
+  if (answers.length > 0) whyDialog.open({ bitmap: state.picture.bitmap, box: faceBox(face), number, answer: { ...answer, answers } });
 }
 
 /** @param {number} id */
@@ -238,25 +280,12 @@ function openReport(id) {
   const answer = face && state.answer(face)?.face;
   const { picture, model } = state;
   if (!answer || !picture || !model) return;
-  const verdict = nameOf(state, face) || say("unknown");
+  void import("../taught/panel.js").catch(() => {}); // whoever teaches may want to see it without a connection
   reportDialog.open({
     bitmap: picture.bitmap,
     face,
     answer,
     modelVersion: `${model.name} ${model.version}`,
-    verdict,
+    verdict: describe(state, face).verdict,
   });
-}
-
-/** @returns {Stash | null} */
-function collectStash() {
-  const { picture, faces } = state;
-  if (!picture) return null;
-  return {
-    blob: picture.blob,
-    frame: live.frame ?? picture.frame,
-    level: search.level,
-    turns: picture.turns,
-    faces: faces.map(({ id, ...face }) => face),
-  };
 }

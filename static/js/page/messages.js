@@ -7,8 +7,9 @@
  * @typedef {object} Settings
  * @property {string} language as the API spells it
  * @property {string} locale as the browser spells it
- * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string, example: string}} urls
+ * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string, example: string, address_worker: string}} urls
  * @property {Record<string, string>} messages
+ * @property {import("../operator/packs.js").InstalledPack[]} [packs] the operators' characters page: what is installed
  * @property {number} crop_px the longest side of a crop that is asked about, as the model needs it
  * @property {number} crop_margin how many times as wide as the tight face its crop is
  * @property {number} upright_from_deg a face that leans further is turned upright
@@ -16,6 +17,9 @@
 
 /** @type {Settings} */
 export const settings = JSON.parse(document.getElementById("page-settings")?.textContent ?? "{}");
+
+/** Whether fingers take the place of mouse and keys: then no sentence speaks of keys. */
+export const isTouched = matchMedia("(hover: none)").matches;
 
 const plural = new Intl.PluralRules(settings.locale);
 const percent = new Intl.NumberFormat(settings.locale, { style: "percent" });

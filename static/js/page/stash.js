@@ -1,82 +1,174 @@
 /**
- * Carries the picture over a change of language: it is put into the browser's own database,
- * taken out by the next page, and deleted there at once.
+ * Keeps the pictures of this tab, with their boxes and answers, in the browser's own database: over a reload, a
+ * change of language, and a way to another page and back. Nothing of it is sent.
+ *
+ * What nobody has touched for twelve hours is deleted when a page of the site next looks in. Where the browser has
+ * no database for us, nothing is kept and nothing fails.
  */
 
-/** @typedef {{blob: Blob, frame: number, level: number | null, turns: number, faces: Omit<import("./state.js").Face, "id">[]}} Stash */
+import { transact } from "./database.js";
 
-const STORE = "stash";
+/** @typedef {import("./album.js").Entry} Entry */
+/** @typedef {import("./album.js").View} View */
+/** @typedef {{name: string, added: number, touched: number, view: View | null}} Row */
 
-/** @returns {Promise<IDBDatabase>} */
-function openDatabase() {
-  return new Promise((resolve, reject) => {
-    const opening = indexedDB.open("kyara", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-    opening.onsuccess = () => resolve(opening.result);
-    opening.onerror = () => reject(opening.error);
-  });
-}
+const DATABASE = "kyara-pictures";
+const STORES = { files: {}, pictures: {} };
+const LONGEST_STAY_MS = 12 * 3600 * 1000;
+/** A larger file, a long video say, lasts as long as the page does. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024;
+
+/** Session storage outlives a reload, and ends with its tab. */
+const TAB = "tab";
+const OPEN = "open-picture";
+const LEFT = "left-picture";
 
 /**
  * @template T
- * @param {(store: IDBObjectStore) => IDBRequest<T>} act
- * @returns {Promise<T | undefined>} undefined where the browser has no database for us
+ * @param {(files: IDBObjectStore, rows: IDBObjectStore) => IDBRequest<T>} act
+ * @returns {Promise<T | undefined>} undefined where the browser has no database for us, or no room
  */
-async function withStore(act) {
-  let database;
+function withStores(act) {
+  return transact(DATABASE, STORES, "readwrite", act).catch(() => undefined);
+}
+
+/** @param {string} name @returns {string | null} */
+function readSession(name) {
   try {
-    database = await openDatabase();
-    const transaction = database.transaction(STORE, "readwrite");
-    const result = act(transaction.objectStore(STORE));
-    await new Promise((resolve, reject) => {
-      transaction.oncomplete = resolve;
-      transaction.onabort = () => reject(transaction.error);
-    });
-    return result.result;
-  } catch {
-    return undefined;
-  } finally {
-    database?.close();
-  }
-}
-
-/** Says that this tab has a stash: without it the database is left alone. */
-const FLAG = "stashed";
-
-/**
- * Before the reader goes to another language, put away what there is.
- * @param {() => Stash | null} collect
- */
-export function keepPictureOverLanguages(collect) {
-  for (const link of document.querySelectorAll("a[data-language]")) {
-    link.addEventListener("click", (event) => {
-      const stash = collect();
-      if (!stash || !(link instanceof HTMLAnchorElement)) return;
-      event.preventDefault();
-      void putStash(stash).then(() => location.assign(link.href));
-    });
-  }
-}
-
-/** @param {Stash} stash */
-async function putStash(stash) {
-  const put = await withStore((store) => store.put(stash, "picture"));
-  if (put !== undefined) sessionStorage.setItem(FLAG, "");
-}
-
-/** Take the stash out; it is gone afterwards. @returns {Promise<Stash | undefined>} */
-export async function takeStash() {
-  if (readFlag() === null) return undefined;
-  sessionStorage.removeItem(FLAG);
-  const stash = await withStore((store) => store.get("picture"));
-  await withStore((store) => store.clear());
-  return stash;
-}
-
-function readFlag() {
-  try {
-    return sessionStorage.getItem(FLAG);
+    return sessionStorage.getItem(name);
   } catch {
     return null; // storage is blocked
   }
+}
+
+/** @param {string} name @param {string} text */
+function writeSession(name, text) {
+  try {
+    sessionStorage.setItem(name, text);
+  } catch {
+    // Storage is full or blocked: it is not found again after a reload.
+  }
+}
+
+/** @param {string} name @returns {string | null} what was written, once */
+function takeSession(name) {
+  const text = readSession(name);
+  if (text !== null) sessionStorage.removeItem(name);
+  return text;
+}
+
+/** This tab's name, which is given at its first picture. */
+function nameTab() {
+  const known = readSession(TAB);
+  if (known) return known;
+  const name = `${Date.now()}-${Math.random()}`;
+  writeSession(TAB, name);
+  return name;
+}
+
+/** @param {Entry} entry @returns {Row} */
+function rowOf({ name, added, view }) {
+  return { name, added, touched: Date.now(), view };
+}
+
+/** Keep a picture and what is known of it. @param {Entry} entry */
+export async function keepPicture(entry) {
+  if (entry.blob.size > MAX_KEPT_BYTES) return;
+  const key = [nameTab(), entry.id];
+  await withStores((files, rows) => {
+    forgetOld(files, rows);
+    files.put(entry.blob, key);
+    return rows.put(rowOf(entry), key);
+  });
+}
+
+/** Keep what is known of a picture that is kept. @param {Entry} entry */
+export async function keepView(entry) {
+  const key = [nameTab(), entry.id];
+  await withStores((files, rows) => {
+    const kept = files.count(key);
+    kept.onsuccess = () => {
+      if (kept.result > 0) rows.put(rowOf(entry), key);
+    };
+    return kept;
+  });
+}
+
+/** Keep what is known of a picture that nobody looks at: it stays no longer for that. @param {Entry} entry */
+export async function keepUnseen({ id, view }) {
+  const key = [nameTab(), id];
+  await withStores((_files, rows) => {
+    const kept = rows.get(key);
+    kept.onsuccess = () => {
+      if (kept.result) rows.put({ ...kept.result, view }, key);
+    };
+    return kept;
+  });
+}
+
+/** @param {Entry} entry */
+export async function forgetPicture({ id }) {
+  const key = [nameTab(), id];
+  await withStores((files, rows) => {
+    rows.delete(key);
+    return files.delete(key);
+  });
+}
+
+/** Delete what was not touched for long, whichever tab had it. @param {IDBObjectStore} files @param {IDBObjectStore} rows */
+function forgetOld(files, rows) {
+  const walk = rows.openCursor();
+  walk.onsuccess = () => {
+    const cursor = walk.result;
+    if (!cursor) return;
+    const { touched } = /** @type {Row} */ (cursor.value);
+    if (touched < Date.now() - LONGEST_STAY_MS) {
+      files.delete(cursor.primaryKey);
+      cursor.delete();
+    }
+    cursor.continue();
+  };
+}
+
+/** The pictures that this tab had, in the order in which they came. @returns {Promise<Entry[]>} */
+export async function readPictures() {
+  const tab = readSession(TAB);
+  if (!tab) return []; // the database is left alone
+  /** @type {Entry[]} */
+  const entries = [];
+  await withStores((files, rows) => {
+    forgetOld(files, rows);
+    const walk = rows.openCursor(IDBKeyRange.bound([tab], [tab, []]));
+    walk.onsuccess = () => {
+      const cursor = walk.result;
+      if (!cursor) return;
+      const { name, added, view } = /** @type {Row} */ (cursor.value);
+      const [, id] = /** @type {string[]} */ (cursor.primaryKey);
+      const reading = files.get(cursor.primaryKey);
+      reading.onsuccess = () => {
+        if (reading.result) entries.push({ id, name, added, blob: reading.result, view });
+      };
+      cursor.continue();
+    };
+    return walk;
+  });
+  const left = JSON.parse(takeSession(LEFT) ?? "null");
+  for (const entry of entries) if (entry.id === left?.id) entry.view = left.view;
+  return entries.sort((a, b) => a.added - b.added);
+}
+
+/** Keep how the picture that is shown looks as the page goes: the database would be too slow. @param {Entry | null} entry */
+export function keepLeaving(entry) {
+  if (entry) writeSession(LEFT, JSON.stringify({ id: entry.id, view: entry.view }));
+  else takeSession(LEFT);
+}
+
+/** Tell the next page which picture to open: the address of a language begins a new entry of the history. @param {string} id */
+export function carryOver(id) {
+  writeSession(OPEN, id);
+}
+
+/** The picture that the page before told to open; told once. */
+export function takeCarried() {
+  return takeSession(OPEN);
 }

@@ -20,7 +20,17 @@ import { inReadingOrder, overlap, sameBox, turnBox } from "../faces/geometry.js"
  * @property {boolean} isWeak the detector is not sure of it
  * @property {boolean} drawn a person made or moved it
  */
-/** @typedef {{box: Box, face?: IdentifiedFace, error?: string}} Answer */
+/** @typedef {{box: Box, face?: IdentifiedFace, error?: string, old?: true}} Answer `old`: what it is made of has changed since */
+/**
+ * All that is known of a picture's faces, as plain data.
+ * @typedef {object} SavedFaces
+ * @property {readonly Face[]} faces
+ * @property {(readonly Face[])[]} past
+ * @property {(readonly Face[])[]} future
+ * @property {[number, Answer[]][]} answers
+ * @property {[number, Box][]} reported
+ * @property {Model | null} model
+ */
 
 /** A face's box with its roll: what a crop is cut by. @param {Pick<Face, "box" | "roll">} face @returns {FaceBox} */
 export const faceBox = ({ box, roll }) => ({ ...box, roll });
@@ -44,17 +54,17 @@ export class PageState extends EventTarget {
   model = null;
   /** @type {Set<number>} ids of the faces that the server is being asked about */
   asking = new Set();
-  /** @type {Set<number>} ids of the faces whose answer was reported as wrong */
-  reported = new Set();
-
   /** @type {Map<number, Answer[]>} the answers to each face, the latest last */
   #answers = new Map();
+  /** @type {Map<number, Box>} the box of each face whose answer was reported as wrong */
+  #reported = new Map();
   /** @type {(readonly Face[])[]} */
   #past = [];
   /** @type {(readonly Face[])[]} */
   #future = [];
   #lastStep = { tag: "", time: 0 };
-  #nextId = 1;
+  /** No face of an earlier page has it either: saved faces keep their ids. */
+  #nextId = Date.now();
 
   get canUndo() {
     return this.#past.length > 0;
@@ -78,13 +88,30 @@ export class PageState extends EventTarget {
     this.#future = [];
     this.#answers.clear();
     this.asking.clear();
-    this.reported.clear();
+    this.#reported.clear();
     this.#changed();
   }
 
-  /** Put faces back that were stashed. @param {readonly Omit<Face, "id">[]} faces */
-  restore(faces) {
-    this.faces = faces.map((face) => ({ ...face, id: this.#nextId++ }));
+  /** @returns {SavedFaces} */
+  save() {
+    return {
+      faces: this.faces,
+      past: [...this.#past],
+      future: [...this.#future],
+      answers: [...this.#answers],
+      reported: [...this.#reported],
+      model: this.model,
+    };
+  }
+
+  /** Put back what was saved of the picture that is open. @param {SavedFaces} saved */
+  resume(saved) {
+    this.faces = saved.faces;
+    this.#past = [...saved.past];
+    this.#future = [...saved.future];
+    this.#answers = new Map(saved.answers);
+    this.#reported = new Map(saved.reported.filter(Array.isArray)); // earlier pages kept ids alone
+    this.model = saved.model;
     this.#changed();
   }
 
@@ -114,7 +141,10 @@ export class PageState extends EventTarget {
   turn(size) {
     const drawn = this.faces.filter((face) => face.drawn);
     this.clear();
-    this.restore(drawn.map(({ box, roll, ...face }) => ({ ...face, box: turnBox(box, size), roll: turnRoll(roll) })));
+    this.faces = drawn.map(({ box, roll, isWeak }) => {
+      return { id: this.#nextId++, box: turnBox(box, size), roll: turnRoll(roll), isWeak, drawn: true };
+    });
+    this.#changed();
   }
 
   /** @param {Box} box @returns {number} the new face's id */
@@ -168,9 +198,12 @@ export class PageState extends EventTarget {
     return answer !== undefined && !sameBox(answer.box, face.box);
   }
 
-  /** Faces without an answer for the box as it is now. */
+  /** Faces without an answer for the box as it is now, or with an old one. */
   waiting() {
-    return this.faces.filter((face) => !this.answer(face)?.face || this.isStale(face));
+    return this.faces.filter((face) => {
+      const answer = this.answer(face);
+      return !answer?.face || answer.old || this.isStale(face);
+    });
   }
 
   /** @param {readonly Face[]} faces */
@@ -188,8 +221,8 @@ export class PageState extends EventTarget {
   takeAnswers(model, faces, answers) {
     this.model = model;
     faces.forEach((face, index) => {
-      this.#keep(face, { box: face.box, face: answers[index] });
-      this.reported.delete(face.id);
+      const { error } = answers[index];
+      this.#keep(face, error ? { box: face.box, error: error.detail } : { box: face.box, face: answers[index] });
     });
     this.stopAsking();
   }
@@ -200,10 +233,24 @@ export class PageState extends EventTarget {
     this.#changed();
   }
 
-  /** @param {number} id @param {boolean} reported */
-  markReported(id, reported) {
-    if (reported) this.reported.add(id);
-    else this.reported.delete(id);
+  /** @param {Face} face as it was reported @param {boolean} reported */
+  markReported(face, reported) {
+    if (reported) this.#reported.set(face.id, face.box);
+    else if (this.isReported(face)) this.#reported.delete(face.id);
+    this.#changed();
+  }
+
+  /** Whether the answer for the face's box as it is now was reported as wrong. @param {Face} face */
+  isReported(face) {
+    const box = this.#reported.get(face.id);
+    return box !== undefined && sameBox(box, face.box);
+  }
+
+  /** What answers are made of has changed: they are shown until there are new ones, which all faces wait for. */
+  markAnswersOld() {
+    for (const [id, answers] of this.#answers) {
+      this.#answers.set(id, answers.map((answer) => ({ ...answer, old: true })));
+    }
     this.#changed();
   }
 

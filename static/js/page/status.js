@@ -42,6 +42,10 @@ export class StatusLine {
     this.button.textContent = action;
     this.#act = act;
   }
+
+  hide() {
+    this.line.hidden = true;
+  }
 }
 
 /** Say something to screen readers alone. @param {string} text */

@@ -6,6 +6,7 @@ import { byId, copyTemplate, part } from "./elements.js";
 import { say } from "./messages.js";
 
 const STAY_MS = 6000;
+const UNDO_MS = 10_000;
 
 export class Toast {
   #timer = 0;
@@ -35,10 +36,10 @@ export class Toast {
 
   /**
    * Offer to undo, counting down; then go away.
-   * @param {number} seconds @param {() => void} undo
+   * @param {() => void} undo
    */
-  offerUndo(seconds, undo) {
-    const end = Date.now() + seconds * 1000;
+  offerUndo(undo) {
+    const end = Date.now() + UNDO_MS;
     const button = this.undoButton;
     const tick = () => {
       const left = Math.ceil((end - Date.now()) / 1000);

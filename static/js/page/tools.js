@@ -17,6 +17,7 @@ import { say } from "./messages.js";
  * @property {(level: number) => void} level
  * @property {(frame: number, settled: boolean) => void} frame
  * @property {() => void} live
+ * @property {(what: import("../answers/take-along.js").What) => void} take
  * @property {() => void} pause
  */
 
@@ -35,6 +36,7 @@ export class Tools {
     this.live = byId("live-button", HTMLButtonElement);
     this.frameLabel = byId("frame-label", HTMLOutputElement);
     this.empty = byId("no-cards", HTMLElement);
+    this.takeRow = byId("take-row", HTMLElement);
     this.add.addEventListener("click", actions.add);
     this.turn.addEventListener("click", actions.turn);
     this.undo.addEventListener("click", actions.undo);
@@ -47,6 +49,10 @@ export class Tools {
     this.frame.addEventListener("input", () => actions.frame(this.frame.valueAsNumber, false));
     this.frame.addEventListener("change", () => actions.frame(this.frame.valueAsNumber, true));
     this.live.addEventListener("click", actions.live);
+    for (const button of this.takeRow.querySelectorAll("button")) {
+      const what = /** @type {import("../answers/take-along.js").What} */ (button.dataset.take);
+      button.addEventListener("click", () => actions.take(what));
+    }
     document.addEventListener("keydown", (event) => {
       handleShortcut(event, actions);
       if (isPlainKey(event) && event.key.toLowerCase() === "r") actions.turn();
@@ -65,6 +71,7 @@ export class Tools {
     this.identify.ariaDisabled = String(waiting === 0 || asking);
     this.identify.textContent = identifyWords(waiting, asking);
     this.empty.hidden = state.faces.length > 0 || search.running;
+    this.takeRow.hidden = state.faces.length === 0;
     this.#renderLevel(search.levels);
     const hidden = search.running ? 0 : search.hidden;
     this.more.hidden = hidden === 0;
@@ -76,15 +83,7 @@ export class Tools {
     this.frameRow.hidden = picture.frameCount < 2;
     this.turn.hidden = picture.frameCount > 1;
     this.frame.max = String(picture.frameCount - 1);
-    this.frame.valueAsNumber = picture.frame;
-    this.labelFrame(picture);
-  }
-
-  /** @param {import("../picture/picture.js").Picture} picture @param {number} [frame] */
-  labelFrame(picture, frame) {
-    const label = picture.frameLabel(frame);
-    this.frameLabel.textContent = label;
-    this.frame.ariaValueText = label;
+    this.followFrame(picture, picture.frame);
   }
 
   /** @param {boolean} running */
@@ -97,7 +96,9 @@ export class Tools {
   /** Follow the playing picture. @param {import("../picture/picture.js").Picture} picture @param {number} frame */
   followFrame(picture, frame) {
     this.frame.valueAsNumber = frame;
-    this.labelFrame(picture, frame);
+    const label = picture.frameLabel(frame);
+    this.frameLabel.textContent = label;
+    this.frame.ariaValueText = label;
   }
 
   /** @param {{count: number, chosen: number} | null} levels */
@@ -118,7 +119,7 @@ function identifyWords(waiting, asking) {
 
 /** @param {KeyboardEvent} event @param {ToolActions} actions */
 function handleShortcut(event, { undo, redo }) {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey || document.querySelector("dialog[open]")) return;
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || isElsewhere(event)) return;
   const key = event.key.toLowerCase();
   const again = key === "y" || (key === "z" && event.shiftKey);
   if (!again && key !== "z") return;
@@ -128,9 +129,15 @@ function handleShortcut(event, { undo, redo }) {
 }
 
 /** A key that nobody has taken, outside of dialogs and fields. @param {KeyboardEvent} event */
-function isPlainKey(event) {
+export function isPlainKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return false;
-  return !document.querySelector("dialog[open]") && !(event.target instanceof HTMLInputElement && event.target.type === "text");
+  return !isElsewhere(event);
+}
+
+/** Whether a key is for a dialog or for a field that takes text, which has its own undo. @param {KeyboardEvent} event */
+function isElsewhere({ target }) {
+  const inField = target instanceof HTMLInputElement && ["text", "url"].includes(target.type);
+  return inField || document.querySelector("dialog[open]") !== null;
 }
 
 /** @param {KeyboardEvent} event @param {ToolActions} actions */

@@ -2,6 +2,7 @@
  * Boxes → crops, cut from the picture's own pixels.
  */
 
+import { shownPart, wholeOf } from "../faces/bars.js";
 import { cropSize, growBox, spreadBox } from "../faces/geometry.js";
 import { settings } from "../page/messages.js";
 
@@ -25,6 +26,11 @@ export function fitCropsTo(boxScale) {
   cropTimes = settings.crop_margin / boxScale;
 }
 
+/** Until the face finder is there, crops of kept faces are as they were. @param {number} times */
+export function resumeCropTimes(times) {
+  cropTimes = times;
+}
+
 /** How many times as wide as a face's box what the model sees is. */
 export function seenTimes() {
   return cropTimes;
@@ -32,11 +38,18 @@ export function seenTimes() {
 
 /**
  * What the model sees of a face, and how far it is turned.
- * @param {FaceBox} face @param {import("../faces/geometry.js").Size} picture
+ * @param {FaceBox} face @param {Box} part of the picture that nothing reaches out of
  */
-function findWindow({ roll = 0, ...box }, picture) {
-  if (Math.abs(roll) < settings.upright_from_deg) return { box: growBox(box, cropTimes, picture), roll: 0 };
-  return { box: spreadBox(box, cropTimes), roll };
+function findWindow({ roll = 0, ...box }, part) {
+  if (Math.abs(roll) >= settings.upright_from_deg) return { box: spreadBox(box, cropTimes), roll };
+  const grown = growBox({ ...box, x: box.x - part.x, y: box.y - part.y }, cropTimes, part);
+  return { box: { ...grown, x: grown.x + part.x, y: grown.y + part.y }, roll: 0 };
+}
+
+/** @param {Box} box @param {Box} part */
+function isWithin(box, part) {
+  const isAcross = box.x >= part.x && box.x + box.width <= part.x + part.width;
+  return isAcross && box.y >= part.y && box.y + box.height <= part.y + part.height;
 }
 
 /** For crops of a playing picture, of which there are many: small and quickly made. */
@@ -44,10 +57,13 @@ const QUICK = { type: "image/jpeg", quality: 0.92, longest: 256 };
 
 /**
  * Draw a face's crop onto a new canvas, upright; what is transparent becomes white, as on the server.
+ * Of black bars around the picture nothing is seen, unless the box was drawn there.
  * @param {ImageBitmap} bitmap @param {FaceBox} face @param {number} [longest] side of the result
+ * @param {Box} [within] the part without bars
  */
-export function cutCrop(bitmap, face, longest) {
-  const { box, roll } = findWindow(face, bitmap);
+export function cutCrop(bitmap, face, longest, within = shownPart(bitmap)) {
+  const part = isWithin(face, within) ? within : wholeOf(bitmap);
+  const { box, roll } = findWindow(face, part);
   const canvas = document.createElement("canvas");
   const { width, height } = cropSize(box, longest);
   canvas.width = width;
@@ -64,7 +80,8 @@ export function cutCrop(bitmap, face, longest) {
   context.scale(width / box.width, height / box.height);
   context.translate(box.width / 2, box.height / 2);
   context.rotate((-roll * Math.PI) / 180);
-  context.drawImage(bitmap, -box.x - box.width / 2, -box.y - box.height / 2);
+  const [left, top] = [part.x - box.x - box.width / 2, part.y - box.y - box.height / 2];
+  context.drawImage(bitmap, part.x, part.y, part.width, part.height, left, top, part.width, part.height);
   return canvas;
 }
 
@@ -85,8 +102,10 @@ export function encodeCrops(bitmap, boxes) {
 
 /**
  * Encode crops of a frame that is gone in a moment.
- * @param {ImageBitmap} bitmap @param {readonly FaceBox[]} boxes @returns {string[]} data URLs
+ * @param {ImageBitmap} bitmap @param {readonly FaceBox[]} boxes @param {Box} part of the frame without bars
+ * @returns {string[]} data URLs
  */
-export function encodeQuickCrops(bitmap, boxes) {
-  return boxes.map((box) => cutCrop(bitmap, box, QUICK.longest).toDataURL(QUICK.type, QUICK.quality));
+export function encodeQuickCrops(bitmap, boxes, part) {
+  const crops = boxes.map((box) => cutCrop(bitmap, box, QUICK.longest, part));
+  return crops.map((crop) => crop.toDataURL(QUICK.type, QUICK.quality));
 }

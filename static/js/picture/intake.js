@@ -1,34 +1,55 @@
 /**
- * The ways in: file button, paste, a drop anywhere on the page, the example picture.
+ * The ways in: file button, paste, a drop anywhere on the page, an address, the example picture.
+ *
+ * Whoever pastes or drags brings bytes, or at least says where the picture is: in the `<img>` of copied HTML, in a
+ * link, or in a text that is an address.
  */
 
 /** Whoever does one of these may soon bring a picture; robots and passers-by do none. */
 const SIGNS_OF_LIFE = ["pointermove", "pointerdown", "keydown"];
+const ADDRESS = /^(https?:\/\/\S+|data:image\/\S+)$/i;
 
-/** @param {DataTransfer | null} data @returns {File | null} */
-function firstFile(data) {
-  const files = [...(data?.files ?? [])];
-  return files.find((file) => /^(image|video)\//.test(file.type)) ?? files[0] ?? null;
+/**
+ * @typedef {object} IntakeActions
+ * @property {(files: Blob[]) => void} open
+ * @property {(address: string) => void} fetch
+ * @property {() => void} openExample
+ * @property {() => void} refuseLink something was dropped that is neither a file nor an address
+ * @property {() => void} expect somebody seems about to bring a picture
+ */
+
+/** Pictures and videos, or else the first file, to be told that it is none. @param {Iterable<File>} all @returns {File[]} */
+function choosePictures(all) {
+  const files = [...all];
+  const pictures = files.filter((file) => /^(image|video)\//.test(file.type));
+  return pictures.length > 0 ? pictures : files.slice(0, 1);
+}
+
+/**
+ * The address that copied or dragged data holds, or "".
+ * @param {DataTransfer | null} data
+ */
+function findAddress(data) {
+  const html = data?.getData("text/html") ?? "";
+  // A parsed document runs no script and loads no picture.
+  const source = html && new DOMParser().parseFromString(html, "text/html").querySelector("img")?.getAttribute("src");
+  const link = data?.getData("text/uri-list").split(/\r?\n/).find((line) => line && !line.startsWith("#"));
+  const candidates = [source, link, data?.getData("text/plain")].map((text) => text?.trim() ?? "");
+  return candidates.find((text) => ADDRESS.test(text)) ?? "";
 }
 
 /**
  * @param {object} elements
  * @param {HTMLInputElement} elements.input the file input
+ * @param {HTMLFormElement} elements.addressForm with one field
  * @param {HTMLElement} elements.overlay shown while a file is held over the page
  * @param {Iterable<HTMLElement>} elements.choosers buttons that open the file dialog
  * @param {Iterable<HTMLElement>} elements.examples buttons that open the example
- * @param {object} actions
- * @param {(file: Blob) => void} actions.open
- * @param {() => void} actions.openExample
- * @param {() => void} actions.refuseLink something was dropped that is not a file
- * @param {() => void} actions.expect somebody seems about to bring a picture
+ * @param {IntakeActions} actions
  */
-export function receivePictures({ input, overlay, choosers, examples }, actions) {
-  const take = (/** @type {File | null} */ file) => {
-    if (file) actions.open(file);
-  };
+export function receivePictures({ input, addressForm, overlay, choosers, examples }, actions) {
   input.addEventListener("change", () => {
-    take(input.files?.[0] ?? null);
+    take(choosePictures(input.files ?? []), "", actions);
     input.value = ""; // so that the same file can be chosen again
   });
   for (const chooser of choosers) {
@@ -36,20 +57,34 @@ export function receivePictures({ input, overlay, choosers, examples }, actions)
   }
   for (const sign of SIGNS_OF_LIFE) document.addEventListener(sign, actions.expect, { once: true });
   for (const example of examples) example.addEventListener("click", actions.openExample);
-  document.addEventListener("paste", (event) => {
-    const file = firstFile(event.clipboardData);
-    if (!file || document.querySelector("dialog[open]")) return;
+  addressForm.addEventListener("submit", (event) => {
     event.preventDefault();
-    take(file);
+    const address = String(new FormData(addressForm).get("address")).trim();
+    if (address) actions.fetch(/^(https?|data):/i.test(address) ? address : `https://${address}`);
   });
-  receiveDrops(overlay, take, actions);
+  document.addEventListener("paste", (event) => receivePaste(event, actions));
+  receiveDrops(overlay, actions);
 }
 
 /**
- * @param {HTMLElement} overlay @param {(file: File | null) => void} take
- * @param {{expect: () => void, refuseLink: () => void}} actions
+ * @param {File[]} files @param {string} address @param {IntakeActions} actions
+ * @returns {boolean} whether there was something to take
  */
-function receiveDrops(overlay, take, { expect, refuseLink }) {
+function take(files, address, actions) {
+  if (files.length > 0) actions.open(files);
+  else if (address) actions.fetch(address);
+  return files.length > 0 || address !== "";
+}
+
+/** @param {ClipboardEvent} event @param {IntakeActions} actions */
+function receivePaste(event, actions) {
+  if (document.querySelector("dialog[open]")) return;
+  const files = choosePictures(event.clipboardData?.files ?? []);
+  if (take(files, findAddress(event.clipboardData), actions)) event.preventDefault();
+}
+
+/** @param {HTMLElement} overlay @param {IntakeActions} actions */
+function receiveDrops(overlay, actions) {
   let depth = 0;
   const show = (/** @type {boolean} */ visible) => {
     overlay.hidden = !visible;
@@ -62,7 +97,7 @@ function receiveDrops(overlay, take, { expect, refuseLink }) {
     if (!isOurs(event)) return;
     event.preventDefault();
     depth += 1;
-    expect();
+    actions.expect();
     show(true);
   });
   document.addEventListener("dragover", (event) => {
@@ -80,8 +115,7 @@ function receiveDrops(overlay, take, { expect, refuseLink }) {
     show(false);
     if (!isOurs(event)) return;
     event.preventDefault();
-    const file = firstFile(event.dataTransfer);
-    if (file) take(file);
-    else refuseLink();
+    const files = choosePictures(event.dataTransfer?.files ?? []);
+    if (!take(files, findAddress(event.dataTransfer), actions)) actions.refuseLink();
   });
 }

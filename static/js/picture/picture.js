@@ -5,17 +5,20 @@
  */
 
 import { sayTime, say } from "../page/messages.js";
-import { AnimationPlayback, VideoPlayback } from "./playback.js";
+import { decodeUpright } from "./orientation.js";
+import { VideoPlayback, frameTime, playAnimation } from "./playback.js";
 
 /** Larger pictures are scaled down to this many pixels; a bitmap takes four bytes for each. */
 const MAX_PIXELS = 64e6;
 /** A video is offered in tenths of a second, a long one in this many steps. */
 const MAX_VIDEO_STEPS = 3000;
 const VIDEO_STEP_S = 0.1;
-const VIDEO_PATIENCE_MS = 15_000;
+/** A browser that is busy may lose a load: it is begun once more. */
+const VIDEO_AGAIN_MS = 5_000;
+const VIDEO_PATIENCE_MS = 30_000;
 
 /** The browser cannot make a picture of this file. */
-export class UnreadableError extends Error {
+class UnreadableError extends Error {
   constructor() {
     super("unreadable");
     this.name = "UnreadableError";
@@ -25,19 +28,18 @@ export class UnreadableError extends Error {
 /**
  * Where a picture's frames come from.
  * @typedef {object} FrameSource
- * @property {"picture" | "animation" | "video"} kind
  * @property {number} count
  * @property {(index: number) => Promise<ImageBitmap>} decode
  * @property {(index: number) => string} label what the slider says
+ * @property {(index: number) => number} time when a frame begins, in seconds; that of `count` is the end
  * @property {() => import("./playback.js").Playback | null} play null: it does not move
  * @property {() => void} close
  */
 
 /** The picture that is shown: `bitmap` is the current frame. */
 export class Picture {
-  /** @param {Blob} blob the file itself @param {FrameSource} source @param {ImageBitmap} bitmap @param {number} frame */
-  constructor(blob, source, bitmap, frame) {
-    this.blob = blob;
+  /** @param {FrameSource} source @param {ImageBitmap} bitmap @param {number} frame */
+  constructor(source, bitmap, frame) {
     this.bitmap = bitmap;
     this.frame = frame;
     this.#source = source;
@@ -59,10 +61,6 @@ export class Picture {
     return this.bitmap.height;
   }
 
-  get kind() {
-    return this.#source.kind;
-  }
-
   get frameCount() {
     return this.#source.count;
   }
@@ -75,6 +73,11 @@ export class Picture {
   /** @param {number} [frame] */
   frameLabel(frame = this.frame) {
     return this.#source.label(frame);
+  }
+
+  /** When a frame begins, in seconds; that of `frameCount` is the end. @param {number} frame */
+  timeOf(frame) {
+    return this.#source.time(frame);
   }
 
   /** Turn it a quarter clockwise. */
@@ -91,9 +94,8 @@ export class Picture {
     this.turns = (this.turns + 1) % 4;
   }
 
-  /** @param {number} turns the quarters it shall be turned by @param {number} [now] those it is */
-  turnTo(turns, now = this.turns) {
-    this.turns = now;
+  /** @param {number} turns the quarters it shall be turned by */
+  turnTo(turns) {
     while (this.turns !== turns % 4) this.turn();
   }
 
@@ -113,7 +115,6 @@ export class Picture {
     this.bitmap.close();
     this.bitmap = bitmap;
     this.frame = frame;
-    this.turnTo(this.turns, 0);
     return this.#wanted === frame;
   }
 
@@ -132,11 +133,16 @@ export async function openPicture(blob, frame = 0) {
   try {
     const source = await openSource(blob, type);
     const first = Math.min(frame, source.count - 1);
-    return new Picture(blob, source, await source.decode(first), first);
+    return new Picture(source, await source.decode(first), first);
   } catch (error) {
     if (error instanceof UnreadableError) throw error;
     throw new UnreadableError();
   }
+}
+
+/** A picture file, or the first frame of an animation, upright. @param {Blob} blob @returns {Promise<ImageBitmap>} */
+export async function decodeStill(blob) {
+  return decodeUpright(blob, await sniffType(blob));
 }
 
 /** @param {Blob} blob @param {string} type @returns {Promise<FrameSource>} */
@@ -147,10 +153,10 @@ async function openSource(blob, type) {
     : null;
   if (animation) return animation;
   return {
-    kind: "picture",
     count: 1,
-    decode: () => createImageBitmap(blob, { imageOrientation: "from-image" }).then(limitSize),
+    decode: () => decodeUpright(blob, type).then(limitSize),
     label: () => "",
+    time: () => 0,
     play: () => null,
     close: () => {},
   };
@@ -201,38 +207,25 @@ async function openAnimation(blob, type) {
     decoder.close();
     return null;
   }
+  /** For how long each frame is shown, as far as they were decoded. @type {number[]} */
+  const stays = Array(count).fill(frameTime());
   return {
-    kind: "animation",
     count,
-    decode: async (frameIndex) => {
+    decode: async (index) => {
+      const frameIndex = Math.floor(index);
       const { image } = await decoder.decode({ frameIndex });
+      stays[frameIndex] = frameTime((image.duration ?? 0) / 1000);
       try {
         return await limitSize(await createImageBitmap(image));
       } finally {
         image.close();
       }
     },
-    label: (index) => say("frame_of", { number: index + 1, total: count }),
-    play: () => playAnimation(decoder, count),
+    label: (index) => say("frame_of", { number: Math.floor(index) + 1, total: count }),
+    time: (index) => stays.slice(0, Math.floor(index)).reduce((sum, stay) => sum + stay, 0) / 1000,
+    play: () => playAnimation(decoder, count, stays),
     close: () => decoder.close(),
   };
-}
-
-/** @param {ImageDecoder} decoder @param {number} count */
-function playAnimation(decoder, count) {
-  const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d");
-  const draw = async (/** @type {number} */ frameIndex) => {
-    const { image } = await decoder.decode({ frameIndex });
-    const { displayWidth: width, displayHeight: height } = image;
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    context?.clearRect(0, 0, width, height);
-    context?.drawImage(image, 0, 0);
-    const milliseconds = (image.duration ?? 0) / 1000;
-    image.close();
-    return milliseconds;
-  };
-  return new AnimationPlayback({ canvas, draw, count });
 }
 
 /** @param {Blob} blob @returns {Promise<FrameSource>} */
@@ -249,7 +242,10 @@ async function openVideo(blob) {
   };
   try {
     video.src = url;
-    await happens(video, "loadeddata");
+    const again = setTimeout(() => {
+      if (video.readyState === video.HAVE_NOTHING) video.load();
+    }, VIDEO_AGAIN_MS);
+    await happens(video, "loadeddata").finally(() => clearTimeout(again));
     // A stream that was recorded in a browser does not know its length until its end is looked for.
     if (!Number.isFinite(video.duration)) await seek(video, Number.MAX_SAFE_INTEGER);
     if (!video.videoWidth) throw new UnreadableError();
@@ -261,13 +257,13 @@ async function openVideo(blob) {
   const count = Math.max(1, Math.min(MAX_VIDEO_STEPS, Math.ceil(duration / VIDEO_STEP_S)));
   const timeOf = (/** @type {number} */ index) => (index * duration) / count;
   return {
-    kind: "video",
     count,
     decode: async (index) => {
       await seek(video, timeOf(index));
       return limitSize(await createImageBitmap(video));
     },
     label: (index) => say("time_of", { time: sayTime(timeOf(index)), total: sayTime(duration) }),
+    time: timeOf,
     play: () => (count > 1 ? new VideoPlayback(video, count) : null),
     close,
   };

@@ -10,13 +10,13 @@ const SHORTEST_FRAME_MS = 20;
 const DEFAULT_FRAME_MS = 100;
 
 /** @typedef {{canvas: HTMLCanvasElement, draw: (index: number) => Promise<number>, count: number}} Reel
- * `draw` puts a frame on the canvas and gives back for how many milliseconds it is to be seen */
+ * `draw` puts a frame on the canvas and gives back for how many milliseconds it is seen */
 
 /** @typedef {VideoPlayback | AnimationPlayback} Playback */
 
 /** Plays a video element, without sound. */
 export class VideoPlayback extends EventTarget {
-  #told = false;
+  #told = true;
 
   /** @param {HTMLVideoElement} video loaded @param {number} count steps that the video is offered in */
   constructor(video, count) {
@@ -29,6 +29,21 @@ export class VideoPlayback extends EventTarget {
   /** The frame that is shown; it may lie between two steps. */
   get frame() {
     return (this.surface.currentTime * this.count) / this.surface.duration;
+  }
+
+  /** The same as a span: it has no length of its own. */
+  get shown() {
+    return { from: this.frame, to: this.frame };
+  }
+
+  /** Whether an earlier frame is shown still. */
+  get isSeeking() {
+    return this.surface.seeking;
+  }
+
+  /** Go to a frame and play on. @param {number} frame */
+  seek(frame) {
+    this.surface.currentTime = (frame * this.surface.duration) / this.count;
   }
 
   /** @param {number} [from] frame to begin with; without it, where it is @returns {Promise<void>} */
@@ -56,11 +71,12 @@ export class VideoPlayback extends EventTarget {
 }
 
 /** Plays an animation over and over on a canvas. */
-export class AnimationPlayback extends EventTarget {
+class AnimationPlayback extends EventTarget {
   #timer = 0;
   /** Counts starts and stops, so that a frame that was decoded for an earlier one is not shown. */
   #turn = 0;
   frame = 0;
+  isSeeking = false;
 
   /** @param {Reel} reel */
   constructor({ canvas, draw, count }) {
@@ -70,10 +86,21 @@ export class AnimationPlayback extends EventTarget {
     this.count = count;
   }
 
+  /** The frame that is shown, to its end. */
+  get shown() {
+    return { from: this.frame, to: this.frame + 1 };
+  }
+
+  /** Go to a frame and play on. @param {number} frame */
+  seek(frame) {
+    clearTimeout(this.#timer);
+    this.play(frame).catch(() => this.dispatchEvent(new Event("pause")));
+  }
+
   /** @param {number} [from] frame to begin with; without it, where it is @returns {Promise<void>} */
   async play(from = this.frame) {
     this.#turn += 1;
-    await this.#show(Math.round(from) % this.count, this.#turn);
+    await this.#show(Math.floor(from) % this.count, this.#turn);
   }
 
   pause() {
@@ -89,13 +116,34 @@ export class AnimationPlayback extends EventTarget {
   /** @param {number} index @param {number} turn */
   async #show(index, turn) {
     const started = performance.now();
-    const wanted = await this.draw(index);
+    const stay = await this.draw(index);
     if (turn !== this.#turn) return;
     this.frame = index;
-    const stay = wanted < SHORTEST_FRAME_MS ? DEFAULT_FRAME_MS : wanted;
     const next = () => {
       this.#show((index + 1) % this.count, turn).catch(() => this.dispatchEvent(new Event("pause")));
     };
     this.#timer = window.setTimeout(next, Math.max(0, stay - (performance.now() - started)));
   }
+}
+
+/** For how long browsers show a frame that asks for so long. @param {number} [milliseconds] none: not known yet */
+export function frameTime(milliseconds = 0) {
+  return milliseconds < SHORTEST_FRAME_MS ? DEFAULT_FRAME_MS : milliseconds;
+}
+
+/** @param {ImageDecoder} decoder @param {number} count @param {number[]} stays of each frame, in milliseconds */
+export function playAnimation(decoder, count, stays) {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d");
+  const draw = async (/** @type {number} */ frameIndex) => {
+    const { image } = await decoder.decode({ frameIndex });
+    const { displayWidth: width, displayHeight: height } = image;
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    context?.clearRect(0, 0, width, height);
+    context?.drawImage(image, 0, 0);
+    stays[frameIndex] = frameTime((image.duration ?? 0) / 1000);
+    image.close();
+    return stays[frameIndex];
+  };
+  return new AnimationPlayback({ canvas, draw, count });
 }

@@ -9,7 +9,6 @@ import { Toast } from "../page/toasts.js";
 
 /** @typedef {import("../page/api.js").Report} Report */
 
-const UNDO_S = 10;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
 /** Who is to wait longer than this is told so rather than kept waiting. */
@@ -26,8 +25,9 @@ export function createToken() {
  * Send a report, tell the reader how it goes, and offer to undo it.
  * @param {Report} report
  * @param {(reported: boolean) => void} [mark] told when the report counts, and when it does not any more
+ * @param {() => void} [withdrawn] told when the reader took it back
  */
-export async function submitReport(report, mark = () => {}) {
+export async function submitReport(report, mark = () => {}, withdrawn = () => {}) {
   keep(report);
   mark(true);
   const toast = new Toast();
@@ -35,7 +35,11 @@ export async function submitReport(report, mark = () => {}) {
   try {
     const { id } = await sendPatiently(report, () => toast.say(say("report_waiting")));
     toast.say(say("report_thanks"));
-    toast.offerUndo(UNDO_S, () => void withdraw(id, report.token, toast, mark));
+    const takeBack = () => {
+      mark(false);
+      withdrawn();
+    };
+    toast.offerUndo(() => void withdraw(id, report.token, toast, takeBack));
     // Ten seconds are short for somebody who comes by keyboard from the top of the page.
     if (document.activeElement === document.body) toast.undoButton.focus();
   } catch (error) {
@@ -82,11 +86,11 @@ function pauseOrOnline(milliseconds) {
   });
 }
 
-/** @param {string | number} id @param {string} token @param {Toast} toast @param {(reported: boolean) => void} mark */
-async function withdraw(id, token, toast, mark) {
+/** @param {string | number} id @param {string} token @param {Toast} toast @param {() => void} withdrawn */
+async function withdraw(id, token, toast, withdrawn) {
   try {
     await withdrawReport(id, token);
-    mark(false);
+    withdrawn();
     toast.sayAndGo(say("report_withdrawn"));
   } catch (error) {
     toast.say(say(error instanceof ConnectionError ? "unreachable" : "report_too_late"), "error");

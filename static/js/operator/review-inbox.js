@@ -3,12 +3,19 @@
  */
 
 import { byId, copyTemplate, part } from "../page/elements.js";
-import { sayPercent } from "../page/messages.js";
+import { say, sayPercent } from "../page/messages.js";
+import { nameMark } from "./report-detail.js";
 
-/** @typedef {import("./label-state.js").LabelState} LabelState */
-/** @typedef {import("./label-state.js").Face} Face */
+/** @typedef {import("./review-state.js").ReviewState} ReviewState */
+/** @typedef {import("./review-state.js").Face} Face */
 
-const KINDS = { report: "Reports", uncertain: "Uncertain", new: "Nobody known", sure: "Sure", unseen: "Not seen by the model" };
+const KINDS = {
+  report: say("kind_report"),
+  uncertain: say("kind_uncertain"),
+  new: say("kind_new"),
+  sure: say("kind_sure"),
+  unseen: say("kind_unseen"),
+};
 const DRAG_PX = 6;
 
 /** @param {Face} face */
@@ -21,14 +28,14 @@ export class Inbox {
   /** A tap chooses one more. */
   several = false;
 
-  /** @param {LabelState} state */
+  /** @param {ReviewState} state */
   constructor(state) {
     this.state = state;
     this.list = byId("label-inbox", HTMLElement);
     this.marquee = byId("label-marquee", HTMLElement);
     this.list.addEventListener("click", (event) => this.#handleClick(event));
     // a drag may begin beside the faces
-    byId("label-desk", HTMLElement).addEventListener("pointerdown", (event) => {
+    byId("review-page", HTMLElement).addEventListener("pointerdown", (event) => {
       const beside = event.target instanceof Element && event.target.closest(".label-panel, .label-counts");
       if (!beside) this.#handleDrag(event);
     });
@@ -67,8 +74,8 @@ export class Inbox {
     const first = this.state.faces.get(/** @type {HTMLElement} */ (tiles[0]).dataset.face ?? "");
     const { kind, group } = /** @type {Face} */ (first).confirmed;
     let words = KINDS[/** @type {keyof typeof KINDS} */ (kind)] ?? kind;
-    if (kind === "sure") words = `Sure: ${this.state.nameOf(group).name}`;
-    else if (kind === "new" && group) words = "Look-alikes";
+    if (kind === "sure") words = say("sure_name", { name: this.state.nameOf(group).name });
+    else if (kind === "new" && group) words = say("look_alikes");
     const title = part(section, ".inbox-title");
     title.textContent = title.title = `${words} · ${tiles.length}`;
     section.setAttribute("aria-label", title.textContent);
@@ -90,10 +97,10 @@ export class Inbox {
     const guess = report ? report.said_name : best && kind !== "new" ? `${this.state.nameOf(best[0]).name}?` : "";
     const name = face.label === null ? guess : this.state.nameOf(face.label).name;
     part(tile, ".tile-name").textContent = name;
-    const words = { open: report ? sayReport(report) : "", saving: "unsaved", saved: "saved ✓", changed: face.note }[mark];
+    const words = { open: report ? sayReport(report) : "", saving: say("tile_unsaved"), saved: say("tile_saved"), changed: face.note }[mark];
     part(tile, ".tile-state").textContent = words;
     const share = best && !report && face.label === null && guess ? `, ${sayPercent(best[1])}` : "";
-    tile.setAttribute("aria-label", `Face ${this.state.order.indexOf(id) + 1}. ${name}${share} ${words}`);
+    tile.setAttribute("aria-label", `${say("face_number", { number: this.state.order.indexOf(id) + 1 })}. ${name}${share} ${words}`);
   }
 
   /** Bring the current face into view, and give it the keyboard where a tile had it. */
@@ -197,7 +204,7 @@ function findMark(face) {
 
 /** @param {import("./review-calls.js").Report} report */
 function sayReport({ marks, count }) {
-  return [count > 1 ? `×${count}` : "", ...marks].filter(Boolean).join(", ");
+  return [count > 1 ? `×${count}` : "", ...marks.map(nameMark)].filter(Boolean).join(", ");
 }
 
 /** @param {Event} event */

@@ -4,6 +4,7 @@
 
 import { CharacterField } from "../page/combobox.js";
 import { byId } from "../page/elements.js";
+import { say } from "../page/messages.js";
 import { ask, describeError, post } from "./api.js";
 
 /** @typedef {import("../page/api.js").Character} Character */
@@ -12,6 +13,11 @@ import { ask, describeError, post } from "./api.js";
 async function findNames(query, _language, signal) {
   const parameters = new URLSearchParams({ query, limit: "8" });
   return (await ask(`/operator/label/characters?${parameters}`, { signal })).characters;
+}
+
+/** Whether what is typed stands in the name or in the label. @param {Character} character @param {string} typed */
+function isCalled({ name, label }, typed) {
+  return [name, label].some((text) => text.toLowerCase().includes(typed.toLowerCase()));
 }
 
 export class Names {
@@ -63,16 +69,20 @@ export class Names {
     if (chosen) this.take(chosen);
   }
 
-  /** Enter came before the list did. */
+  /** Enter came before the list did: whom nobody could mistake is taken, else the list is shown first. */
   async #takeTyped() {
     const typed = this.input.value.trim();
     if (!typed) return this.#clear();
+    const seen = this.field.isOpen ? this.field.best : null;
     try {
       const found = await findNames(typed, "");
       if (this.input.value.trim() !== typed) return;
-      if (found.length === 0) return this.#complain(`Nobody is called ${typed}. Esc, then N: a new character.`);
+      if (found.length === 0) return this.#complain(say("nobody_called", { name: typed }));
+      const [only] = found;
+      const meant = found.length === 1 && isCalled(only, typed) && (seen === null || seen.label === only.label);
+      if (!meant) return this.field.showInstead(found);
       this.#clear();
-      this.take(found[0]);
+      this.take(only);
     } catch (error) {
       this.#complain(describeError(error));
     }
@@ -104,7 +114,7 @@ export class Names {
   async #add() {
     const [name, work, label] = [this.name, this.work, this.label].map(({ value }) => value.trim());
     if (!name) {
-      this.refusal.textContent = "Write a name.";
+      this.refusal.textContent = say("write_a_name");
       this.name.focus();
       return;
     }

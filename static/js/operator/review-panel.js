@@ -3,18 +3,18 @@
  */
 
 import { byId, copyTemplate, part } from "../page/elements.js";
-import { sayPercent, sayTime } from "../page/messages.js";
-import { pictureUrl } from "./label-inbox.js";
+import { say, sayPercent, sayTime } from "../page/messages.js";
+import { pictureUrl } from "./review-inbox.js";
 import { showDetail } from "./report-detail.js";
 
-/** @typedef {import("./label-state.js").LabelState} LabelState */
-/** @typedef {import("./label-state.js").Face} Face */
+/** @typedef {import("./review-state.js").ReviewState} ReviewState */
+/** @typedef {import("./review-state.js").Face} Face */
 
 const PILE = 12;
 
 export class Panel {
   /**
-   * @param {LabelState} state @param {(label: string) => void} take
+   * @param {ReviewState} state @param {(label: string) => void} take
    * @param {(filter: {label?: string, sender?: string}) => void} narrow show fewer reports
    */
   constructor(state, take, narrow) {
@@ -44,29 +44,32 @@ export class Panel {
     for (const part of document.querySelectorAll(".for-reports")) /** @type {HTMLElement} */ (part).hidden = !report;
     this.detail.hidden = many || !report;
     if (report && !many) showDetail(report, this.narrow);
-    this.title.textContent = many ? `${targets.length} ${report ? "reports" : "faces"} chosen` : `${report ? "Report" : "Face"} ${order.indexOf(targets[0]) + 1} of ${order.length}`;
-    this.source.textContent = many ? "A key is about all of them." : describe(shown, this.state);
+    const place = { number: order.indexOf(targets[0]) + 1, total: order.length };
+    const chosen = { total: targets.length };
+    if (many) this.title.textContent = report ? say("reports_chosen", chosen) : say("faces_chosen", chosen);
+    else this.title.textContent = report ? say("report_of", place) : say("face_of", place);
+    this.source.textContent = many ? say("about_all") : describe(shown, this.state);
     this.answers.replaceChildren(...this.state.candidates().map((each, index) => this.#createAnswer(each, index)));
     const alike = this.state.group.length;
     this.group.hidden = alike < 2;
-    this.groupWords.textContent = many ? "This face alone" : `All ${alike} look-alikes`;
+    this.groupWords.textContent = many ? say("this_alone") : say("all_look_alikes", { total: alike });
   }
 
   /** @param {Face} face */
   #showPicture(face) {
     const url = pictureUrl(face);
     if (this.picture.getAttribute("src") !== url) this.picture.src = url;
-    this.picture.alt = `Face ${this.state.order.indexOf(face.confirmed.id) + 1}`;
+    this.picture.alt = say("face_number", { number: this.state.order.indexOf(face.confirmed.id) + 1 });
   }
 
-  /** @param {import("./label-state.js").Candidate} candidate @param {number} index */
+  /** @param {import("./review-state.js").Candidate} candidate @param {number} index */
   #createAnswer({ label, confidence }, index) {
     const item = copyTemplate("answer-template");
     const { name, work } = this.state.nameOf(label);
     part(item, "kbd").textContent = String(index + 1);
     part(item, ".answer-name").textContent = name;
     part(item, "button").title = [name, work].filter(Boolean).join(" · ");
-    part(item, ".answer-percent").textContent = confidence === null ? "used last" : sayPercent(confidence);
+    part(item, ".answer-percent").textContent = confidence === null ? say("used_last") : sayPercent(confidence);
     part(item, ".progress-bar").style.width = `${(confidence ?? 0) * 100}%`;
     part(item, "button").addEventListener("click", () => this.take(label));
     return item;
@@ -81,11 +84,17 @@ function createThumbnail(face) {
   return image;
 }
 
-/** @param {Face} face @param {LabelState} state */
+/** What the model is not sure of; of whom it knows the answers tell. @param {import("./review-calls.js").Report} report */
+function sayVerdict({ verdict, answers = [] }) {
+  if (verdict === "unknown") return say("model_unknown");
+  return verdict === "probably" ? say("model_probably", { name: answers[0]?.name ?? "" }) : "";
+}
+
+/** @param {Face} face @param {ReviewState} state */
 function describe(face, state) {
   const { source, time_s, report } = face.confirmed;
   const place = report
-    ? [`the visitor says ${report.said_name}`, report.verdict === "unknown" ? "unknown to the model; its closest guesses:" : ""]
+    ? [say("visitor_says", { name: report.said_name }), sayVerdict(report)]
     : [source, time_s === null || time_s === undefined ? "" : sayTime(time_s)];
   if (face.label !== null) place.unshift(state.nameOf(face.label).name);
   return [...place, face.note].filter(Boolean).join(" · ");

@@ -4,10 +4,11 @@
  * Nothing here touches the page or the network.
  */
 
+import { say } from "../page/messages.js";
 import { createToken } from "../report/report-queue.js";
 
 /** @typedef {{id: string, label: string | null, version: string, operator: string, kind: string, group: string, answers: [string, number][], source: string, time_s: number | null, report?: import("./review-calls.js").Report}} FaceJson the version of a report is its revision, as text */
-/** @typedef {{id: string, kind: "label", label: string | null, faces: Record<string, string>, decision?: Decision}} LabelAction of reports: with a decision */
+/** @typedef {{id: string, kind: "label", label: string | null, faces: Record<string, string>, decision?: Decision, known?: boolean}} LabelAction of reports: with a decision; `known`: from now on, to everybody */
 /** @typedef {{id: string, kind: "undo", undoes: string, faces: string[], reports?: boolean}} UndoAction */
 /** @typedef {LabelAction | UndoAction} Action */
 /** @typedef {{id: string, faces: string[], reports?: boolean, before?: Record<string, string | null>}} Done what can be undone */
@@ -18,7 +19,9 @@ import { createToken } from "../report/report-queue.js";
 export const NOT_A_FACE = "not_a_face";
 /** What a report is labelled with that was rejected without saying who it shows. */
 export const REJECTED = "\0rejected";
-export const CANDIDATES = 5;
+/** What a visitor says who knows nobody of the list in it, and no name. */
+export const NOT_LISTED = "not_listed";
+const CANDIDATES = 5;
 
 /**
  * @typedef {object} Face
@@ -30,7 +33,7 @@ export const CANDIDATES = 5;
  */
 
 /** Emits `change` with the ids of the faces that look different, or null where the list is another one. */
-export class LabelState extends EventTarget {
+export class ReviewState extends EventTarget {
   /** @type {Map<string, Face>} */
   faces = new Map();
   /** @type {string[]} */
@@ -66,8 +69,8 @@ export class LabelState extends EventTarget {
   /** @param {string | null} label @returns {Name} */
   nameOf(label) {
     if (label === null) return { name: "", work: "" };
-    if (label === NOT_A_FACE) return { name: "Not a face", work: "" };
-    if (label === REJECTED) return { name: "Rejected", work: "" };
+    if (label === NOT_A_FACE) return { name: say("not_a_face"), work: "" };
+    if (label === REJECTED) return { name: say("rejected"), work: "" };
     return this.names.get(label) ?? { name: label, work: "" };
   }
 
@@ -218,7 +221,7 @@ export class LabelState extends EventTarget {
       const json = now.get(id);
       if (!face) continue;
       this.#settle(face, json ?? face.confirmed);
-      if (json) face.note = json.operator ? `${json.report ? "decided" : "labelled"} by ${json.operator}` : "changed meanwhile";
+      if (json) face.note = sayWho(json);
       else if (face.waiting === 0 && face.label === null) rest.push(id);
       if (!json && changed.length === 0) face.note = reason;
     }
@@ -282,6 +285,12 @@ export class LabelState extends EventTarget {
   #emit(ids) {
     this.dispatchEvent(new CustomEvent("change", { detail: ids }));
   }
+}
+
+/** Who was faster. @param {FaceJson} json */
+function sayWho({ operator, report }) {
+  if (!operator) return say("changed_meanwhile");
+  return report ? say("decided_by", { name: operator }) : say("labelled_by", { name: operator });
 }
 
 /** @param {FaceJson} json @returns {Face} */

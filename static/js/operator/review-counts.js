@@ -3,6 +3,7 @@
  */
 
 import { byId, copyTemplate, part } from "../page/elements.js";
+import { say } from "../page/messages.js";
 
 /** @typedef {{label: string, drawings: number, sources: number, warnings: string[]}} Count */
 
@@ -10,7 +11,7 @@ export class Counts {
   /** @type {Map<string, Count>} the last changed first */
   #counts = new Map();
 
-  /** @param {import("./label-state.js").LabelState} state */
+  /** @param {import("./review-state.js").ReviewState} state */
   constructor(state) {
     this.state = state;
     this.list = byId("counts-list", HTMLElement);
@@ -35,7 +36,7 @@ export class Counts {
   #draw() {
     const counts = [...this.#counts.values()];
     const few = counts.filter(({ warnings }) => warnings.length > 0).length;
-    this.words.textContent = counts.length === 0 ? "none yet" : few ? `${counts.length}, ${few} with too few` : `${counts.length}`;
+    this.words.textContent = counts.length === 0 ? say("none_yet") : few ? say("counts_few", { total: counts.length, few }) : `${counts.length}`;
     this.list.replaceChildren(...counts.map((count) => this.#createCount(count)));
   }
 
@@ -44,8 +45,7 @@ export class Counts {
     const item = copyTemplate("count-template");
     item.dataset.label = label;
     part(item, ".count-name").textContent = this.state.nameOf(label).name;
-    const from = sources === 1 ? "1 source" : `${sources} sources`;
-    part(item, ".count-numbers").textContent = `${drawings} from ${from}`;
+    part(item, ".count-numbers").textContent = say("from_sources", { drawings, count: sources });
     part(item, ".count-warning").textContent = sayWarnings(warnings);
     return item;
   }
@@ -53,7 +53,10 @@ export class Counts {
 
 /** @param {string[]} warnings of `drawings`, `sources`, `training` */
 function sayWarnings(warnings) {
-  const few = warnings.filter((warning) => warning !== "training").join(" and ");
-  const words = [few && `too few ${few}`, warnings.includes("training") && "none to train on"].filter(Boolean);
+  const words = [
+    warnings.includes("drawings") && say("few_drawings"),
+    warnings.includes("sources") && say("few_sources"),
+    warnings.includes("training") && say("few_training"),
+  ].filter(Boolean);
   return words.length > 0 ? `⚠ ${words.join(", ")}` : "";
 }

@@ -4,11 +4,12 @@
  * twice does no harm.
  */
 
+import { say } from "../page/messages.js";
 import { ConnectionError, ServerError, describeError } from "./api.js";
 
-/** @typedef {import("./label-state.js").Action} Action */
-/** @typedef {import("./label-state.js").FaceJson} FaceJson */
-/** @typedef {{faces?: FaceJson[], reports?: import("./review-calls.js").Report[], characters?: import("./label-counts.js").Count[], names?: Record<string, import("./label-state.js").Name>, counts?: Record<string, number>}} Answer */
+/** @typedef {import("./review-state.js").Action} Action */
+/** @typedef {import("./review-state.js").FaceJson} FaceJson */
+/** @typedef {{faces?: FaceJson[], reports?: import("./review-calls.js").Report[], characters?: import("./review-counts.js").Count[], names?: Record<string, import("./review-state.js").Name>, counts?: Record<string, number>, known?: string[], told?: string[]}} Answer */
 /** @typedef {{text: string, login: boolean, stuck: boolean}} Trouble stuck: it may never pass */
 
 const FIRST_WAIT_MS = 500;
@@ -152,7 +153,7 @@ export class ActionQueue extends EventTarget {
 /** @param {unknown} error @returns {Trouble} */
 function explain(error) {
   const login = error instanceof ServerError && [401, 403].includes(error.status);
-  const text = error instanceof ConnectionError || !login ? describeError(error) : "Your session has ended.";
+  const text = error instanceof ConnectionError || !login ? describeError(error) : say("session_over");
   // a disk or a file that does not work is no passing trouble, as other 503s are
   const broken = error instanceof ServerError && error.problem?.title === "Not available";
   const stuck = broken || (error instanceof ServerError && [500, 507].includes(error.status));

@@ -6,6 +6,7 @@
  * @typedef {object} Commands
  * @property {() => boolean} isReport whether the keys are about a report
  * @property {(all: boolean) => void} takeFirst the first suggestion; of a report, what the visitor said
+ * @property {() => void} acceptKnown what the visitor said, and have it known from now on
  * @property {() => void} reject a report
  * @property {() => void} remove the label of a face; a report for good
  * @property {(number: number, all: boolean) => void} takeNumber the n-th suggestion, 0 for the first
@@ -45,9 +46,9 @@ function isFree(event) {
   const { target } = event;
   if (document.querySelector("dialog[open]")) return false;
   if (!(target instanceof HTMLElement)) return true;
-  if (target.closest("input, textarea, select")) return false;
+  if (target.closest("input:not([type=checkbox]), textarea, select")) return false;
   const presses = event.key === "Enter" || event.key === " ";
-  return !(presses && target.closest("button, a, summary"));
+  return !(presses && target.closest("button, a, summary, input"));
 }
 
 /** @param {KeyboardEvent} event @param {Commands} commands @returns {boolean} whether the key did something */
@@ -97,6 +98,7 @@ function obeyLetter(key, commands, shiftKey) {
 /** @param {string} letter @param {Commands} commands @param {boolean} shiftKey */
 function obeyReportLetter(letter, commands, shiftKey) {
   if (letter === "a") commands.takeFirst(false);
+  else if (letter === "g") commands.acceptKnown();
   else if (letter === "c") commands.type();
   else if (letter === "r") commands.reject();
   else if (letter === "o") commands.takeAway();

@@ -1,0 +1,48 @@
+/**
+ * The web worker that fetches a picture from another site. Its policy lets it ask https addresses and nothing else;
+ * the page itself may ask its own site alone.
+ *
+ * In:  an address
+ * Out: {name, type, parts} with the bytes, or {reason}, one of address.js's
+ */
+
+/** Larger than any picture that the page would show; a video can be saved and dropped. */
+const MAX_BYTES = 64 * 1024 * 1024;
+const PATIENCE_MS = 30_000;
+
+addEventListener("message", async ({ data }) => {
+  postMessage(await fetchPicture(data));
+});
+
+/** @param {string} address @returns {Promise<{type: string, parts: Uint8Array[]} | {reason: string}>} */
+async function fetchPicture(address) {
+  try {
+    // Without cookies, and without saying where the question comes from.
+    const response = await fetch(address, {
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    if (!response.ok) return { reason: "missing" };
+    const type = (response.headers.get("Content-Type") ?? "").split(";")[0].trim().toLowerCase();
+    if (/^(text\/|application\/(json|xhtml|xml))/.test(type)) return { reason: "page" };
+    const parts = await readBytes(response);
+    return parts ? { type, parts } : { reason: "too_large" };
+  } catch {
+    return { reason: "blocked" };
+  }
+}
+
+/** The bytes, or null if there are too many. @param {Response} response @returns {Promise<Uint8Array[] | null>} */
+async function readBytes(response) {
+  const reader = response.body?.getReader();
+  const parts = [];
+  for (let size = 0; reader; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > MAX_BYTES) return null; // the page ends this worker, and the download with it
+    parts.push(value);
+  }
+  return parts;
+}

@@ -1,0 +1,100 @@
+/**
+ * What becomes of what comes in: files go into the album, what has an address is fetched first.
+ */
+
+import { MAX_PICTURES } from "../page/album.js";
+import { say, settings } from "../page/messages.js";
+import { Toast } from "../page/toasts.js";
+
+/** @typedef {import("../page/album.js").Album} Album */
+/** @typedef {import("../page/status.js").StatusLine} StatusLine */
+/** @typedef {import("./address.js").Reason} Reason */
+
+/** @type {Record<Reason, (host: string) => string>} */
+const REASONS = {
+  blocked: (host) => say("address_blocked", { host }),
+  page: () => say("address_page"),
+  missing: () => say("address_missing"),
+  too_large: () => say("address_too_large"),
+  invalid: () => say("address_invalid"),
+};
+/** Where the visitor can go on by opening the address. @type {readonly string[]} */
+const CAN_BE_OPENED = ["blocked", "page", "too_large"];
+
+export class Arrivals {
+  /** @type {AbortController | null} */
+  #fetching = null;
+
+  /** @param {Album} album @param {StatusLine} status */
+  constructor(album, status) {
+    this.album = album;
+    this.status = status;
+  }
+
+  /** @param {readonly Blob[]} blobs */
+  async take(blobs) {
+    this.#fetching?.abort();
+    const adding = this.album.add(blobs);
+    if (blobs.length > MAX_PICTURES) new Toast().sayAndGo(say("too_many_pictures", { limit: MAX_PICTURES }));
+    await adding;
+  }
+
+  /** @param {string} address */
+  async fetch(address) {
+    this.#fetching?.abort();
+    const fetching = new AbortController();
+    this.#fetching = fetching;
+    const host = hostOf(address);
+    const cancel = () => {
+      fetching.abort();
+      this.status.hide();
+    };
+    this.status.show({ kind: "busy", text: say("fetching", { host }), action: say("cancel"), act: cancel });
+    try {
+      const { fetchPicture } = await import("./address.js");
+      const file = await fetchPicture(address, fetching.signal);
+      if (!fetching.signal.aborted) await this.take([file]);
+    } catch (error) {
+      if (!fetching.signal.aborted) this.#explain(error, address, host);
+    }
+  }
+
+  /** @param {any} error @param {string} address @param {string} host */
+  #explain({ reason }, address, host) {
+    const words = REASONS[/** @type {Reason} */ (reason)] ?? (() => say("unreachable")); // our own script did not come
+    const canOpen = /^https?:/i.test(address) && CAN_BE_OPENED.includes(reason);
+    const action = canOpen ? say("open_address") : "";
+    const act = () => void window.open(address, "_blank", "noopener,noreferrer");
+    this.status.show({ kind: "error", text: words(host), action, act });
+  }
+
+  async openExample() {
+    try {
+      const response = await fetch(settings.urls.example);
+      if (!response.ok) throw new Error(response.statusText);
+      await this.take([new File([await response.blob()], "example.png")]);
+    } catch {
+      this.status.show({ kind: "error", text: say("example_failed") });
+    }
+  }
+
+  /**
+   * Take what a phone's *Share* has left with the service worker. Only the installed site has one: a visit costs
+   * nothing.
+   */
+  async receiveShares() {
+    const register = () => void navigator.serviceWorker?.register("/service-worker.js");
+    addEventListener("appinstalled", register);
+    if (matchMedia("(display-mode: standalone)").matches) register();
+    if (!new URLSearchParams(location.search).has("shared")) return;
+    history.replaceState(null, "", location.pathname);
+    const { takeShared } = await import("./shared.js");
+    const files = await takeShared();
+    if (files.length > 0) await this.take(files);
+  }
+}
+
+/** @param {string} address */
+function hostOf(address) {
+  return URL.canParse(address) ? new URL(address).host : "";
+}
