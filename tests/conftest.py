@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from app_fixtures import *  # noqa: F403  # other settings, another model
 from command_line import ROOT, run_kyara
 from drawings import write_dataset
 from flask.testing import FlaskClient
@@ -60,7 +61,7 @@ TINY_NAMES = {
 def tiny(request: pytest.FixtureRequest) -> Path:
     """A folder with `data/` (drawn faces) and `model/` (a bundle trained on them that serves).
 
-    Training takes a minute, so the result is kept in pytest's cache under a hash of what made it.
+    Training takes two minutes, so the result is kept in pytest's cache under a hash of what made it.
     """
     sources = [path for name in _LEARNING_SOURCES for path in sorted((ROOT / "kyara").glob(name))]
     sources += [Path(__file__), ROOT / "tests" / "support" / "drawings.py"]
@@ -98,7 +99,7 @@ def _train_tiny(folder: Path) -> None:
             "--bottlenecks",
             folder / "bottlenecks",
         ),
-        *("--input-px", "75", "--dimension", "64", "--epochs", "3", "--batch", "16"),
+        *("--input-px", "75", "--dimension", "64", "--epochs", "5", "--batch", "16"),
         *("--learning-rate", "1e-3", "--bn-momentum", "0.7", "--ema-momentum", "0"),
     )
     shutil.rmtree(folder / "run")  # a checkpoint has some hundred MiB

@@ -7,31 +7,50 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from command_line import run_kyara
+from inboxes import fill_inbox
+from operator_steps import send_reports, start_with_operator
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from steps import LOCALES, OpenPage
+from two_models import copy_model
+from verdict_models import write_verdict_model
 
+from kyara.dataset.folder import FACES_FOLDER
+from kyara.dataset.manifest import read_manifest, write_index
+from kyara.recognition.answers import Verdict
+from kyara.recognition.bundle import load_bundle, save_bundle
+from kyara.registry import promote_bundle
 from scripts.local_site import Server
+from scripts.measure_detector import open_chromium
 
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FORGET = """() => new Promise((resolve) => {
+    localStorage.clear();
+    const deletion = indexedDB.deleteDatabase("kyara-taught");
+    deletion.onsuccess = deletion.onerror = deletion.onblocked = resolve;
+}).then(() => null)"""
+"""What a page has kept of what it was told."""
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    assert path, "No Chromium on the path: run scripts/install_chromium.sh."
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+    with open_chromium() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="module")
+def bare_page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page of the site without anything on it, for its modules."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{server.url}/healthz")
+    yield page
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -56,22 +75,68 @@ def own_server(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Callable[...
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def verdict_server(
+    tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Verdict], Server]]:
+    """Return the server whose model says the same of every face: `verdict_server("probably")`."""
+    servers: dict[Verdict, Server] = {}
+
+    def start(verdict: Verdict) -> Server:
+        if verdict not in servers:
+            folder = tmp_path_factory.mktemp(verdict)
+            write_verdict_model(tiny_model_folder / "tiny", folder / "model", verdict)
+            servers[verdict] = Server(folder / "reports", model=folder / "model")
+        return servers[verdict]
+
+    yield start
+    for server in servers.values():
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def operator_site(
+    tiny_model_folder: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A site with reports, labelled and collected faces, two bundles that served, one that is worse."""
+    folder = tmp_path_factory.mktemp("operator")
+    models = folder / "model"
+    for name in ("first", "second"):
+        copy_model(tiny_model_folder / "tiny", models, name)
+        promote_bundle(name, models)
+    bundle = load_bundle(models / "second")
+    one, other, *rest = bundle.characters
+    save_bundle(replace(bundle, characters=(other, one, *rest)), models / "worse")
+    measured = ("--data", tiny_data, "--out", folder / "out", "--bottlenecks", folder / "cache")
+    run_kyara("promote", "worse", "--models", models, *measured, check=False)
+    shutil.copy(folder / "out" / "comparison.json", models / "worse")
+    labelled = folder / "dataset" / FACES_FOLDER
+    shutil.copytree(tiny_data, labelled)
+    write_index(labelled, read_manifest(labelled).faces)
+    fill_inbox(folder / "dataset", 12)
+    site = start_with_operator(lambda **more: Server(folder / "reports", model=models, **more), folder)
+    send_reports(site, tiny_data / "aka_ribbon", 3)
+    yield site
+    site.stop()
+
+
 class Watch:
     """Everything that a page did and should not have done."""
 
-    def __init__(self, page: Page, url: str, failures_expected: bool) -> None:
-        self.failures_expected = failures_expected
+    def __init__(self, page: Page, url: str, failures_expected: bool, elsewhere: str = "") -> None:
+        # Chromium itself reports every failed request as an error; some tests make requests fail.
+        failed = ["Failed to load resource"] if failures_expected else []
+        if failures_expected and elsewhere:  # another site need not allow it
+            failed.append(f"Access to fetch at '{elsewhere}")
+        self.expected = tuple(failed)
         self.problems: list[str] = []
-        self.allowed = (url, "data:", "blob:")
+        self.allowed = (url, "data:", "blob:", *filter(None, [elsewhere]))
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.problems.append(f"exception: {error}"))
         page.on("request", self._see)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        # Chromium itself reports every failed request as an error; some tests make requests fail.
-        if self.failures_expected and message.text.startswith("Failed to load resource"):
-            return
-        if message.type == "error":
+        if message.type == "error" and not message.text.startswith(self.expected):
             self.problems.append(f"console error: {message.text}")
 
     def _see(self, request: Request) -> None:
@@ -98,6 +163,7 @@ def open_page(
     """Open the page: `open_page("ja", width=360)`; it is watched until the test ends.
 
     Options of a browser context, a server of the test's own or `fresh=True` make a profile of its own.
+    `elsewhere` is how the addresses of another site begin that the page may ask; the test answers there.
     """
     pages: list[Page] = []
     watches: list[Watch] = []
@@ -111,6 +177,7 @@ def open_page(
         height: int = 900,
         failures_expected: bool = False,
         fresh: bool = False,
+        elsewhere: str = "",
         **options: Any,
     ) -> Page:
         url = (at or server).url
@@ -122,14 +189,14 @@ def open_page(
         page.set_default_timeout(20_000)
         page.set_viewport_size({"width": width, "height": height})
         pages.append(page)
-        watches.append(Watch(page, url, failures_expected))
+        watches.append(Watch(page, url, failures_expected, elsewhere))
         page.goto(url)
         page.wait_for_selector("html[data-ready]", state="attached")
         return page
 
     yield open_page
     for page in pages:
-        page.evaluate("localStorage.clear()")
+        page.evaluate(FORGET)
         page.context.clear_cookies()
         page.context.set_offline(False)
         page.close()

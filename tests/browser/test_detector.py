@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
+from videos import EXAMPLE
 
 from kyara.training.recipes.detector.looks import LOOKS
 from kyara.vision.detector_bundle import load_detector_bundle, write_detector_bundle
@@ -41,7 +42,6 @@ from scripts.measure_detector import (
     write_network,
 )
 
-EXAMPLE = ROOT / "static" / "vendor" / "example.png"
 LEVELS = range(len(load_settings().levels))
 RUNS = 20
 ASK_WORKER = """async ({ urls, name, runs }) => {

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
+from videos import EXAMPLE
 
 from kyara.evaluation.detection import match_faces
 from kyara.vision.boxes import Box, FoundFace
@@ -17,7 +18,6 @@ from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.images import read_image
 from scripts.measure_detector import LOAD, NETWORK_URLS, detect_in_page, serve_static, write_network
 
-EXAMPLE = Path(__file__).parents[2] / "static" / "vendor" / "example.png"
 FACES = (Box(296, 218, 216, 210), Box(636, 250, 220, 205), Box(968, 226, 222, 208))
 """Of the example, tight, drawn by hand."""
 SAME_PX = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from inboxes import check_folder, fill_inbox, read_labels
 from operators import PASSWORD
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from steps import OpenPage, place
 
 from classification import Classifier
@@ -183,7 +184,7 @@ def test_what_was_not_confirmed_is_sent_by_the_next_page(
         page.keyboard.press(key)
     expect(page.locator("#label-saved")).to_have_text("3 not saved")
     expect(page.locator('.tile-face[data-mark="saving"]')).to_have_count(3)
-    page.unroute("**/operator/label/decisions")
+    page.unroute_all(behavior="wait")  # of what is under way, too
     page.reload()
     expect_saved(page)
     expect(page.locator("#label-left")).to_have_text("3 left")
@@ -249,6 +250,39 @@ def test_names_are_typed_completed_and_new_characters_made(
     page.keyboard.press("x")
     expect_saved(page)
     check_folder(dataset, ids)
+
+
+def test_enter_never_takes_somebody_else_than_the_list_shows(
+    open_desk: OpenDesk, start_site: StartSite, dataset: Path
+) -> None:
+    ids = fill_inbox(dataset, 2)
+    page = open_desk(start_site())
+    options = page.locator("#label-options [role=option]")
+    page.keyboard.press("/")
+    page.keyboard.type("a")
+    expect(options.first).to_contain_text("Aka Ribbon")
+    held: list[Route] = []
+    holding = [True]
+
+    def hold(route: Route) -> None:
+        if holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/operator/label/characters\?query=ao"), hold)
+    page.keyboard.type("o")
+    page.keyboard.press("Enter")  # the list still shows whom "a" found
+    expect(options.first).to_have_attribute("aria-selected", "false")
+    holding.clear()
+    for route in held:
+        route.continue_()
+    expect(options.first).to_contain_text("Ao Glasses")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#label-left")).to_have_text("2 left")
+    page.keyboard.press("Enter")
+    expect(tile(page, ids[0]).locator(".tile-name")).to_have_text("Ao Glasses")
+    expect_saved(page)
 
 
 def test_many_are_chosen_by_mouse_keyboard_and_cluster(

@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from urllib.request import Request, urlopen
 
-from command_line import ROOT
-from hostile import as_url
+import pytest
 from inboxes import fill_inbox
-from operators import PASSWORD
+from operator_steps import StartServer, log_in, send_reports, start_with_operator
 from playwright.sync_api import Browser, Page, expect
+from verdict_models import write_verdict_model
 
-from scripts.local_site import Server
+from kyara.recognition.answers import Verdict
 
 
-def send_reports(server: Server, folder: Path, count: int) -> None:
-    for path in sorted(folder.glob("*.png"))[:count]:
-        body = json.dumps({"crop": as_url(path.read_bytes()), "label": "aka_ribbon"}).encode()
-        headers = {"Content-Type": "application/json"}
-        urlopen(Request(f"{server.url}/api/reports", body, headers)).close()
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("known", "the visitor says Aka Ribbon"),
+        ("probably", "the visitor says Aka Ribbon · probably Aka Ribbon to the model"),
+        ("unknown", "the visitor says Aka Ribbon · unknown to the model; its closest guesses:"),
+    ],
+)
+def test_the_review_page_tells_how_sure_the_model_is(
+    browser: Browser,
+    own_server: StartServer,
+    tiny_bundle: Path,
+    tiny_data: Path,
+    tmp_path: Path,
+    verdict: Verdict,
+    words: str,
+) -> None:
+    write_verdict_model(tiny_bundle, tmp_path / "model", verdict)
+    server = start_with_operator(own_server, tmp_path, model=tmp_path / "model")
+    send_reports(server, tiny_data / "aka_ribbon", 1)
+    context = browser.new_context()
+    page = context.new_page()
+    log_in(page, server)
+    expect(page.locator("#panel-source")).to_have_text(words)
+    context.close()
 
 
 def test_an_operator_logs_in_and_reviews_by_keyboard(
-    browser: Browser, own_server, tiny_data: Path, tmp_path: Path
+    browser: Browser, own_server: StartServer, tiny_data: Path, tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'operators.db'}"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "kyara",
-            "operator",
-            "create",
-            "rin",
-            "--password-stdin",
-            "--database",
-            url,
-        ],
-        cwd=ROOT,
-        input=f"{PASSWORD}\n",
-        text=True,
-        check=True,
-    )
-    server = own_server(
-        INSTANCE_FOLDER=tmp_path, OPERATOR_DATABASE_URL=url, DATASET_FOLDER=tmp_path / "dataset"
-    )
+    server = start_with_operator(own_server, tmp_path)
     send_reports(server, tiny_data / "aka_ribbon", 4)
     context = browser.new_context()
     page: Page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(f"{server.url}/operator/login?next=/operator/reports")
-    page.fill("#name", "rin")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
+    log_in(page, server)
     count, saved, faces = (
         page.locator("#label-left"),
         page.locator("#label-saved"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Request, expect
+from playwright.sync_api import Request, Route, expect
 from steps import (
     OpenPage,
     boxes,
@@ -21,22 +21,24 @@ from steps import (
     open_plain,
     wait_for_answers,
 )
+from waiting import wait_until
 
+from kyara.recognition.answers import Verdict
 from scripts.local_site import Server
 
 StartServer = Callable[..., Server]
 
 
 @pytest.mark.parametrize(
-    ("language", "unknown", "wrong"),
+    ("language", "unknown", "wrong", "tell"),
     [
-        ("en", "Not someone I know", "Wrong?"),
-        ("zh", "我不认识这个角色", "不对？"),
-        ("ja", "知らないキャラクターです", "ちがう？"),
+        ("en", "Not someone I know", "Wrong?", "Tell Kyara who it is"),
+        ("zh", "我不认识这个角色", "不对？", "告诉 Kyara 这是谁"),
+        ("ja", "知らないキャラクターです", "ちがう？", "だれなのか教える"),
     ],
 )
 def test_answers_come_without_a_click_in_the_readers_language(
-    open_page: OpenPage, language: str, unknown: str, wrong: str
+    open_page: OpenPage, language: str, unknown: str, wrong: str, tell: str
 ) -> None:
     page = open_page(language)
     asked: list[Request] = []
@@ -49,24 +51,27 @@ def test_answers_come_without_a_click_in_the_readers_language(
     for card in cards(page).all():
         mark = card.get_attribute("data-mark")
         verdict = card.locator(".card-verdict")
-        assert mark in ("known", "unknown")
+        assert mark in ("known", "unknown")  # the model has no threshold for what is probable
         if mark == "unknown":
             expect(verdict).to_have_text(unknown)
         else:
             expect(verdict).to_have_text(card.locator(".answer-name").first.inner_text())
         percents = card.locator(".answer-percent").all_inner_texts()
+        assert bool(percents) == (mark == "known")
         assert all("%" in percent for percent in percents)
-        expect(card.locator(".card-wrong")).to_have_text(wrong)
+        expect(card.locator(".card-wrong")).to_have_text(tell if mark == "unknown" else wrong)
 
 
-def test_names_and_works_are_in_the_readers_language(open_page: OpenPage) -> None:
+def test_names_and_works_are_in_the_readers_language(
+    open_page: OpenPage, verdict_server: Callable[[Verdict], Server]
+) -> None:
     seen = {}
     for language, name, work in (
         ("en", "Aka Ribbon", "The Drawn Four"),
         ("zh", "红丝带", "四个画中人"),
         ("ja", "赤リボン", "描かれた四人"),
     ):
-        page = open_page(language)
+        page = open_page(language, at=verdict_server("known"))
         open_plain(page)
         draw_box(page, 0.2, 0.2, 0.6, 0.7)
         row = cards(page).locator(".answer", has_text=name)
@@ -76,22 +81,60 @@ def test_names_and_works_are_in_the_readers_language(open_page: OpenPage) -> Non
 
 
 def test_a_moved_box_is_stale_until_asked_again(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(failures_expected=True)
     open_example(page)
     button = page.locator("#identify-button")
     expect(button).to_have_text("All identified")
     expect(button).to_be_disabled()
+    page.route("**/api/identify", lambda route: route.abort())
     for number in (0, 2):
         boxes(page).nth(number).press("ArrowUp")
+    expect(page.locator("#status-text")).to_have_text("Kyara cannot be reached.")
     expect(page.locator(".card-stale:visible")).to_have_count(2)
     expect(boxes(page).first).to_have_attribute("data-mark", "stale")
     expect(cards(page).nth(1)).not_to_have_attribute("data-mark", "stale")
     expect(button).to_have_text("Identify 2 faces")
+    page.unroute("**/api/identify")
     with page.expect_request("**/api/identify") as request:
         button.click()
     assert len(json.loads(request.value.post_data or "")["crops"]) == 2
     expect(page.locator(".card-stale:visible")).to_have_count(0)
     wait_for_answers(page)
+
+
+def test_moved_boxes_are_asked_again_by_themselves_in_one_question(open_page: OpenPage) -> None:
+    page = open_page()
+    open_example(page)
+    with page.expect_request("**/api/identify") as request:
+        for number in (0, 2, 2):
+            boxes(page).nth(number).press("ArrowUp")
+    assert len(json.loads(request.value.post_data or "")["crops"]) == 2
+    expect(page.locator("#identify-button")).to_have_text("All identified")
+    expect(page.locator(".card-stale:visible")).to_have_count(0)
+    wait_for_answers(page)
+
+
+def test_an_added_box_is_asked_about_by_itself(open_page: OpenPage) -> None:
+    page = open_page()
+    open_plain(page)
+    with page.expect_request("**/api/identify"):
+        page.locator("#add-button").click()
+        expect(page.locator("#status-text")).to_contain_text("Box added.")
+    wait_for_answers(page)
+    expect(cards(page).first.locator(".answer")).not_to_have_count(0)
+
+
+def test_a_move_that_is_undone_at_once_asks_nothing(open_page: OpenPage) -> None:
+    page = open_page()
+    open_example(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "identify" in request.url else None)
+    page.clock.install()
+    boxes(page).first.press("ArrowUp")
+    page.keyboard.press("Control+z")
+    page.clock.run_for(10_000)
+    expect(page.locator(".card-stale:visible")).to_have_count(0)
+    assert asked == []
 
 
 def test_a_picture_without_faces_invites_to_draw(open_page: OpenPage) -> None:
@@ -230,4 +273,26 @@ def test_without_the_face_finder_boxes_can_be_drawn(open_page: OpenPage) -> None
     wait_for_answers(page)
     page.context.unroute("**/opencv.wasm")
     choose(page, encode(draw_plain(color="#e0d0ff"), "PNG"))
+    expect(page.locator("#status-text")).to_contain_text("No face found")
+
+
+def test_a_picture_is_searched_though_the_finder_began_to_load_without_a_network(
+    open_page: OpenPage,
+) -> None:
+    page = open_page(fresh=True, failures_expected=True)
+    held: list[Route] = []
+
+    def lose_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.context.route("**/opencv.wasm", lose_the_first)
+    page.mouse.move(50, 50)
+    page.mouse.move(60, 60)
+    wait_until(lambda: page.title() and held)  # Playwright takes up requests while it is asked something
+    choose(page, encode(draw_plain(), "PNG"))
+    expect(page.locator("#status-text")).to_contain_text("Loading the face finder")
+    held[0].abort()
     expect(page.locator("#status-text")).to_contain_text("No face found")

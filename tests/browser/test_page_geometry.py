@@ -14,15 +14,6 @@ def box(x: float, y: float, width: float, height: float) -> dict[str, float]:
     return {"x": x, "y": y, "width": width, "height": height}
 
 
-@pytest.fixture(scope="module")
-def page(browser, server) -> Any:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{server.url}/healthz")
-    yield page
-    context.close()
-
-
 @pytest.mark.parametrize(
     ("function", "arguments", "expected"),
     [
@@ -55,17 +46,17 @@ def page(browser, server) -> Any:
     ],
 )
 def test_geometry_gives_known_answers(
-    page: Page, function: str, arguments: list[Any], expected: Any
+    bare_page: Page, function: str, arguments: list[Any], expected: Any
 ) -> None:
-    found = page.evaluate(
+    found = bare_page.evaluate(
         "async ([name, values]) => (await import('/static/js/faces/geometry.js'))[name](...values)",
         [function, arguments],
     )
     assert found == expected
 
 
-def test_a_view_goes_back_to_the_same_box(page: Page) -> None:
-    shifted = page.evaluate(
+def test_a_view_goes_back_to_the_same_box(bare_page: Page) -> None:
+    shifted = bare_page.evaluate(
         """async () => {
             const { viewOfBox, boxOfView, sameBox } = await import("/static/js/faces/geometry.js");
             const size = { width: 1388, height: 1013 };

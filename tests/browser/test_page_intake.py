@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from steps import (
-    EXAMPLE,
     FACES_IN_EXAMPLE,
     OpenPage,
     boxes,
+    bring,
     cards,
     choose,
     draw_plain,
@@ -20,8 +20,10 @@ from steps import (
     open_plain,
     place,
     read_example,
+    seen_size,
     wait_for_answers,
 )
+from videos import EXAMPLE
 
 from scripts.local_site import Server
 
@@ -47,7 +49,7 @@ def test_a_picture_goes_in_by_file(open_page: OpenPage) -> None:
 
 def test_a_picture_goes_in_by_paste(open_page: OpenPage, server: Server) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
-    other = page.context.new_page()  # our own page may not write to the clipboard
+    other = page.context.new_page()  # what is pasted comes from another page
     other.route("**/elsewhere", lambda route: route.fulfill(body="", content_type="text/html"))
     other.goto(f"{server.url}/elsewhere")
     other.evaluate(
@@ -92,7 +94,7 @@ def test_a_dropped_link_is_explained(open_page: OpenPage) -> None:
     transfer = page.evaluate_handle(
         """() => {
             const transfer = new DataTransfer();
-            transfer.setData("text/uri-list", "https://example.org/a.png");
+            transfer.setData("text/uri-list", "mailto:somebody@example.org");
             return transfer;
         }"""
     )
@@ -229,3 +231,21 @@ def test_a_video_is_walked_by_time(open_page: OpenPage) -> None:
         }"""
     )
     expect(page.locator("#status-text")).to_contain_text("No face in this frame")
+
+
+def test_an_address_is_taken_though_a_slider_has_the_focus(open_page: OpenPage) -> None:
+    page = open_page()
+    open_example(page)
+    page.locator("#level-slider").focus()
+    wide = base64.b64encode(encode(draw_plain(400, 200), "PNG")).decode()
+    bring(page, "paste", {"text/plain": f"data:image/png;base64,{wide}"})
+    expect(boxes(page)).to_have_count(0)
+    expect(page.locator("#status")).to_have_attribute("data-kind", "info")
+    assert seen_size(page) == pytest.approx(2, rel=0.01)
+
+
+def test_undo_in_the_address_field_is_the_fields_own(open_page: OpenPage) -> None:
+    field = open_page().get_by_label("Address of a picture")
+    field.press_sequentially("https://a")
+    field.press("Control+z")
+    expect(field).not_to_have_value("https://a")

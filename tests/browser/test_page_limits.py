@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Route, expect
-from steps import OpenPage, cards, draw_box, open_plain
-from test_page_reports import open_drawn, open_form
+from steps import OpenPage, cards, draw_box, open_drawn, open_form, open_plain
 
 from scripts.local_site import Server
 

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, Request, Route, expect
-from steps import OpenPage, boxes, cards, choose, encode, open_plain, read_example
+from steps import (
+    FACES_IN_EXAMPLE,
+    PHONE,
+    OpenPage,
+    boxes,
+    cards,
+    choose,
+    encode,
+    open_plain,
+    place,
+    read_example,
+)
+from verdict_models import write_strict_model
+
+from kyara.recognition.answers import Verdict
+from scripts.local_site import Server
 
 RATE = 10
 FRAMES = 250
@@ -101,6 +119,21 @@ def test_faces_are_followed_and_named_while_the_video_goes_on(open_page: OpenPag
     expect(page.locator("#frame-label")).to_have_attribute("aria-live", "off")
 
 
+def test_a_probable_name_is_a_question_and_not_on_the_list(
+    open_page: OpenPage, verdict_server: Callable[[Verdict], Server], clip: Path
+) -> None:
+    page = open_page(at=verdict_server("probably"))
+    open_clip(page, clip)
+    start_live(page)
+    tag = page.locator('.live-box[data-mark="probably"] .live-tag').first
+    expect(tag).to_have_text(re.compile(r"^.+\?$"))
+    for _ in range(4):  # after two answers somebody who is known would be on it
+        with page.expect_response("**/api/identify"):
+            pass
+    expect(page.locator(".live-person")).to_have_count(0)
+    expect(page.locator("#live-nobody")).to_be_visible()
+
+
 def test_boxes_move_with_the_faces(open_page: OpenPage, clip: Path) -> None:
     page = open_page()
     open_clip(page, clip)
@@ -171,6 +204,15 @@ def test_stopped_and_started_in_a_hurry_it_goes_on(open_page: OpenPage, clip: Pa
     expect(answered_boxes(page).first).to_be_visible()
     wait_for_time(page, time_of(page) + 0.5)
     expect(boxes(page)).to_have_count(0)
+
+
+def test_where_fingers_touch_live_is_stopped_by_a_tap(open_page: OpenPage, clip: Path) -> None:
+    page = open_page(**PHONE)
+    open_clip(page, clip)
+    start_live(page)
+    expect(page.locator("#status-text")).to_have_text("Live. To stop at a frame, tap the picture.")
+    page.locator(".live-layer").tap(position={"x": 5, "y": 5})
+    expect(live_button(page)).to_have_attribute("aria-pressed", "false")
 
 
 def test_another_picture_ends_live(open_page: OpenPage, clip: Path) -> None:
@@ -284,3 +326,228 @@ def test_a_video_that_ends_stays_at_its_end_and_live_begins_anew(
         played = re.compile(r"0:00\.[0-4] of.*0:00\.8 of", re.DOTALL)
         expect(page.locator("html")).to_have_attribute("data-shown", played)
         expect(live_button(page)).to_have_attribute("aria-pressed", "false")
+
+
+def timeline_spans(page: Page) -> Locator:
+    return page.locator(".timeline-span")
+
+
+@pytest.fixture
+def known_page(open_page: OpenPage, verdict_server: Callable[[Verdict], Server], clip: Path) -> Page:
+    """Live on the clip; every face in it is somebody who is known."""
+    page = open_page(at=verdict_server("known"), permissions=["clipboard-write"])
+    open_clip(page, clip)
+    start_live(page)
+    expect(timeline_spans(page).first).to_be_visible()
+    return page
+
+
+def test_the_timeline_tells_who_appeared_when_while_it_plays_and_after(known_page: Page) -> None:
+    page = known_page
+    span = timeline_spans(page).first
+    seen = (
+        "[...document.querySelectorAll('.timeline-span')].reduce((sum, one) => sum + one.offsetWidth, 0)"
+    )
+    page.wait_for_function(f"(before) => {seen} > before + 5", arg=page.evaluate(seen))
+    named = set(page.locator(".live-name").all_inner_texts())
+    page.keyboard.press("Escape")
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    assert named <= set(page.locator(".timeline-name").all_inner_texts())
+    expect(span).to_be_visible()
+    expect(span).to_have_attribute("aria-label", re.compile(r"^.+, from 0:00\.\d to 0:0\d\.\d$"))
+    start_live(page)  # the same picture: what was seen in it stays
+    expect(span).to_be_visible()
+    open_plain(page)
+    expect(page.locator("#timeline")).to_be_hidden()
+
+
+def test_a_click_on_the_timeline_goes_there(known_page: Page) -> None:
+    page = known_page
+    lane = page.locator(".timeline-lane").first
+    _, _, width, height = place(lane)
+    lane.click(position={"x": 0.6 * width, "y": height / 2})
+    wait_for_time(page, 14)
+    expect(live_button(page)).to_have_attribute("aria-pressed", "true")
+    expect(live_boxes(page)).not_to_have_count(0)  # it goes on there
+    page.keyboard.press("Escape")
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    timeline_spans(page).first.press("Enter")
+    expect(page.locator("#frame-label")).to_contain_text(re.compile(r"^0:00\.\d of"))
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    expect(cards(page)).not_to_have_count(0)
+
+
+def test_the_timeline_is_copied_as_text_and_as_webvtt(known_page: Page) -> None:
+    page = known_page
+    page.keyboard.press("Escape")
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    name = page.locator(".timeline-name").first.inner_text()
+    lines = copy(page, "Copy as text").splitlines()
+    assert re.fullmatch(r"00:00:0\d\.\d – 00:00:\d\d\.\d  " + re.escape(name) + "( — .+)?", lines[0])
+    head, empty, times, words, *_ = copy(page, "Copy as WebVTT").splitlines()
+    assert (head, empty, words) == ("WEBVTT", "", name)
+    found = re.fullmatch(r"00:00:(\d\d\.\d{3}) --> 00:00:(\d\d\.\d{3})", times)
+    assert found
+    assert float(found[1]) < float(found[2])
+
+
+def copy(page: Page, name: str) -> str:
+    """Press a button that copies, and paste: a page of ours may not read the clipboard."""
+    page.evaluate(
+        """() => { globalThis.pasted = new Promise((resolve) => {
+          addEventListener("paste", (event) => {
+            event.stopImmediatePropagation();
+            resolve(event.clipboardData.getData("text/plain"));
+          }, { capture: true, once: true });
+        }); }"""
+    )
+    button = page.get_by_role("button", name=name)
+    button.click()
+    expect(button).to_have_attribute("data-done", "")
+    page.keyboard.press("Control+V")
+    return page.evaluate("globalThis.pasted")
+
+
+def test_where_copying_is_not_allowed_the_page_says_so(known_page: Page) -> None:
+    page = known_page
+    page.keyboard.press("Escape")
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    page.get_by_role("button", name="Copy as text").click()
+    expect(page.locator("#status-text")).to_have_text(
+        "Your browser does not let Kyara copy. It does so over https."
+    )
+
+
+def test_at_a_cut_the_boxes_are_dropped_and_none_is_dragged_into_the_next_scene(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    scene = read_example(400)
+    other = scene.transpose(Image.Transpose.FLIP_LEFT_RIGHT)  # equally bright, the faces elsewhere
+    path = tmp_path / "cut.webm"
+    size = (scene.width // 2 * 2, scene.height // 2 * 2)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), RATE, size)
+    for frame in [scene] * 60 + [other] * 60:
+        writer.write(np.ascontiguousarray(np.asarray(frame)[: size[1], : size[0], ::-1]))
+    writer.release()
+    page = open_page()
+    open_clip(page, path)
+    start_live(page)
+    page.evaluate(
+        """() => {
+          globalThis.seen = { before: new Set(), after: new Set() };
+          const note = () => {
+            const { currentTime } = document.querySelector(".live-surface") ?? {};
+            const scene = currentTime < 6 ? "before" : currentTime > 6.3 ? "after" : null;
+            for (const { dataset } of document.querySelectorAll(".live-box"))
+              if (scene) globalThis.seen[scene].add(dataset.track);
+            requestAnimationFrame(note);
+          };
+          note();
+        }"""
+    )
+    wait_for_time(page, 6.5)
+    page.wait_for_function("() => globalThis.seen.after.size > 0")
+    before, after = page.evaluate("[[...globalThis.seen.before], [...globalThis.seen.after]]")
+    assert before
+    assert not set(before) & set(after)
+
+
+def still_animation(image: Image.Image) -> bytes:
+    """An animation, without loss, of two frames that differ in one pixel by as little as can be."""
+    other = image.copy()
+    red, *rest = image.getpixel((0, 0))  # type: ignore[misc]
+    other.putpixel((0, 0), (red ^ 1, *rest))
+    return encode(image, "PNG", save_all=True, append_images=[other], duration=500, loop=0)
+
+
+def test_whom_this_browser_was_taught_is_marked(
+    open_page: OpenPage, own_server: Callable[..., Server], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    write_strict_model(tiny_bundle, tmp_path / "model", named_from=0.99)
+    page = open_page(at=own_server(tmp_path / "model"))
+    choose(page, still_animation(read_example(400)))
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    cards(page).first.locator(".card-wrong").click()
+    page.keyboard.type("Mine Alone")
+    page.locator("#report-here").click()
+    expect(cards(page).first.locator(".card-mine")).to_be_visible()
+    start_live(page)
+    own = live_boxes(page).filter(has_text="Mine Alone").first
+    expect(own.locator(".live-mine")).to_be_visible()
+    person = page.locator(".live-person").filter(has_text="Mine Alone")
+    expect(person.locator(".live-mine")).to_be_visible()
+    unknown = page.locator('.live-box[data-mark="unknown"]').first
+    expect(unknown).to_be_visible()
+    expect(unknown.locator(".live-mine")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+
+
+def look_live(page: Page, image: Image.Image) -> tuple[list[list[int]], list[str]]:
+    """Where Live finds the faces of a picture, in its pixels, and the crops that it asks about first."""
+    choose(page, still_animation(image))
+    expect(page.locator("#status")).to_have_attribute("data-kind", "done")
+    with page.expect_request("**/api/identify") as request:
+        start_live(page)
+    expect(answered_boxes(page)).not_to_have_count(0)
+    found = live_boxes(page).evaluate_all(
+        """(all, size) => all.map(({ style }) => ["left", "top", "width", "height"].map((side, place) =>
+            Math.round(parseFloat(style[side]) / 100 * size[place % 2])))""",
+        image.size,
+    )
+    return sorted(found), sorted(json.loads(request.value.post_data or "")["crops"])
+
+
+def test_black_bars_change_nothing_in_live(open_page: OpenPage) -> None:
+    image = read_example(400)
+    barred = Image.new("RGB", (image.width + 60, image.height + 400))
+    barred.paste(image, (20, 250))
+    page = open_page()
+    found, crops = look_live(page, image)
+    assert len(found) >= FACES_IN_EXAMPLE
+    again, seen = look_live(page, barred)
+    assert [[x - 20, y - 250, *size] for x, y, *size in again] == found
+    assert seen == crops
+
+
+def test_a_dark_frame_hides_nothing_of_a_moving_picture(bare_page: Page) -> None:
+    assert bare_page.evaluate(
+        """async () => {
+          const { MovingPart } = await import("/static/js/faces/bars.js");
+          const draw = (...lights) => {
+            const canvas = new OffscreenCanvas(80, 60);
+            const context = canvas.getContext("2d");
+            context.fillRect(0, 0, 80, 60);
+            context.fillStyle = "white";
+            for (const light of lights) context.fillRect(...light);
+            return canvas.transferToImageBitmap();
+          };
+          const part = new MovingPart();
+          const [small, other] = [[30, 20, 10, 10], [10, 10, 30, 5]];
+          const frames = [draw(), draw(small), ...[1, 2, 3].map(() => draw(small)), draw(other), draw()];
+          return frames.map((frame) => Object.values(part.see(frame)));
+        }"""
+    ) == [*[[0, 0, 80, 60]] * 2, *[[30, 20, 10, 10]] * 3, *[[10, 10, 30, 20]] * 2]
+
+
+def test_a_new_scene_is_searched_for_bars_at_once(bare_page: Page) -> None:
+    assert bare_page.evaluate(
+        """async () => {
+          const { MovingPart } = await import("/static/js/faces/bars.js");
+          const draw = (...light) => {
+            const canvas = new OffscreenCanvas(80, 60);
+            const context = canvas.getContext("2d");
+            context.fillRect(0, 0, 80, 60);
+            context.fillStyle = "white";
+            context.fillRect(...light);
+            return canvas.transferToImageBitmap();
+          };
+          const part = new MovingPart();
+          const see = (...light) => Object.values(part.see(draw(...light)));
+          for (let count = 0; count < 10; count += 1) see(30, 20, 10, 10); // a dark opening
+          const before = see(0, 10, 80, 40);
+          part.lookAnew();
+          return [before, see(0, 10, 80, 40), see(30, 20, 10, 10)];
+        }"""
+    ) == [[30, 20, 10, 10], [0, 10, 80, 40], [0, 10, 80, 40]]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from steps import (
     LOCALES,
+    PHONE,
     OpenPage,
     boxes,
     cards,
+    choose,
     draw_box,
+    encode,
     open_example,
+    open_plain,
     place,
+    read_example,
     wait_for_answers,
 )
 
@@ -41,13 +49,13 @@ def test_the_switch_changes_the_language_and_keeps_the_picture(open_page: OpenPa
     expect(page.locator("#workspace")).to_be_visible()
     wait_for_answers(page)
     expect(boxes(page)).to_have_count(faces + 1)
-    expect(cards(page).locator(".card-wrong").first).to_have_text("ちがう？")
+    expect(cards(page).locator(".card-remove").first).to_have_text("削除")
     for box, (x, _, width, height) in zip(boxes(page).all(), before, strict=True):
         after = place(box)
         assert (after[0], after[2], after[3]) == pytest.approx((x, width, height), abs=1.5)
     page.reload()
-    expect(page.locator("h1")).to_have_text(TITLES["ja"])
-    expect(page.locator("#welcome")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+    expect(boxes(page)).to_have_count(faces + 1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -68,9 +76,10 @@ def overflow(page: Page) -> int:
 
 @pytest.mark.parametrize("language", LOCALES)
 def test_nothing_overflows_at_360_px(open_page: OpenPage, language: str) -> None:
-    page = open_page(language, width=360, height=640)
+    page = open_page(language, width=360, height=640, failures_expected=True)
     assert overflow(page) <= 0
     open_example(page)
+    page.route("**/api/identify", lambda route: route.abort())  # it stays stale
     boxes(page).first.press("ArrowRight")
     expect(page.locator(".card-stale:visible")).to_have_count(1)
     assert overflow(page) <= 0
@@ -84,6 +93,58 @@ def test_nothing_overflows_at_360_px(open_page: OpenPage, language: str) -> None
         x, _, width, _ = place(control)
         assert x >= 0
         assert x + width <= 360.5
+
+
+@pytest.mark.parametrize("height", [520, 1500])
+def test_on_a_phone_the_first_name_is_seen_at_once_and_the_tools_stand_below(
+    open_page: OpenPage, height: int
+) -> None:
+    picture = Image.new("RGB", (694, height), "white")
+    picture.paste(read_example(694))
+    page = open_page(**PHONE)
+    choose(page, encode(picture, "PNG"))
+    wait_for_answers(page)
+    assert page.evaluate("scrollY") == 0
+    _, top, _, tall = place(cards(page).first.locator(".card-verdict"))
+    assert top + tall <= PHONE["height"]
+    _, stage_top, _, stage_tall = place(page.locator("#stage"))
+    assert stage_top + stage_tall <= top
+    _, last_top, _, last_tall = place(cards(page).last)
+    add = page.locator("#add-button")
+    assert place(add)[1] >= last_top + last_tall
+    add.tap()
+    expect(page.locator("#stage")).to_be_in_viewport()
+
+
+def test_beside_the_answers_the_tools_stand_under_the_picture(open_page: OpenPage) -> None:
+    page = open_page()
+    open_example(page)
+    left, top, width, height = place(page.locator("#stage"))
+    x, y, _, _ = place(page.locator("#add-button"))
+    assert y >= top + height
+    assert left <= x < left + width <= place(cards(page).first)[0]
+
+
+KEYS = re.compile(r"\b(keyboard|keys?|Ctrl|Shift|Tab|Delete|Escape|press)\b", re.IGNORECASE)
+
+
+def test_where_fingers_touch_nothing_speaks_of_keys(open_page: OpenPage) -> None:
+    page = open_page(**PHONE)
+    body = page.locator("body")
+    expect(body).not_to_contain_text(KEYS, use_inner_text=True)
+    open_plain(page)
+    page.locator("#add-button").tap()
+    expect(page.locator("#status-text")).to_contain_text("Box added.")
+    expect(body).not_to_contain_text(KEYS, use_inner_text=True)
+
+
+def test_with_mouse_and_keyboard_the_keys_are_told(open_page: OpenPage) -> None:
+    page = open_page()
+    expect(page.locator("#welcome")).to_contain_text(KEYS, use_inner_text=True)
+    open_plain(page)
+    expect(page.locator("#box-help")).to_contain_text(KEYS, use_inner_text=True)
+    page.locator("#add-button").click()
+    expect(page.locator("#status-text")).to_contain_text("Move it with the arrow keys")
 
 
 def test_every_control_has_a_name(open_page: OpenPage) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from operators import PASSWORD
+from operator_steps import StartServer, log_in, start_with_operator
 from playwright.sync_api import Browser, Page, expect
 
-from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 OPERATOR_PAGES = ("", "reports", "label", "datasets", "characters", "models")
@@ -36,15 +35,9 @@ def test_visitors_pages_and_the_api_documents_load_without_a_complaint(page: Pag
     expect(page.locator(".opblock-body").first).to_be_visible()
 
 
-def test_operators_pages_load_without_a_complaint(page: Page, own_server, tmp_path: Path):
-    accounts = AccountStore(tmp_path / "instance")
-    accounts.create("rin", PASSWORD)
-    accounts.close()
-    server = own_server(INSTANCE_FOLDER=tmp_path / "instance", DATASET_FOLDER=tmp_path / "dataset")
-    page.goto(f"{server.url}/operator/login?next=/operator/reports")
-    page.fill("#name", "rin")
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
+def test_operators_pages_load_without_a_complaint(page: Page, own_server: StartServer, tmp_path: Path):
+    server = start_with_operator(own_server, tmp_path)
+    log_in(page, server)
     expect(page.locator("#operator-name")).to_have_text("rin")
     for name in OPERATOR_PAGES:
         page.goto(f"{server.url}/operator/{name}")

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from hostile import as_url, encode, png_of
+from costly import png
+from hostile import FORM_TYPE, as_url, encode, png_of, write_form
 from hostile_requests import build
 from PIL import Image
 
@@ -42,6 +43,19 @@ def list_attacks() -> Iterator[Attack]:
     """Yield every attack."""
     for name, picture in _PICTURES.items():
         yield Attack(f"{name}, to identify", "identify", _fixed(lambda p=picture: _identify(p())))
+    yield Attack(
+        "four PNG of 880 × 14,080 px, to find faces in",
+        "pictures",
+        _fixed(lambda: _look(*[png((880, 14_080), 8, 6, filtered=4)] * 4)),
+    )
+    yield Attack(
+        "eight JPEG of 2 Mpx, to find faces in",
+        "pictures",
+        _fixed(lambda: _look(*[encode("JPEG", (1_600, 1_250), quality=30)] * 8)),
+    )
+    yield Attack(
+        "8 MB of parts of a form", "pictures", _fixed(lambda: _form(b"\r\n--x\r\n\r\n" * 700_000))
+    )
     yield Attack("a WebP of 16 Mpx, explained", "explain", _fixed(lambda: _explain(_big_webp())))
     yield Attack(
         "four WebP of 16 Mpx in one request", "identify", _fixed(lambda: _identify(*[_big_webp()] * 4))
@@ -100,6 +114,14 @@ def _get(path: str, *headers: str) -> bytes:
 
 def _identify(*pictures: bytes) -> bytes:
     return _post(json.dumps({"crops": [as_url(one) for one in pictures]}).encode())
+
+
+def _look(*pictures: bytes) -> bytes:
+    return _form(write_form(*[("picture", "a.png", picture) for picture in pictures]))
+
+
+def _form(body: bytes) -> bytes:
+    return build("POST", "/api/pictures", body, FORM_TYPE)
 
 
 def _explain(picture: bytes) -> bytes:

@@ -9,8 +9,8 @@ import numpy as np
 
 from classification import Classifier
 from kyara.dataset.manifest import read_manifest
-from kyara.evaluation.asking import ask
 from kyara.evaluation.measuring import measure_answers
+from kyara.evaluation.queries import ask
 from kyara.evaluation.running import Evaluation
 
 EVIL = "<script>alert('x')</script>\"&"

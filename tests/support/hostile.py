@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 JSON = "application/json"
+FORM_TYPE = "multipart/form-data; boundary=x"
 
 
 def encode(format_name: str, size: tuple[int, int] = (64, 64), **options) -> bytes:
@@ -26,6 +27,16 @@ def encode(format_name: str, size: tuple[int, int] = (64, 64), **options) -> byt
 def as_url(data: bytes, claimed: str = "image/png") -> str:
     """Return bytes as a data URL."""
     return f"data:{claimed};base64,{base64.b64encode(data).decode()}"
+
+
+def write_form(*parts: tuple[str, str, bytes]) -> bytes:
+    """Return a form (`FORM_TYPE`) of parts: the field, the file's name or nothing, the content."""
+    body = b""
+    for field, name, content in parts:
+        file = f'; filename="{name}"' if name else ""
+        head = f'--x\r\nContent-Disposition: form-data; name="{field}"{file}\r\n\r\n'
+        body += head.encode() + content + b"\r\n"
+    return body + b"--x--\r\n"
 
 
 def png_of(width: int, height: int, *, bit_depth: int = 8, colour: int = 2, data: bytes = b"") -> bytes:
@@ -170,7 +181,7 @@ def _wrong_urls() -> Iterator[tuple[str, bytes, str]]:
         "iVBORw0KGgo=",
         good[5:],
         good.replace("data", "dåta"),
-        good.replace(",", ",\n"),
+        good.replace(",", ",\t"),
         good.replace(",", ", "),
         good + "=",
         good + "!",
@@ -181,7 +192,7 @@ def _wrong_urls() -> Iterator[tuple[str, bytes, str]]:
     ]
     for number, url in enumerate(urls):
         yield f"data URL {number}: {url[:30]!a}", *crops_of(url)
-    yield "second of two crops", *crops_of(good, good[:60])
+    yield "both of two crops", *crops_of(good[:60], good[:70])
 
 
 def _wrong_json() -> Iterator[tuple[str, bytes, str]]:
@@ -212,7 +223,7 @@ def _wrong_json() -> Iterator[tuple[str, bytes, str]]:
     yield "a number of 5000 digits", b'{"crops":[],"top_k":' + b"9" * 5000 + b"}", JSON
     yield "9 MB", b'{"crops":["' + b"A" * 9_000_000 + b'"]}', JSON
     yield "a form", b"crops=1", "application/x-www-form-urlencoded"
-    yield "multipart", b"--x\r\n\r\n--x--", "multipart/form-data; boundary=x"
+    yield "multipart", b"--x\r\n\r\n--x--", FORM_TYPE
     yield "plain text", b'{"crops":[]}', "text/plain"
     yield "XML body", b"<crops/>", "application/xml"
     yield "unknown charset", b'{"crops":[]}', "application/json; charset=klingon"

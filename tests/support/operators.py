@@ -32,21 +32,17 @@ class OperatorClient:
     token: str
 
     def get(self, path: str, **options: Any) -> Any:
-        """Ask for JSON."""
         return self.client.get(path, headers={"Accept": "application/json"}, **options)
 
     def page(self, path: str) -> str:
-        """Return a page's HTML."""
         answer = self.client.get(path, headers={"Accept": "text/html"})
         assert answer.status_code == 200, answer.text
         return answer.text
 
     def post(self, path: str, **body: Any) -> Any:
-        """Send JSON."""
         return self.client.post(path, json=body, headers=self._headers())
 
     def delete(self, path: str, **body: Any) -> Any:
-        """Delete."""
         return self.client.delete(path, json=body, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:

@@ -28,7 +28,6 @@ class RayNodes:
     """A head and one more node, one processor each; they listen to this machine alone."""
 
     def __enter__(self) -> RayNodes:
-        """Start the nodes."""
         self._folder = tempfile.TemporaryDirectory(prefix="ray", dir="/tmp")  # a socket's name is short
         self._errors = (Path(self._folder.name) / "stderr").open("w+")
         self._process = subprocess.Popen(
@@ -44,7 +43,6 @@ class RayNodes:
         return self
 
     def kill_node(self) -> None:
-        """Kill the node without the head, and all that runs there."""
         assert self._process.stdin is not None
         self._process.stdin.write("kill\n")
         self._process.stdin.flush()
@@ -59,7 +57,6 @@ class RayNodes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the nodes."""
         self._process.communicate(timeout=120)
         self._errors.close()
         self._folder.cleanup()

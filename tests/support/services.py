@@ -50,7 +50,6 @@ class Server(ABC):
     """Whom it runs as where the tests run as root."""
 
     def __init__(self) -> None:
-        """Choose a folder and a port; nothing is started yet."""
         self.folder = Path(tempfile.mkdtemp(prefix=f"kyara-{self.name}-"))
         self.port = find_free_port()
         self.log = self.folder / "server.log"
@@ -65,7 +64,6 @@ class Server(ABC):
         """Return what starts it."""
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
         arguments = ["setpriv", "--pdeathsig", self.stop_signal.name.removeprefix("SIG")]
         if self.runs_as:
             arguments += ["--reuid", self.runs_as, "--regid", self.runs_as, "--clear-groups"]
@@ -90,14 +88,12 @@ class Server(ABC):
         return True
 
     def stop(self) -> None:
-        """Ask it to end, and wait for it."""
         if self._process is not None:
             self._process.send_signal(self.stop_signal)
             self._process.wait(START_S)
             self._process = None
 
     def kill(self) -> None:
-        """End it and its children at once, without a word."""
         if self._process is None:
             return
         processes: list[psutil.Process] = []
@@ -113,7 +109,6 @@ class Server(ABC):
         self._process = None
 
     def restart(self) -> None:
-        """Stop it and start it again."""
         self.stop()
         self.start()
 
@@ -128,7 +123,6 @@ class Server(ABC):
         self._process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Stop it for good and remove its folder."""
         self.stop()
         shutil.rmtree(self.folder)
 
@@ -141,7 +135,6 @@ class PostgresServer(Server):
     user = "postgres"  # initdb refuses root
 
     def __init__(self) -> None:
-        """Make the cluster."""
         super().__init__()
         self._data = self.folder / "data"
         self._password = secrets.token_urlsafe(12)
@@ -166,7 +159,6 @@ class PostgresServer(Server):
             )
 
     def command(self) -> Sequence[str]:
-        """Return what starts it."""
         return [_find_postgres("postgres"), "-D", str(self._data)]
 
     def answers(self) -> bool:
@@ -182,11 +174,9 @@ class PostgresServer(Server):
         return f"postgresql://kyara:{self._password}@127.0.0.1:{self.port}/{database}"
 
     def url(self, database: str) -> str:
-        """Return the address of a database as SQLAlchemy takes it."""
         return self.address(database).replace("postgresql:", "postgresql+psycopg:", 1)
 
     def make_database(self) -> str:
-        """Make an empty database; return its name."""
         name = f"test_{secrets.token_hex(6)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return name
@@ -207,7 +197,6 @@ class RedisServer(Server):
     name = "redis"
 
     def command(self) -> Sequence[str]:
-        """Return what starts it."""
         settings = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "appendonly": "no"}
         settings |= {"dir": str(self.folder), "databases": "16"}
         return [
@@ -216,7 +205,6 @@ class RedisServer(Server):
         ]
 
     def url(self, number: int = 0) -> str:
-        """Return the address of one of its 16 databases."""
         return f"redis://127.0.0.1:{self.port}/{number}"
 
 
@@ -226,12 +214,10 @@ class S3Server(Server):
     name = "s3"
 
     def command(self) -> Sequence[str]:
-        """Return what starts it."""
         return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Return the variables by which S3 clients find it."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
             "AWS_ACCESS_KEY_ID": "kyara",
@@ -240,7 +226,6 @@ class S3Server(Server):
         }
 
     def make_bucket(self) -> str:
-        """Make an empty bucket; return its name."""
         name = f"kyara-{secrets.token_hex(6)}"
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{name}", method="PUT")
         urllib.request.urlopen(request, timeout=START_S).close()

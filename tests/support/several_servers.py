@@ -33,7 +33,6 @@ class NginxServer(Server):
     stop_signal = signal.SIGQUIT
 
     def __init__(self, ports: Sequence[int]) -> None:
-        """Take the ports of three servers."""
         super().__init__()
         text = CONFIGURATION.read_text()
         changes = {
@@ -49,7 +48,6 @@ class NginxServer(Server):
         self.configuration.write_text(text)
 
     def command(self) -> Sequence[str]:
-        """Return what starts it."""
         user = "user root; " if os.geteuid() == 0 else ""
         return [
             "nginx",
@@ -68,7 +66,6 @@ class Instance:
     """One server that may be killed and started again at its port."""
 
     def __init__(self, folder: Path, **settings: object) -> None:
-        """Take a folder of its own; it is not started yet."""
         self.port = find_free_port()
         self._folder = folder
         self._settings = {
@@ -83,7 +80,6 @@ class Instance:
         self._site: local_site.Server | None = None
 
     def start(self) -> None:
-        """Start it; it answers some time later."""
         models = self._folder / "model"  # empty: what serves comes from the others
         models.mkdir(parents=True, exist_ok=True)
         self._site = local_site.Server(
@@ -91,7 +87,6 @@ class Instance:
         )
 
     def kill(self) -> None:
-        """End all its processes at once."""
         if self._site is not None:
             self._site.stop(signal.SIGKILL)
             self._site = None
@@ -102,7 +97,6 @@ class Instance:
         return self._site is not None
 
     def restart(self) -> None:
-        """Kill it and start it again."""
         self.kill()
         self.start()
 
@@ -144,13 +138,11 @@ class Worker(threading.Thread, ABC):
     """Does something again and again until it is told to stop; an exception is kept for the test."""
 
     def __init__(self, done: threading.Event) -> None:
-        """Take the signal to stop."""
         super().__init__(daemon=True)
         self.done = done
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Go on until the signal."""
         try:
             while not self.done.is_set():
                 self.act()
@@ -175,7 +167,6 @@ class Client(Worker):
         """Why, for each request without an answer."""
 
     def send(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-        """Return status and JSON of one request."""
         status, answer = ask(self.port, "POST", path, body)
         self.statuses[status] += 1
         if status == 0:
@@ -187,7 +178,6 @@ class Asker(Client):
     """Asks who is in a crop, and keeps when, and which model answered."""
 
     def __init__(self, done: threading.Event, port: int, crop: str) -> None:
-        """Take nginx's port and a crop as a data URL."""
         super().__init__(done, port)
         self.crop = crop
         self.answers: list[tuple[float, float, str, str]] = []
@@ -195,7 +185,6 @@ class Asker(Client):
         self.mixed: list[str] = []
 
     def act(self) -> None:
-        """Ask once."""
         started = time.monotonic()
         status, answer = self.send("/api/identify", {"crops": [self.crop], "top_k": 4})
         if status != 200:
@@ -212,7 +201,6 @@ class Reporter(Client):
     """Sends reports, each with a token and pixels of its own, again until each has its 201."""
 
     def __init__(self, done: threading.Event, port: int, name: str, crops: Any) -> None:
-        """Take nginx's port, the beginning of its tokens, and what gives data URLs by number."""
         super().__init__(done, port)
         self.prefix, self.crops = name, crops
         self.stored: dict[str, str] = {}
@@ -236,7 +224,6 @@ class Promoter(Worker):
     """Changes what serves again and again, and keeps from when on which bundle did."""
 
     def __init__(self, done: threading.Event, models: Models, names: Sequence[str]) -> None:
-        """Take who promotes and the bundles."""
         super().__init__(done)
         self.models, self.names = models, names
         self.changes: list[tuple[float, float, str]] = []
@@ -259,7 +246,6 @@ class Killer(Worker):
     EVERY_S = 2.0
 
     def __init__(self, done: threading.Event, instances: Sequence[Instance]) -> None:
-        """Take the servers, all of which run; the first beat comes after one pause."""
         super().__init__(done)
         self.instances = list(instances)
         self.kills = self.spared = 0

@@ -56,7 +56,6 @@ class Shop:
     followers: list[Follower] = field(default_factory=list)
 
     def machine(self, name: str) -> Models:
-        """Return the models as a machine sees them; its own model folder may be empty."""
         folder = self.folder / name / "model"
         folder.mkdir(parents=True, exist_ok=True)
         settings = {**self.settings, "CACHE_FOLDER": str(self.folder / name / "cache")}
@@ -64,19 +63,16 @@ class Shop:
         return self.opened[-1]
 
     def follow(self, name: str) -> Follower:
-        """Return a server on a machine."""
         self.followers.append(Follower(self.machine(name), self.folder / "taught.db"))
         return self.followers[-1]
 
     def close(self) -> None:
-        """End every server and close every database."""
         for follower in self.followers:
             follower.watch.stop()
         for models in self.opened:
             models.close()
 
     def files(self) -> Any:
-        """Return the published files."""
         return open_files(self.settings["FILES_URL"], "model", Path("/nowhere"))
 
 

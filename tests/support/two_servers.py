@@ -34,7 +34,6 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body, parsed."""
         return json.loads(self.text)
 
 
@@ -46,12 +45,10 @@ class Browser:
     csrf: str = ""
 
     def __post_init__(self) -> None:
-        """Start without cookies."""
         keeper = urllib.request.HTTPCookieProcessor(CookieJar())
         self.opener = urllib.request.build_opener(keeper)
 
     def ask(self, server: Server, path: str, body: Any = None, **more: Any) -> Answer:
-        """Send a request, of JSON where there is a body."""
         headers = {"Accept": "application/json", "X-CSRFToken": self.csrf, **more.pop("headers", {})}
         data = None if body is None else json.dumps(body).encode()
         if data is not None:
@@ -59,7 +56,6 @@ class Browser:
         return self._send(urllib.request.Request(server.url + path, data, headers, **more))
 
     def log_in(self, server: Server, name: str) -> None:
-        """Fill in the form and send it."""
         page = {"Accept": "text/html"}
         form = self.ask(server, "/operator/login", headers=page)
         body = {"name": name, "password": PASSWORD, "csrf_token": read_token(form.text)}

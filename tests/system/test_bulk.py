@@ -62,7 +62,6 @@ class Collecting:
         return [pid for pid, command in commands.items() if "spawn_main" in command]
 
     def finish(self) -> str:
-        """Wait for its end; return what it printed."""
         printed, errors = self.process.communicate()
         assert self.process.returncode == 1, errors  # one source is broken
         lines = [line for line in errors.splitlines() if line.startswith("kyara: ")]

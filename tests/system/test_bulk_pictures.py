@@ -17,8 +17,10 @@ from ray_nodes import RayNodes
 from videos import EXAMPLE, write_video
 
 from kyara.recognition.embeddings import list_named, split_names, walk_pictures
+from kyara.recognition.pictures import cut_seen
 from kyara.vision.boxes import Box, FoundFace
-from kyara.vision.images import encode_png, list_pictures, read_image
+from kyara.vision.images import encode_png, read_image
+from kyara.vision.picture_files import list_pictures
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,9 @@ def test_features_of_faces_have_a_row_for_each(pictures, tiny_bundle, tiny_class
     index = read_index(out)
     assert len(index) == len(np.load(out)) >= 2
     first, pixels = Box(**index[0]["box"]), read_image(source)
-    crop = tiny_classifier.cut(pixels, FoundFace(first, 1.0), 1.0)  # the network's boxes are tight
+    height, width = pixels.shape[:2]
+    find_window = tiny_classifier.bundle.preprocessing.find_window
+    crop = cut_seen(pixels, find_window(FoundFace(first, 1.0), 1.0, width, height))  # boxes are tight
     assert np.array_equal(np.load(out)[0], tiny_classifier.backbone.extract([crop])[0])
 
 

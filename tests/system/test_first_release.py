@@ -106,7 +106,8 @@ def test_the_upgrade_is_done_once_and_the_first_release_could_go_on(settings: di
             "file_missing) VALUES ('x', 'luka', 'x.png', 1, '2026-01-01 00:00:00', 'pending', 1, 0, 0)"
         )
     app = open_app(settings)
-    assert app.extensions["kyara_reports"].get("x").revision == 0
+    last = app.extensions["kyara_reports"].get("x")
+    assert (last.revision, last.reviewed_by) == (0, None)
     close_app(app)
 
 

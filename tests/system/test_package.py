@@ -20,6 +20,7 @@ from command_line import ROOT
 from drawings import draw_face
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from videos import EXAMPLE
 
 from kyara.storage import extras, paths
 
@@ -28,7 +29,6 @@ SOURCES = (
     *("setup.py", "pyproject.toml", "requirements-animeface.txt", "requirements-serve.txt"),
     *extras.EXTRAS.values(),
 )
-EXAMPLE = ROOT / "static" / "vendor" / "example.png"
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 ONE_SENTENCE = (
     'kyara: This needs the package cv2, which is not installed: `pip install "kyara[detect]"` brings it.'
@@ -74,7 +74,6 @@ class Installation:
         self.environment = {"PATH": f"{self.bin}:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a command of the environment in the empty folder."""
         return subprocess.run(
             [self.bin / command[0], *command[1:]],
             cwd=self.home,
@@ -85,7 +84,6 @@ class Installation:
         )
 
     def list_shipped(self) -> dict[Path, int]:
-        """Return every file of the package, and when it was changed."""
         files = (path for path in (self.packages / "kyara").rglob("*") if path.is_file())
         return {path: path.stat().st_mtime_ns for path in files}
 
@@ -224,6 +222,8 @@ def test_every_extra_has_its_file_and_every_module_an_extra():
         ("sklearn.cluster", "requirements.txt"),
         ("redis", "requirements-scale.txt"),
         ("ray", "requirements-bulk.txt"),
+        ("watchfiles", "requirements-library.txt"),
+        ("exiv2", "requirements-library.txt"),
         ("kyara.nothing", ""),
         ("json", ""),
     ],

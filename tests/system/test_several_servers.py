@@ -159,8 +159,8 @@ def check_the_last_switch(shop: Shop) -> float:
 
 def check_a_lesson(shop: Shop) -> float:
     """What one server is taught all know; return how long that took."""
-    lesson = {"label": "taught_here", "crops": [draw(2)], "name": {"en": "Quite New"}}
-    status, answer = ask(shop.instances[0].port, "POST", "/api/gallery", lesson, token=TOKEN)
+    enrolment = {"label": "taught_here", "crops": [draw(2)], "name": {"en": "Quite New"}}
+    status, answer = ask(shop.instances[0].port, "POST", "/api/gallery", enrolment, token=TOKEN)
     assert status == 201, answer
 
     def find() -> list[bool]:

@@ -67,7 +67,7 @@ def test_every_server_switches_and_a_bad_bundle_switches_none(
         pause.wait(1)
         assert [one.name for one in followers] == [FIRST, FIRST]
         assert len(caplog.records) == 2, "each says it once"
-    trainer._shelf.publish(bundle)
+    trainer._bundles.publish(bundle)
     wait_until(lambda: all(one.name == SECOND for one in followers))
 
 
@@ -95,7 +95,7 @@ def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
             trainer.promote(SECOND)
         assert follower.name == FIRST
         postgres.start()
-        monkeypatch.setattr(trainer._shelf._published, "_deadline_s", 1.0)
+        monkeypatch.setattr(trainer._bundles._published, "_deadline_s", 1.0)
         s3.suspend()
         with pytest.raises(StorageAwayError):
             trainer.promote(SECOND)

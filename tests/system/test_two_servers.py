@@ -107,8 +107,8 @@ def test_what_is_taught_at_one_is_answered_by_the_other_and_forgotten_by_both(se
         face = Browser().ask(server, "/api/identify", {"crops": CROPS[3:]}).json["faces"][0]
         return NEW in {answer["label"] for answer in face["answers"]}
 
-    lesson = {"label": NEW, "crops": CROPS[:2]}
-    assert Browser().ask(one, "/api/gallery", lesson, headers=TEACHER).status == 201
+    enrolment = {"label": NEW, "crops": CROPS[:2]}
+    assert Browser().ask(one, "/api/gallery", enrolment, headers=TEACHER).status == 201
     assert knows(one)
     wait_until(lambda: knows(other), "the other server does not know who was taught")
     forgotten = Browser().ask(other, f"/api/gallery/{NEW}", headers=TEACHER, method="DELETE")

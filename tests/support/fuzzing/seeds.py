@@ -16,7 +16,7 @@ from PIL import Image
 
 from fuzzing.targets import read_good_files
 from kyara.recognition.bundle import GALLERY_FILE, HEAD_FILE, MANIFEST_FILE
-from kyara.vision.images import FILE_FORMATS
+from kyara.vision.picture_files import FILE_FORMATS
 
 DEEP = b"[" * 100_000
 FIRED: list[str] = []
@@ -27,7 +27,6 @@ class Trap:
     """Unpickled, it says so."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
-        """Return what `pickle.loads` would call."""
         return spring_trap, ("opened",)
 
 

@@ -30,7 +30,8 @@ from kyara.recognition.bundle import (
     load_bundle,
     save_bundle,
 )
-from kyara.vision.images import FILE_FORMATS, decode_image, encode_png
+from kyara.vision.images import decode_image, encode_png
+from kyara.vision.picture_files import FILE_FORMATS
 from kyara.web.crops import SentCrops
 from kyara.web.serving.admission import Deadline
 
@@ -39,7 +40,7 @@ MAX_PIXELS = 1_000_000
 
 
 def check_pixels(pixels: np.ndarray) -> None:
-    """Check that pixels are what every other room expects, and that their PNG holds nothing else."""
+    """Check that pixels are what every other module expects, and that their PNG holds nothing else."""
     assert pixels.dtype == np.uint8
     assert pixels.ndim == 3 and pixels.shape[2] == 3 and min(pixels.shape) > 0
     if pixels.size > 200_000:

@@ -23,7 +23,6 @@ class Row:
     recovery: str
 
     def to_line(self) -> str:
-        """Return the row as Markdown."""
         cells = (self.fault, f"`{self.test}`", self.broken, self.seen, self.lost, self.recovery)
         return f"| {' | '.join(cells)} |"
 

@@ -30,7 +30,6 @@ class Seen:
     headers: dict[str, str]
 
     def tell(self) -> str:
-        """Return status and sentence, as the table has them."""
         retry = (
             f", `Retry-After: {self.headers['retry-after']}`" if "retry-after" in self.headers else ""
         )
@@ -63,7 +62,6 @@ class Site:
 
     @property
     def worker(self) -> psutil.Process:
-        """The process that serves."""
         return psutil.Process(self.server.process.pid).children()[0]
 
     def restart(self) -> None:

@@ -11,16 +11,22 @@ from pathlib import Path
 
 import psutil
 import pytest
-from costly import LARGE_PICTURES, REFUSED_PICTURES, documents, noise_url
+from costly import LARGE_PICTURES, REFUSED_PICTURES, documents, noise_url, png, save
 from drawings import LABELS
-from hostile import as_url, encode
+from hostile import FORM_TYPE, as_url, encode, write_form
 
 from scripts.local_site import Server
 
 TOKEN = "an operator's token"
 MAX_PEAK_BYTES = 600_000_000
 DOCUMENTS = documents()
-ROUTES = ("POST /api/identify", "POST /api/explain", "POST /api/reports", "POST /api/gallery")
+ROUTES = (
+    "POST /api/identify",
+    "POST /api/explain",
+    "POST /api/reports",
+    "POST /api/gallery",
+    "POST /api/pictures",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +53,10 @@ def read_peak(server: Server) -> int:
     return 1024 * next(int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
 
 
-def send(server: Server, route: str, body: bytes) -> tuple[int, dict]:
-    """Send JSON; return the status and what the answer says."""
+def send(server: Server, route: str, body: bytes, kind: str = "application/json") -> tuple[int, dict]:
+    """Send a body; return the status and what the answer says."""
     method, path = route.split()
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
+    headers = {"Content-Type": kind, "Authorization": f"Bearer {TOKEN}"}
     with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -62,17 +68,74 @@ def identify(server: Server, *crops: bytes) -> tuple[int, dict]:
     return send(server, ROUTES[0], json.dumps({"crops": [as_url(crop) for crop in crops]}).encode())
 
 
+def look(server: Server, *pictures: bytes) -> tuple[int, dict]:
+    """Ask who is in pictures, sent as a form."""
+    body = write_form(*[("picture", "a.png", picture) for picture in pictures])
+    return send(server, "POST /api/pictures", body, FORM_TYPE)
+
+
 @pytest.mark.parametrize("name", REFUSED_PICTURES)
 def test_a_picture_of_too_many_parts_is_refused_with_a_sentence(server: Server, name):
-    status, answer = identify(server, encode("PNG", (8, 8)), REFUSED_PICTURES[name]())
-    assert (status, answer["crop"]) in ((413, 1), (415, 1), (422, 1)), answer
+    picture = REFUSED_PICTURES[name]()
+    status, answer = identify(server, picture)
+    assert (status, answer["crop"]) in ((413, 0), (415, 0), (422, 0)), answer
     assert len(answer["detail"]) < 200
+    status, beside = identify(server, encode("PNG", (8, 8)), picture)
+    assert (status, beside["faces"][1]["error"]["detail"]) == (200, answer["detail"])
 
 
 @pytest.mark.parametrize("name", LARGE_PICTURES)
 def test_the_largest_pictures_are_answered(server: Server, name):
     status, answer = identify(server, LARGE_PICTURES[name]())
     assert (status, len(answer.get("faces", ()))) == (200, 1), answer
+
+
+PHOTOGRAPH = (4032, 3024)
+LOOKED_AT = {
+    "PNG of filtered RGBA": lambda: png(PHOTOGRAPH, 8, 6, filtered=4),
+    "PNG of 16-bit grey": lambda: png(PHOTOGRAPH, 16, 0),
+    "progressive CMYK JPEG": lambda: save(PHOTOGRAPH, "JPEG", "CMYK", progressive=True),
+    "WebP": lambda: save(PHOTOGRAPH, "WEBP", "RGBA", lossless=True, method=0),
+    "PNG of 6 Mpx of 64 bits": lambda: png((2500, 2500), 16, 6, filtered=4),
+    "PNG of 880 × 14,080": lambda: png((880, 14_080), 8, 6, filtered=4),
+}
+"""The largest pictures in which faces are found."""
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_faces_are_found_in_the_largest_pictures(server: Server, name):
+    status, answer = look(server, LOOKED_AT[name](), encode("PNG", (300, 200)))
+    assert status == 200, answer
+    assert all(image["width"] > 0 for image in answer["images"]), answer
+
+
+@pytest.mark.parametrize("name", [name for name in LARGE_PICTURES if "8 Mpx" not in name])
+def test_a_larger_picture_is_refused_by_its_header(server: Server, name):
+    status, answer = look(server, encode("PNG", (300, 200)), LARGE_PICTURES[name]())
+    assert (status, answer["images"][1]["error"]["status"]) == (200, 413), answer
+
+
+@pytest.mark.parametrize("name", REFUSED_PICTURES)
+def test_a_picture_of_too_many_parts_is_not_looked_at(server: Server, name):
+    status, answer = look(server, REFUSED_PICTURES[name]())
+    assert status in (413, 415, 422), answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\r\n--x\r\n\r\n" * 700_000,
+        b"--x\r\n" * 1_300_000,
+        b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n" + b"\r\n--" * 2_000_000 + b"\r\n--x--",
+        b"--x\r\n" + b"a: b\r\n" * 1_300_000,
+        b"--x\r\nContent-Disposition: form-data; name=" + b"a" * 8_000_000 + b"\r\n\r\nx\r\n--x--",
+    ],
+    ids=["parts", "boundaries", "half boundaries", "headers", "a long name"],
+)
+def test_a_form_of_too_many_parts_is_refused(server: Server, body):
+    status, answer = send(server, "POST /api/pictures", body, FORM_TYPE)
+    assert status in (400, 413), answer
+    assert len(answer["detail"]) < 700
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -36,9 +36,7 @@ def test_every_requirement_is_pinned_exactly(path: Path):
 
 
 def test_what_is_installed_is_what_is_pinned():
-    installed = {
-        each.metadata["Name"].lower().replace("_", "-"): each.version for each in distributions()
-    }
+    installed = {canonicalize_name(each.metadata["Name"]): each.version for each in distributions()}
     for path in REQUIREMENTS:
         if path.name == "requirements-animeface.txt":  # in an environment of its own
             continue

@@ -18,6 +18,9 @@ PATHS = (
     "/api/docs",
     "/api/openapi.json",
     "/static/js/page/main.js",
+    "/service-worker.js",
+    "/manifest.webmanifest",
+    "/offline",
     "/nothing",
     "/operator/",
 )
@@ -36,12 +39,25 @@ def test_every_answer_carries_the_security_headers(client, path):
         headers = answer.headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == policy["object-src"] == policy["frame-ancestors"] == "'none'"
+    forms = "'self' https://saucenao.com" if path == "/" else "'self'"
+    assert policy.pop("form-action") == forms
     assert not re.search(r"unsafe-inline|(?<!wasm-)unsafe-eval|\*|https?:", str(policy))
     for name, value in FIXED.items():
         assert headers[name] == value
     for feature in ("camera", "microphone", "geolocation", "clipboard-read", "display-capture"):
         assert f"{feature}=()" in headers["Permissions-Policy"].split(", ")
+    assert "clipboard-write" not in headers["Permissions-Policy"]  # pictures are copied
     assert "Strict-Transport-Security" not in headers
+
+
+def test_one_workers_script_alone_may_ask_other_sites_and_may_nothing_else(client):
+    with client.get("/address-worker.js", headers={"Accept": "text/html"}) as answer:
+        headers = answer.headers
+    assert headers["Content-Security-Policy"] == "default-src 'none'; connect-src https:"
+    for name, value in FIXED.items():
+        assert headers[name] == value
+    with client.get("/static/js/picture/address-worker.js") as answer:
+        assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
 def test_a_nonce_is_for_one_answer_alone(client):

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from app_fixtures import MakeApp
 from hostile import as_url, encode
 from operators import make_operator, send_login
 
-from app import create_app
 from kyara.errors import BadInputError
 from kyara.web.ops.limits import DEFAULT_LIMITS, KINDS, read_limits
-
-MakeApp = Callable[..., APIFlask]
-
-
-@pytest.fixture
-def make_app(app: APIFlask) -> Iterator[MakeApp]:
-    """Make applications like the fresh one, with other settings."""
-    made: list[APIFlask] = []
-
-    def make(**settings: Any) -> APIFlask:
-        made.append(create_app({**app.config, **settings}))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.extensions["kyara_reports"].close()
-        each.extensions["kyara_review"].close()
 
 
 def ask(app: APIFlask, address: str = "203.0.113.7", path: str = "/api/characters", **options) -> Any:
@@ -105,6 +87,7 @@ def test_every_kind_has_its_own_count(make_app: MakeApp):
     client = app.test_client()
     requests = {
         "identify": lambda: client.post("/api/identify", json={"crops": [crop]}),
+        "pictures": lambda: client.post("/api/pictures?whole=1", json={"pictures": [crop]}),
         "explain": lambda: client.post("/api/explain", json={"crop": crop}),
         "reports": lambda: client.post("/api/reports", json={"crop": crop, "label": "x"}),
         "characters": lambda: client.get("/api/characters"),
@@ -160,9 +143,9 @@ def test_the_defaults_let_a_household_watch_and_name_every_kind():
 @pytest.mark.parametrize(
     "text", ["identify", "identify=", "identify=x", "identify=5/fortnight", "upload=5/minute", 5]
 )
-def test_a_limit_that_makes_no_sense_keeps_the_site_from_starting(app: APIFlask, text):
+def test_a_limit_that_makes_no_sense_keeps_the_site_from_starting(make_app: MakeApp, text):
     with pytest.raises(BadInputError, match="RATE_LIMITS"):
-        create_app({**app.config, "RATE_LIMITS": text})
+        make_app(RATE_LIMITS=text)
 
 
 def test_logging_in_is_limited_by_address_too(make_app: MakeApp):

@@ -9,28 +9,23 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from app_fixtures import MakeApp
 from services import RedisServer
 
-from app import create_app
 from kyara.errors import BadInputError
 
-MakeApp = Callable[..., APIFlask]
+MakeServer = Callable[..., APIFlask]
 DEADLINE_S = 60
 
 
 @pytest.fixture
-def make_app(app: APIFlask) -> Iterator[MakeApp]:
+def make_server(make_app: MakeApp) -> MakeServer:
     """Make servers that count in the same Redis."""
-    made: list[APIFlask] = []
 
     def make(url: str, limits: str = "characters=3/hour") -> APIFlask:
-        made.append(create_app({**app.config, "REDIS_URL": url, "RATE_LIMITS": limits}))
-        return made[-1]
+        return make_app(REDIS_URL=url, RATE_LIMITS=limits)
 
-    yield make
-    for each in made:
-        each.extensions["kyara_reports"].close()
-        each.extensions["kyara_review"].close()
+    return make
 
 
 @pytest.fixture
@@ -48,15 +43,15 @@ def ask(app: APIFlask) -> int:
     return app.test_client().get("/api/characters").status_code
 
 
-def test_servers_count_together(make_app: MakeApp, redis_url: str):
-    one, two = make_app(redis_url), make_app(redis_url)
+def test_servers_count_together(make_server: MakeServer, redis_url: str):
+    one, two = make_server(redis_url), make_server(redis_url)
     assert [ask(one), ask(two), ask(one), ask(two), ask(one)] == [200, 200, 200, 429, 429]
 
 
 def test_while_redis_is_away_each_server_counts_for_itself_and_says_so(
-    make_app: MakeApp, redis: RedisServer, caplog: Any
+    make_server: MakeServer, redis: RedisServer, caplog: Any
 ):
-    app = make_app(redis.url())
+    app = make_server(redis.url())
     assert [ask(app), ask(app)] == [200, 200]
     redis.kill()
     with caplog.at_level(logging.INFO, "kyara.limits"):
@@ -69,8 +64,8 @@ def test_while_redis_is_away_each_server_counts_for_itself_and_says_so(
     assert "recovered" in caplog.text
 
 
-def test_a_redis_that_hangs_holds_up_nobody_for_long(make_app: MakeApp, redis: RedisServer):
-    app = make_app(redis.url())
+def test_a_redis_that_hangs_holds_up_nobody_for_long(make_server: MakeServer, redis: RedisServer):
+    app = make_server(redis.url())
     assert ask(app) == 200
     redis.suspend()
     try:
@@ -81,19 +76,19 @@ def test_a_redis_that_hangs_holds_up_nobody_for_long(make_app: MakeApp, redis: R
         redis.resume()
 
 
-def test_the_site_starts_while_redis_is_away(make_app: MakeApp, redis: RedisServer):
+def test_the_site_starts_while_redis_is_away(make_server: MakeServer, redis: RedisServer):
     redis.stop()
-    app = make_app(redis.url())
+    app = make_server(redis.url())
     assert [ask(app) for _ in range(4)] == [200, 200, 200, 429]
 
 
-def test_an_address_that_is_none_of_redis_keeps_the_site_from_starting(app: APIFlask):
+def test_an_address_that_is_none_of_redis_keeps_the_site_from_starting(make_server: MakeServer):
     with pytest.raises(BadInputError, match="REDIS_URL"):
-        create_app({**app.config, "REDIS_URL": "rediss+nonsense://x"})
+        make_server("rediss+nonsense://x")
 
 
-def test_no_address_of_a_visitor_is_logged(make_app: MakeApp, redis_url: str, caplog: Any):
-    app = make_app(redis_url, "characters=1/hour")
+def test_no_address_of_a_visitor_is_logged(make_server: MakeServer, redis_url: str, caplog: Any):
+    app = make_server(redis_url, "characters=1/hour")
     with caplog.at_level(logging.DEBUG):
         answers = [
             app.test_client().get("/api/characters", environ_overrides={"REMOTE_ADDR": "203.0.113.7"})

@@ -53,6 +53,17 @@ def openapi(running: APIFlask) -> Any:
     return schemathesis.openapi.from_wsgi("/api/openapi.json", running)
 
 
+def test_a_query_and_a_header_that_are_too_long_are_documented(running: APIFlask) -> None:
+    client = running.test_client()
+    asked = "/api/characters?query=" + "a" * 5000
+    answers = [client.get(asked), client.get("/healthz", headers={"Accept": "a" * 600})]
+    assert [answer.status_code for answer in answers] == [414, 431]
+    document = client.get("/api/openapi.json").json
+    assert document
+    for path in ("/api/characters", "/healthz"):
+        assert {"414", "431"} <= document["paths"][path]["get"]["responses"].keys()
+
+
 def only_deliberate_errors(ctx: CheckContext, response: Any, case: Any) -> None:
     """Check that a status of 5xx is one that Kyara answers on purpose."""
     assert response.status_code < 500 or response.status_code in (503, 507), response.text
@@ -65,6 +76,7 @@ ROUTES = (
     ("POST", "/api/gallery"),
     ("DELETE", "/api/gallery/{label}"),
     ("POST", "/api/identify"),
+    ("POST", "/api/pictures"),
     ("POST", "/api/reports"),
     ("DELETE", "/api/reports/{report_id}"),
     ("GET", "/healthz"),
@@ -103,6 +115,8 @@ def test_what_the_document_allows_is_answered_as_it_says(openapi: Any, method: s
     def ask(case: Any, crop: str | None) -> None:
         if crop and isinstance(case.body, dict) and "crops" in case.body:
             case.body["crops"] = [crop, *case.body["crops"][1:]]
+        elif crop and isinstance(case.body, dict) and "pictures" in case.body:
+            case.body["pictures"] = [crop, *case.body["pictures"][1:]]
         elif crop and isinstance(case.body, dict) and "crop" in case.body:
             case.body["crop"] = crop
         check(case, {"Authorization": f"Bearer {TOKEN}"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,9 @@ import pytest
 from command_line import ROOT, run_kyara
 from drawings import LABELS
 from PIL import Image
+from videos import EXAMPLE
 
 from kyara.cli import main
-
-EXAMPLE = ROOT / "static" / "vendor" / "example.png"
 
 
 def all_commands() -> list[str]:
@@ -25,12 +25,14 @@ def all_commands() -> list[str]:
 
 
 def test_every_command_and_option_has_help():
-    for name in all_commands():
-        command = main.commands[name]
-        assert command.help, name
+    waiting: list[click.Command] = [main]
+    while waiting:
+        command = waiting.pop()
+        assert command.help, command.name
         for parameter in command.params:
             if isinstance(parameter, click.Option):
-                assert parameter.help or parameter.show_default, f"{name} {parameter.opts}"
+                assert parameter.help, f"{command.name} {parameter.opts}"
+        waiting += command.commands.values() if isinstance(command, click.Group) else []
 
 
 @pytest.mark.parametrize(
@@ -149,3 +151,48 @@ def test_importing_the_site_loads_nothing_that_learns(tiny_model_folder, tmp_pat
         [sys.executable, "-c", code], cwd=Path(ROOT), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_python_without_the_packages_is_told_what_to_do():
+    bare = [sys.executable, "-S", "-m", "kyara", "operator", "create", "rin"]
+    done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"kyara: {sys.executable} has no package click, which Kyara needs")
+    assert done.stderr.endswith("`.venv/bin/python -m kyara` has them.\n")
+    assert done.stderr.count("\n") == 1
+
+
+NOT_SERVED = ("av", "cv2", "keras", "matplotlib", "sklearn", "tensorflow")
+"""What `make run` does not install."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module"),
+    [
+        (("collect", EXAMPLE, "--out", "{scratch}/inbox"), "cv2"),
+        (("retrain", "--dataset", "{scratch}", "--runs", "{scratch}/runs"), "sklearn"),
+        (("operator", "list"), ""),
+        (("rollback", "--models", "{scratch}"), ""),
+    ],
+)
+def test_after_make_run_the_operators_commands_work_or_say_what_to_install(
+    arguments, module, tmp_path, monkeypatch
+):
+    """A process in which those packages cannot be imported stands for an environment without them."""
+    hide = f"import sys; sys.modules.update(dict.fromkeys({NOT_SERVED}))"
+    code = f"{hide}; from kyara.cli import main; main()"
+    words = [str(word).format(scratch=tmp_path) for word in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=ROOT,
+        env={**os.environ, "KYARA_INSTANCE_FOLDER": str(tmp_path / "instance")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= 1
+    if module:
+        assert done.returncode == 1
+        assert f"needs the package {module}" in done.stderr
+        assert "-m pip install -r requirements" in done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 from command_line import run_kyara
@@ -13,7 +12,6 @@ from drawings import LABELS, write_dataset
 from PIL import Image
 from scenes import TINTS, draw_scene, save, write_tinted
 
-from kyara.cli.dataset import dataset
 from kyara.dataset.manifest import read_manifest, write_index
 from kyara.vision.images import read_image
 
@@ -26,19 +24,6 @@ def data(tmp_path: Path) -> Path:
 def add_mess(data: Path) -> None:
     save(draw_scene(3, 70, TINTS["aka"])[:, ::-1], data / "aka" / "mirrored.png")
     (data / "ao" / "broken.png").write_text("no picture")
-
-
-def test_every_option_has_help():
-    for name, command in dataset.commands.items():
-        assert command.help
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                assert parameter.help, f"{name} {parameter.opts}"
-
-
-@pytest.mark.parametrize("name", sorted(dataset.commands))
-def test_help_is_printed(name):
-    assert "Usage: " in run_kyara("dataset", name, "--help").stdout
 
 
 def test_check_writes_a_report_and_goes_on_past_a_broken_file(data, tmp_path):

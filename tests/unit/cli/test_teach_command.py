@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ROOT, run_kyara
+from click.testing import CliRunner
+from command_line import run_kyara
 from PIL import Image
 from strangers import NEW, STRANGERS
+from videos import EXAMPLE
 
 from classification import Classifier
-
-EXAMPLE = ROOT / "static" / "vendor" / "example.png"
+from kyara.cli.teach import teach
 
 
 @pytest.fixture
@@ -63,6 +67,56 @@ def test_teach_cuts_out_the_only_face_and_says_when_it_does_not(place, tmp_path,
     assert "faces were found" in lines[1]
     assert lines[2].endswith("the whole picture, because no face was found")
     assert lines[3] == f"{NEW} (Five) is known by 3 taught reference(s)."
+
+
+def test_teach_lets_go_of_each_picture_before_it_reads_the_next_but_one(place, tmp_path, monkeypatch):
+    held: list[weakref.ref] = []
+    most = 0
+
+    def read(path: Path) -> np.ndarray:
+        nonlocal most
+        gc.collect()
+        most = max(most, sum(one() is not None for one in held))
+        pixels = np.random.default_rng(len(held)).integers(40, 255, (600, 800, 3), np.uint8)
+        held.append(weakref.ref(pixels))
+        return pixels
+
+    monkeypatch.setattr(sys.modules["kyara.cli.teach"], "read_image", read)
+    names = [str(tmp_path / f"{number}.png") for number in range(6)]
+    done = CliRunner().invoke(teach, [NEW, *names, *map(str, place)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "6 taught reference(s)" in done.output
+    assert most == 1
+
+
+def test_bars_around_a_picture_change_nothing_that_is_taught(place, tmp_path, folder, tiny_bundle):
+    from kyara.vision.detectors.lbp_cascade import propose_faces
+
+    picture = np.maximum(np.asarray(Image.open(EXAMPLE).convert("RGB")), 40)
+    box = propose_faces(picture)[0]
+    margin = box.width // 4
+    left, top = max(box.x - margin, 0), max(box.y - margin, 0)
+    alone = picture[top : box.y + box.height + margin, left : box.x + box.width + margin]
+    nobody = np.maximum(np.asarray(Image.open(folder / "0.png").convert("RGB")), 40)
+    taught = []
+    for name, bars in (("plain", (0, 0)), ("barred", (300, 120))):
+        pictures = []
+        for number, pixels in enumerate((alone, nobody)):
+            pictures.append(tmp_path / f"{name}{number}.png")
+            Image.fromarray(np.pad(pixels, (bars, (0, 90 if bars[0] else 0), (0, 0)))).save(pictures[-1])
+        done = run_kyara("teach", f"{NEW}_{name}", *pictures, "--json", *place)
+        taught.append([(image["box"], image["taken"]) for image in json.loads(done.stdout)["images"]])
+    plain, barred = taught
+    assert [why.split(",")[0] for _, why in plain] == ["the face that was found", "the whole picture"]
+    assert barred == [({**box, "y": box["y"] + 300}, why) for box, why in plain]
+    classifier = Classifier(tiny_bundle, taught=tmp_path / "taught.db")
+    one, other = (
+        [classifier.draw_thumbnail(reference) for reference in classifier.taught[f"{NEW}_{name}"]]
+        for name in ("plain", "barred")
+    )
+    for shown, same in zip(one, other, strict=True):
+        assert shown is not None and same is not None
+        assert np.array_equal(shown, same)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from kyara.dataset.manifest import (
 )
 from kyara.errors import BadInputError
 from kyara.training.plan import draw_epoch, group_by_work
+from kyara.vision.boxes import Box
 
 
 @pytest.fixture
@@ -240,3 +241,25 @@ def test_some_batches_hold_one_work_only():
     batches = [{works[place] for place in order[start : start + 10]} for start in range(0, 100, 10)]
     assert sum(len(batch) == 1 for batch in batches) >= 4
     assert any(len(batch) > 1 for batch in batches)
+
+
+BOXED = """path,label,work,split,face_x,face_y,face_width,face_height
+one/rin/a.png,one/rin,Work One,train,1,2,5.4,6
+two/rin/b.png,rin,Work Two,train,,,,
+"""
+
+
+def test_an_index_may_tell_where_the_face_is(works):
+    (works / "index.csv").write_text(BOXED)
+    told, untold = read_manifest(works).faces
+    assert (told.box, untold.box) == (Box(1, 2, 5, 6), None)
+    assert (told.label, untold.label) == ("one/rin", "two/rin")
+    write_index(works, [told, untold])
+    assert read_manifest(works).faces == (told, untold)
+
+
+@pytest.mark.parametrize("cell", ["x", "0", "-3", "nan", "1e999"])
+def test_a_face_that_is_nowhere_is_refused(works, cell):
+    (works / "index.csv").write_text(BOXED.replace("5.4", cell))
+    with pytest.raises(BadInputError, match=r"line 2, has no face at 1, 2"):
+        read_manifest(works)

@@ -12,7 +12,9 @@ from PIL import Image
 
 from kyara.dataset.folder import change_dataset, read_inbox, refresh_index
 from kyara.dataset.manifest import read_manifest
+from kyara.dataset.names import count_faces, read_new_characters, write_names
 from kyara.errors import BadInputError
+from kyara.recognition.characters import Character
 
 
 def add_face(dataset: Path, label: str, name: str) -> None:
@@ -101,6 +103,29 @@ def test_an_index_that_cannot_be_read_is_refused_and_stays(tmp_path):
     with pytest.raises(BadInputError, match="repair or remove it"):
         refresh_index(tmp_path)
     assert index.read_bytes() == b"\xff\xfe\x00"
+
+
+def test_faces_and_names_are_read_again_only_after_a_change(tmp_path, monkeypatch):
+    add_face(tmp_path, "aka", "0")
+    refresh_index(tmp_path)
+    write_names(tmp_path, [Character("aka", {"ja": "赤"}, {})])
+    assert count_faces(tmp_path) == {"aka": 1}
+    count_faces(tmp_path)["aka"] += 5  # the caller's own
+    (known,) = read_new_characters(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.delattr(Path, "read_bytes")
+        patch.delattr(Path, "read_text")
+        assert count_faces(tmp_path) == {"aka": 1}
+        assert read_new_characters(tmp_path) == [known]
+    add_face(tmp_path, "ao", "0")
+    refresh_index(tmp_path)
+    write_names(tmp_path, [known, Character("ao", {"ja": "青"}, {})])
+    assert count_faces(tmp_path) == {"aka": 1, "ao": 1}
+    assert [one.label for one in read_new_characters(tmp_path)] == ["aka", "ao"]
+    (tmp_path / "faces" / "index.csv").unlink()
+    (tmp_path / "characters.json").write_text("[")
+    assert count_faces(tmp_path) == {}
+    assert read_new_characters(tmp_path) == []
 
 
 def test_many_writers_leave_a_whole_index(tmp_path):

@@ -14,24 +14,27 @@ from drawings import LABELS, draw_face, write_dataset
 from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
 from tagger import make_tagger, write_tagged_faces
+from videos import EXAMPLE
 
 from classification import Classifier
 from kyara.dataset.manifest import Face, Manifest, read_manifest
 from kyara.dataset.tagged import read_tagged
 from kyara.errors import BadInputError
-from kyara.evaluation.asking import Answered, ask, extract_faces
-from kyara.evaluation.boxes import measure_boxes
+from kyara.evaluation.boxes import measure_boxes, propose_boxes
 from kyara.evaluation.measuring import (
     list_confusions,
     measure_answers,
     measure_characters,
     measure_works,
 )
-from kyara.evaluation.protocols import Options, choose_split, find_strangers, plan_tasks
+from kyara.evaluation.protocols import Options, choose_split, find_unknowns, plan_tasks
+from kyara.evaluation.queries import Answered, ask
 from kyara.evaluation.running import count_faces, evaluate_bundle
 from kyara.evaluation.tagging import evaluate_tags, measure_baselines
 from kyara.recognition.bundle import Calibration
+from kyara.vision.alterations import ALTERATIONS
 from kyara.vision.boxes import Box, Window
+from kyara.vision.images import encode_png, read_image
 
 
 def make_face(name: str, split: str = "novel", kind: str = "art", role: str = "other") -> Face:
@@ -149,7 +152,7 @@ def test_a_protocol_that_cannot_be_asked_is_refused(options, message):
 
 
 def test_strangers_of_a_dataset_are_its_drawings_and_all_its_characters():
-    (group,) = find_strangers(None, CAST, "novel", "art")
+    (group,) = find_unknowns(None, CAST, "novel", "art")
     assert sorted(path.stem for path in group.paths) == ["luka.1", "luka.2", "miku.1", "miku.4"]
     assert group.labels == {"miku", "rin", "luka"}
     assert group.name == "data, novel"
@@ -157,7 +160,7 @@ def test_strangers_of_a_dataset_are_its_drawings_and_all_its_characters():
 
 def test_a_folder_without_strangers_is_refused(tmp_path):
     with pytest.raises(BadInputError, match="no pictures"):
-        find_strangers(tmp_path)
+        find_unknowns(tmp_path)
 
 
 def make_answered(predicted: list[str], truth: list[str], labels: tuple[str, ...]) -> Answered:
@@ -170,6 +173,7 @@ def make_answered(predicted: list[str], truth: list[str], labels: tuple[str, ...
         np.zeros((len(truth), 2), np.float32),
         scores,
         np.full_like(scores, np.nan),
+        np.zeros(len(labels), np.int64),
         Calibration(1.0, 1.0),
     )
 
@@ -188,7 +192,7 @@ def test_the_numbers_of_a_case_worked_by_hand():
     # every answer has the confidence e² / (e² + 3), and half of them are right
     confidence = np.exp(2) / (np.exp(2) + 3)
     assert metrics["ece"] == pytest.approx(confidence - 0.5, abs=1e-4)
-    # every familiarity is 2, the threshold 1
+    # every open-set score is 2, the threshold 1
     assert metrics["known_accepted"] == 1
 
 
@@ -252,7 +256,7 @@ def test_closed_measures_what_the_classifier_answers(tiny_classifier, tiny_data)
     metrics = evaluation.metrics
     faces = manifest.of_split("test")
     assert sum(steps) == count_faces(manifest, Options()) == len(faces) == metrics["queries"]
-    answers = tiny_classifier.answer(extract_faces(tiny_classifier.backbone, faces))
+    answers = tiny_classifier.identify(read_image(face.path) for face in faces)
     right = [one.answers[0].label == face.label for one, face in zip(answers, faces, strict=True)]
     assert metrics["top1"] == pytest.approx(np.mean(right), abs=1e-4)
     known = [one.verdict == "known" for one in answers]
@@ -325,8 +329,8 @@ def test_open_set_takes_the_strangers_out_of_the_model(tiny_classifier, tiny_dat
     manifest = read_manifest(tiny_data)
     asked = manifest.having(lambda face: face.label in LABELS[:2])
     others = manifest.having(lambda face: face.label in LABELS[2:])
-    strangers = find_strangers(None, others, "test")
-    evaluation = evaluate_bundle(tiny_classifier, asked, Options("open-set"), strangers=strangers)
+    unknowns = find_unknowns(None, others, "test")
+    evaluation = evaluate_bundle(tiny_classifier, asked, Options("open-set"), unknowns=unknowns)
     served, without = evaluation.metrics["details"]["open_set"]
     assert (served["gallery"], without["gallery"]) == (True, False)
     assert set(evaluation.separations[0].taken_for) <= set(LABELS[:2])
@@ -348,8 +352,8 @@ def test_strangers_are_measured_apart_and_together(tiny_classifier, tiny_data, t
     manifest = read_manifest(tiny_data)
     known = manifest.having(lambda face: face.label != LABELS[3])
     gone = manifest.having(lambda face: face.label == LABELS[3])
-    strangers = find_strangers(tmp_path, gone, "val")
-    metrics = evaluate_bundle(tiny_classifier, known, Options(), strangers=strangers).metrics
+    unknowns = find_unknowns(tmp_path, gone, "val")
+    metrics = evaluate_bundle(tiny_classifier, known, Options(), unknowns=unknowns).metrics
     assert metrics["unknown_queries"] == 6 + len(gone.of_split("val"))
     assert [one["unknown_queries"] for one in metrics["details"]["open_set"]] == [
         6,
@@ -365,8 +369,8 @@ def test_contradictions_are_refused(tiny_classifier, tiny_data):
     with pytest.raises(BadInputError, match="cannot be left out"):
         evaluate_bundle(tiny_classifier, manifest, Options("one-shot", gallery=False))
     with pytest.raises(BadInputError, match="shown as a stranger"):
-        strangers = find_strangers(None, manifest, "val")
-        evaluate_bundle(tiny_classifier, manifest, Options(), strangers=strangers)
+        unknowns = find_unknowns(None, manifest, "val")
+        evaluate_bundle(tiny_classifier, manifest, Options(), unknowns=unknowns)
 
 
 def test_characters_that_the_model_does_not_know_are_refused(tiny_classifier, tmp_path):
@@ -388,7 +392,7 @@ def test_a_broken_picture_is_named(tiny_classifier, tmp_path):
 
 def test_boxes_are_measured_where_there_is_exactly_one(tiny_classifier, tiny_data):
     faces = read_manifest(tiny_data).of_split("val")[:4]
-    answered = ask(tiny_classifier, faces, extract_faces(tiny_classifier.backbone, faces))
+    answered = ask(tiny_classifier, faces, tiny_classifier.look(read_image(f.path) for f in faces))
     whole, part = Window(Box(0, 0, 96, 96)), Window(Box(10, 10, 70, 70))
     measured, cut = measure_boxes(tiny_classifier, answered, [[whole], [], [whole, part], [part]])
     assert (measured["pictures"], measured["without_a_box"], measured["with_several"]) == (4, 1, 1)
@@ -397,6 +401,25 @@ def test_boxes_are_measured_where_there_is_exactly_one(tiny_classifier, tiny_dat
     assert cut.answered.scores[0] == pytest.approx(answered.scores[0])
     assert cut.answered.scores[1] != pytest.approx(answered.scores[3])
     assert measure_boxes(tiny_classifier, answered, [[], [], [], []])[1] is None
+
+
+def test_bars_around_a_picture_change_no_box_that_is_measured(tiny_classifier, tmp_path):
+    faces, found = [], []
+    picture = np.maximum(read_image(EXAMPLE), 40)
+    for name, bars in (("plain", ((0, 0), (0, 0))), ("barred", ((90, 40), (300, 11)))):
+        path = tmp_path / f"{name}.png"
+        path.write_bytes(encode_png(np.pad(picture, (*bars, (0, 0)))))
+        faces.append(Face(path, LABELS[0], "drawn", "val"))
+        (windows,) = propose_boxes(tiny_classifier, faces[-1:], None)
+        found.append(windows)
+    assert len(found[0]) >= 3
+    moved = [Window(replace(w.box, x=w.box.x + 300, y=w.box.y + 90), w.roll_deg) for w in found[0]]
+    assert found[1] == moved
+    answered = ask(tiny_classifier, faces, tiny_classifier.look([picture, picture]))
+    for one, other in zip(*found, strict=True):
+        _, cut = measure_boxes(tiny_classifier, answered, [[one], [other]])
+        assert cut is not None
+        assert np.array_equal(cut.answered.scores[0], cut.answered.scores[1])
 
 
 # ── several labels ───────────────────────────────────────────────────────────────────────────────────
@@ -503,3 +526,17 @@ def test_the_command_takes_other_labels_for_the_models(tiny_bundle, cast, tmp_pa
     refused = run_kyara("evaluate", tiny_bundle, cast, "--same-as", pairs, check=False)
     assert refused.returncode == 1
     assert "same.json" in refused.stderr
+
+
+def test_altered_crops_are_measured_beside_the_crops_as_they_are(tiny_classifier, tiny_data):
+    manifest = read_manifest(tiny_data)
+    options, steps = Options(robust=True), []
+    metrics = evaluate_bundle(tiny_classifier, manifest, options, progress=steps.append).metrics
+    table = metrics["details"]["robustness"]
+    assert list(table) == ["as it is", *ALTERATIONS]
+    plain = table["as it is"]
+    assert (plain["top1"], plain["known_accepted"]) == (metrics["top1"], metrics["known_accepted"])
+    assert sum(steps) == count_faces(manifest, options)
+    # the drawn faces of the tests differ in colour alone, so grey must cost something
+    assert table["grey"]["top1"] < plain["top1"]
+    assert all(row["named_wrongly"] <= 1 - row["top1"] + 1e-4 for row in table.values())

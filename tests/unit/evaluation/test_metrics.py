@@ -199,7 +199,7 @@ def test_the_interval_of_a_rate_is_wilsons(hits, count, interval):
 
 
 @pytest.mark.parametrize(
-    ("lost", "won", "chance"), [(0, 0, 1), (0, 5, 1), (3, 1, 5 / 16), (4, 0, 1 / 16)]
+    ("lost", "won", "chance"), [(0, 0, 1), (0, 5, 1), (3, 1, 5 / 16), (4, 0, 1 / 16), (5, 5, 319 / 512)]
 )
 def test_the_sign_test_of_cases_worked_by_hand(lost, won, chance):
     assert measure_sign_test(lost, won) == pytest.approx(chance)

@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 from command_line import run_kyara
 from PIL import Image
+from videos import EXAMPLE
 
-from kyara.evaluation.pictures import LookedAt, NamedFace, list_wrong_names, measure_looked
+from kyara.dataset.manifest import read_manifest
+from kyara.evaluation.pictures import (
+    LookedAt,
+    NamedFace,
+    evaluate_pictures,
+    list_wrong_names,
+    measure_looked,
+)
+from kyara.evaluation.protocols import Options, Unknowns
 from kyara.recognition.answers import Answer, FaceAnswers
 from kyara.recognition.characters import Character
 from kyara.vision.boxes import Box
-
-EXAMPLE = Path(__file__).parents[3] / "static" / "vendor" / "example.png"
 
 
 def say(*answers: tuple[str, float], known: bool = True) -> NamedFace:
@@ -45,12 +52,25 @@ def test_what_a_visitor_reads_is_counted():
         "pictures": 2,
         "faces": 3,
         "faces_named": 0.3333,
+        "faces_probable": 0.0,
         "pictures_named": 0.5,
     }
     names = measured["names"]
     assert (names["all"]["given"], names["all"]["right"]) == (4, 2)
     assert (names["from 0.9"]["given"], names["from 0.9"]["share_right"]) == (2, 0.5)
     assert sum(entry["count"] for entry in measured["details"]["calibration_bins"]) == 5
+
+
+def test_probable_names_are_counted_apart():
+    guess = (Answer(Character("rin", {}, {}), 0.6, None),)
+    perhaps = NamedFace(Box(0, 0, 9, 9), FaceAnswers("probably", guess))
+    looked = [LookedAt(Path("a"), "rin", (perhaps,)), LookedAt(Path("b"), "", (perhaps,))]
+    measured = measure_looked(looked, {"rin": 1})
+    assert measured["names"]["all"]["given"] == 0
+    assert (measured["names"]["probably"]["given"], measured["names"]["probably"]["right"]) == (2, 1)
+    assert measured["strangers"]["faces_named"] == 0
+    assert measured["strangers"]["faces_probable"] == 1
+    assert list_wrong_names(looked) == []
 
 
 def test_wrong_names_come_the_surest_first():
@@ -79,3 +99,19 @@ def test_the_command_goes_the_whole_way(tiny_bundle: Path, tmp_path: Path) -> No
     page = (out / "report.html").read_text()
     assert "Wrong names" in page
     assert page.count("A stranger") == measured["names"]["all"]["given"]
+
+
+def test_strangers_of_a_dataset_are_forgotten_first(tiny_classifier, tmp_path):
+    """Whoever is shown as a stranger is not among the answers."""
+    with Image.open(EXAMPLE) as image:
+        image.convert("RGB").save(tmp_path / "drawn.png")
+    (tmp_path / "index.csv").write_text("path,label,split\ndrawn.png,nobody,test\n")
+    gone = tiny_classifier.labels[0]
+    unknowns = Unknowns("gone", (tmp_path / "drawn.png",), frozenset({gone}))
+    evaluation = evaluate_pictures(
+        tiny_classifier, read_manifest(tmp_path), Options("pictures"), unknowns=[unknowns]
+    )
+    asked, stranger = evaluation.looked
+    assert any(answer.label == gone for face in asked.faces for answer in face.said.answers)
+    assert not any(answer.label == gone for face in stranger.faces for answer in face.said.answers)
+    assert evaluation.metrics["strangers"]["pictures"] == 2

@@ -17,11 +17,11 @@ from tagger import make_tagger, write_tagged_faces
 from kyara.dataset.manifest import Face, Manifest, read_manifest
 from kyara.dataset.tagged import read_tagged
 from kyara.evaluation.metrics import trace_roc
-from kyara.evaluation.protocols import Options, find_strangers
+from kyara.evaluation.protocols import Options, find_unknowns
 from kyara.evaluation.report.matrix import build_matrix
 from kyara.evaluation.report.page import render_report
 from kyara.evaluation.report.pictures import Portraits
-from kyara.evaluation.report.plots import draw_familiarity, draw_reliability, draw_roc
+from kyara.evaluation.report.plots import draw_open_set_scores, draw_reliability, draw_roc
 from kyara.evaluation.running import evaluate_bundle
 from kyara.evaluation.tagging import evaluate_tags
 from kyara.vision.boxes import Box
@@ -66,9 +66,12 @@ def page(tiny_classifier, tiny_data, tmp_path_factory) -> str:
     manifest = read_manifest(tiny_data)
     known = manifest.having(lambda face: face.label != LABELS[3])
     gone = manifest.having(lambda face: face.label == LABELS[3])
-    strangers = find_strangers(folder, gone, "val")
+    unknowns = find_unknowns(folder, gone, "val")
     evaluation = evaluate_bundle(
-        tiny_classifier, known, Options("open-set", split="test", boxes=True), strangers=strangers
+        tiny_classifier,
+        known,
+        Options("open-set", split="test", boxes=True, robust=True),
+        unknowns=unknowns,
     )
     return render_report(evaluation, "python -m kyara evaluate")
 
@@ -92,6 +95,7 @@ def test_the_page_shows_every_part(page):
         "Known or unknown",
         "What a threshold would cost",
         "As the face detector cuts them",
+        "Altered crops",
         "Character by character",
         "FPR at 95% TPR",
         "most familiar strangers",
@@ -182,7 +186,7 @@ def test_plots_follow_the_page_and_tell_what_they_show():
     for drawing in (
         draw_reliability(bins, bins, 'says "so" & <more>'),
         draw_roc({"a": trace_roc(known, unknown)[:2]}, 'says "so" & <more>'),
-        draw_familiarity(known, unknown, float("-inf"), 'says "so" & <more>'),
+        draw_open_set_scores(known, unknown, float("-inf"), 'says "so" & <more>'),
     ):
         assert 'aria-label="says &#34;so&#34; &amp; &lt;more&gt;"' in drawing
         assert "var(--first)" in drawing

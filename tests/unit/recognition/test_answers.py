@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kyara.recognition.answers import choose_answers, measure_familiarity, merge_scores
+from kyara.recognition.answers import choose_answers, merge_scores, score_open_set
 from kyara.recognition.bundle import Calibration, Character
 
 CHARACTERS = tuple(Character(label, {}, {}) for label in ("a", "b", "c"))
@@ -39,7 +39,8 @@ def test_a_face_below_the_threshold_is_unknown_and_still_has_guesses():
 def test_a_near_reference_makes_a_face_more_familiar():
     scores = np.array([[0.0, 1.0, 0.0]], np.float32)
     near, far = np.array([[0, 0.9, 0]]), np.array([[0, 0.1, 0]])
-    assert measure_familiarity(scores, near) > measure_familiarity(scores, far)
+    plain = Calibration()
+    assert score_open_set(scores, near, plain) > score_open_set(scores, far, plain)
 
 
 @pytest.mark.parametrize(("scores", "top_k"), [(np.zeros((1, 3)), 0), (np.zeros((1, 2)), 1)])
@@ -97,3 +98,54 @@ def test_a_model_that_knows_nobody_answers_unknown():
     assert [face.verdict for face in choose_answers(nobody, nobody, (), Calibration())] == [
         "unknown"
     ] * 2
+
+
+GATED = Calibration(
+    gate=(-6.0, 1.0, 4.0, 0.5, 1.0), familiarity_threshold=2.0, probable_threshold=0.0, temperature=2.0
+)
+
+
+def test_a_gate_tells_known_from_probable_and_unknown():
+    scores = np.array([[6.0, 0, 0], [4.0, 0, 0], [2.0, 1.9, 0]], np.float32)
+    similarities = np.full((3, 3), 0.25, np.float32)
+    odds = score_open_set(scores, similarities, GATED)
+    assert odds == pytest.approx([-6 + 6 + 1 + 3, -6 + 4 + 1 + 2, -6 + 2 + 1 + 0.05], abs=1e-5)
+    faces = choose_answers(scores, similarities, CHARACTERS, GATED)
+    assert [face.verdict for face in faces] == ["known", "probably", "unknown"]
+
+
+def test_with_a_gate_the_first_confidence_is_its_probability_and_the_others_are_no_higher():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(0, 3, (50, 3)).astype(np.float32)
+    similarities = rng.uniform(0, 0.9, (50, 3)).astype(np.float32)
+    odds = score_open_set(scores, similarities, GATED)
+    for face, log_odds in zip(
+        choose_answers(scores, similarities, CHARACTERS, GATED), odds, strict=True
+    ):
+        first, *others = [answer.confidence for answer in face.answers]
+        assert first == pytest.approx(1 / (1 + np.exp(-log_odds)))
+        assert others == sorted(others, reverse=True)
+        assert all(0 <= other <= min(first, 1 - first) + 1e-9 for other in others)
+
+
+def test_without_probable_a_face_is_known_or_unknown():
+    scores = np.array([[0.0, 1.0, 0.0]], np.float32)
+    (face,) = choose_answers(scores, NO_REFERENCES[:1], CHARACTERS, Calibration(1.0, 5.0))
+    assert face.verdict == "unknown"
+
+
+def test_a_model_of_one_character_has_no_second_to_lead():
+    scores, similarities = np.array([[3.0]], np.float32), np.array([[0.5]], np.float32)
+    assert score_open_set(scores, similarities, GATED) == pytest.approx([-6 + 3 + 2])
+
+
+def test_a_name_with_more_references_is_surer():
+    scores, similarities = np.array([[4.0, 0, 0]] * 2, np.float32), np.full((2, 3), 0.25, np.float32)
+    few, many = (
+        score_open_set(scores, similarities, GATED, np.array([count, 9, 9]))[0] for count in (1, 15)
+    )
+    assert many - few == pytest.approx(np.log(16) - np.log(2))
+    (face,) = choose_answers(
+        scores[:1], similarities[:1], CHARACTERS, GATED, references=np.array([20, 0, 0])
+    )
+    assert face.verdict == "known"

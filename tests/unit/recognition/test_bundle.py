@@ -102,6 +102,13 @@ def shown(**changes: object) -> dict[str, object]:
         ({"preprocessing": shown(input_px="75")}, "its input is '75' px"),
         ({"preprocessing": shown(input_px=10**9)}, "its input is 1000000000 px"),
         ({"preprocessing": shown(margin=float("inf"))}, "its margin is inf"),
+        ({"preprocessing": shown(first_views=2)}, "first views are 2, not 0 to 1"),
+        ({"preprocessing": shown(first_views=0.5)}, "first views are 0.5"),
+        ({"calibration": {"probable_threshold": float("nan")}}, "what is probable is nan"),
+        ({"calibration": {"settled_threshold": "x"}}, "what is settled is 'x'"),
+        ({"calibration": {"gate": [1, 2]}}, "gate has 2 numbers, not 5"),
+        ({"calibration": {"gate": [1, 2, 3, 4, float("inf")]}}, "gate has numbers that are not finite"),
+        ({"characters": [{"label": "x", "name": {}, "work": {}, "mal_id": -1}]}, "MyAnimeList id"),
         ({"provenance": {"loss": float("nan")}}, "not told in plain JSON"),
         ({"provenance": []}, "plain JSON: it is no object"),
     ],
@@ -219,3 +226,14 @@ def test_a_registry_that_names_no_bundle_is_refused(tmp_path, text):
     (tmp_path / "registry.json").write_text(text)
     with pytest.raises(BundleError, match="No model serves"):
         find_serving(tmp_path)
+
+
+def test_a_gate_and_numbers_at_myanimelist_are_kept(tiny_bundle, tmp_path):
+    bundle = load_bundle(tiny_bundle)
+    gate = (-1.0, 1.0, 2.0, 3.0, 4.0)
+    calibration = replace(bundle.calibration, gate=gate, probable_threshold=-0.5)
+    numbered = (replace(bundle.characters[0], mal_id=17), *bundle.characters[1:])
+    made = replace(bundle, calibration=calibration, characters=numbered)
+    saved = save_bundle(made, tmp_path / "made")
+    assert saved.calibration == calibration
+    assert [character.mal_id for character in saved.characters[:2]] == [17, None]

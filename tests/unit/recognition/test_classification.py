@@ -10,6 +10,7 @@ from drawings import LABELS
 from classification import Classifier
 from kyara.dataset.manifest import read_manifest
 from kyara.errors import BundleError
+from kyara.recognition.answers import score_open_set
 from kyara.recognition.backbone import Backbone, prepare_crop
 from kyara.recognition.bundle import Preprocessing, View, load_bundle
 from kyara.vision.images import encode_png, read_image
@@ -99,3 +100,43 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     path.write_bytes(encode_png(np.zeros((9, 9, 3), np.uint8)))
     with pytest.raises(BundleError, match="LiteRT"):
         Backbone(path, Preprocessing(75))
+
+
+@pytest.fixture
+def hesitant(tiny_bundle, tiny_data):
+    """The tiny model, which looks once at a face that it is sure of; half of them are."""
+    bundle = load_bundle(tiny_bundle)
+    views = (View(), View(mirror=True), View(0.1))
+    shown = replace(bundle.preprocessing, views=views, first_views=1)
+    plain = Classifier(replace(bundle, preprocessing=replace(shown, first_views=0)))
+    faces = [read_image(face.path) for face in read_manifest(tiny_data).of_split("test")]
+    first = plain.backbone.extract_each(faces, slice(0, 1))[:, 0]
+    middle = float(np.median(score_open_set(*plain.score(first), bundle.calibration, plain.references)))
+    calibration = replace(bundle.calibration, settled_threshold=middle)
+    return Classifier(replace(bundle, preprocessing=shown, calibration=calibration)), plain, faces
+
+
+def test_only_unsure_faces_are_looked_at_again(hesitant):
+    classifier, plain, faces = hesitant
+    each = plain.backbone.extract_each(faces)
+    seen = classifier.look(faces)
+    once = np.array(
+        [np.array_equal(row, all_views[0]) for row, all_views in zip(seen, each, strict=True)]
+    )
+    assert 0.3 < once.mean() < 0.7
+    np.testing.assert_allclose(seen[~once], each[~once].mean(axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_what_evaluation_settles_on_is_what_is_served(hesitant):
+    classifier, plain, faces = hesitant
+    settled = classifier.settle(plain.backbone.extract_each(faces))
+    np.testing.assert_array_equal(settled, classifier.look(iter(faces)))
+    assert classifier.answer(settled) == classifier.identify(faces)
+    assert classifier.look([]).shape == (0, plain.backbone.dimension)
+
+
+def test_a_model_that_knows_nobody_any_more_still_looks(hesitant):
+    classifier, _, faces = hesitant
+    nobody = classifier.without(classifier.labels)
+    assert nobody.look(faces[:2]).shape[0] == 2
+    assert nobody.identify(faces[:1])[0].verdict == "unknown"

@@ -10,13 +10,14 @@ import pytest
 from command_line import run_kyara
 from drawings import LABELS, draw_face
 from PIL import Image
+from videos import EXAMPLE
 
 from classification import Classifier
 from kyara.errors import BadInputError
 from kyara.recognition.bundle import View
 from kyara.recognition.explain import METHODS, count_runs, explain_crop, scale_box, see_mask
 from kyara.vision.boxes import Box
-from kyara.vision.images import crop_pixels, read_image
+from kyara.vision.images import crop_pixels, encode_png, read_image
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +167,22 @@ def test_the_command_draws_and_tells(tiny_bundle: Path, tmp_path: Path):
     assert document["box"] == {"x": 0, "y": 0, "width": 96, "height": 96}
     assert document["heatmap"].startswith("data:image/png;base64,")
     assert (document["label"], document["method"]) == (LABELS[0], "rise")
+
+
+def test_bars_around_a_picture_change_nothing_that_the_command_tells(tiny_bundle: Path, tmp_path: Path):
+    picture = np.maximum(read_image(EXAMPLE), 40)
+    documents = []
+    for name, bars in (("plain", ((0, 0), (0, 0))), ("barred", ((90, 40), (300, 11)))):
+        path = tmp_path / f"{name}.png"
+        path.write_bytes(encode_png(np.pad(picture, (*bars, (0, 0)))))
+        told = run_kyara(
+            "explain", path, "--face", "2", "--label", LABELS[0], "--model", tiny_bundle, "--json"
+        )
+        documents.append(json.loads(told.stdout))
+    plain, barred = documents
+    box = plain["box"]
+    moved = {**box, "x": box["x"] + 300, "y": box["y"] + 90}
+    assert barred == {**plain, "source": str(tmp_path / "barred.png"), "box": moved}
 
 
 @pytest.mark.parametrize(

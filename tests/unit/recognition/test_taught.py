@@ -154,6 +154,34 @@ def test_one_reference_can_be_forgotten(open_store, place):
     assert list(miku.references) == [2]
 
 
+def test_a_file_that_was_just_made_has_nothing_in_it_yet(path):
+    store = TaughtStore(path)
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert (store.list_packs(), store.list_own("one")) == ([], [])
+    assert store.read_crop("1") is None and store.find_crop("miku", draw(1)) is None
+    assert store.read_changes(0, "one") is None
+    teach(store, "miku", 1)
+    assert [one.character.label for one in read(store).characters] == ["miku"]
+    store.close()
+
+
+def test_a_file_of_the_release_before_packs_that_may_not_be_written_is_read(path, monkeypatch):
+    store = TaughtStore(path)
+    teach(store, "miku", 1, 2, en="Miku")
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("pack_crops", "pack_characters", "packs"):
+            connection.execute(f"DROP TABLE {table}")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # whoever runs tests may write any file
+    old = TaughtStore(path)
+    (miku,) = read(old).characters
+    assert list(miku.references) == [1, 2]
+    ((who, features),) = old.list_own("one")
+    assert (who.name, features.shape, old.list_packs()) == ({"en": "Miku"}, (2, 3), [])
+    old.close()
+
+
 def test_a_file_that_is_replaced_or_removed_is_noticed(path):
     store = TaughtStore(path)
     teach(store, "miku", 1)
@@ -283,7 +311,7 @@ def test_several_processes_teach_at_once_and_no_lesson_is_missed(open_store, pla
 
 
 def test_a_server_is_asked_now_and_then_or_when_somebody_says_so(open_store, postgres_url, monkeypatch):
-    monkeypatch.setattr("kyara.recognition.enrolment_store.place.LOOK_EVERY_S", 3600)
+    monkeypatch.setattr("kyara.recognition.enrolment_store.backend.LOOK_EVERY_S", 3600)
     reader, writer = open_store(postgres_url), open_store(postgres_url)
     assert reader.read_changes(0, "one") is None
     teach(writer, "miku", 1)

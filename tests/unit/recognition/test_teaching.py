@@ -13,6 +13,7 @@ from strangers import NEW, STRANGERS
 from classification import Classifier
 from kyara.errors import BadInputError, KyaraError, NotFoundError
 from kyara.recognition.bundle import Bundle, View, load_bundle
+from kyara.recognition.enrolment import Lesson
 from kyara.vision.images import read_image
 
 
@@ -45,6 +46,30 @@ def test_a_taught_character_is_answered_at_once_and_after_a_restart(classifier, 
         assert [n.taught for n in near] == [True] * 3
         assert near[0].similarity == pytest.approx(1, abs=0.01)
         assert sorted(n.reference for n in near) == sorted(asked.taught[NEW])
+
+
+def test_a_lesson_is_taught_as_its_crops_are_and_the_network_runs_once(classifier, bundle, tmp_path):
+    large = np.kron(STRANGERS[0], np.ones((5, 5, 1), np.uint8))
+    other = Classifier(bundle, taught=tmp_path / "other.db")
+    other.teach(NEW, [large, STRANGERS[1]])
+    lesson = Lesson.of(classifier.backbone, iter([large, STRANGERS[1]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(type(classifier.backbone), "extract")
+        assert classifier.teach(NEW, lesson) == 2
+    near, expected = (one.nearest(lesson.features[0], NEW, 2) for one in (classifier, other))
+    assert [one.similarity for one in near] == [one.similarity for one in expected]
+    shown, same = (one.draw_thumbnail(one.taught[NEW][0]) for one in (classifier, other))
+    assert shown is not None and same is not None
+    assert np.array_equal(shown, same)
+
+
+def test_a_lesson_is_split_into_parts_that_can_be_taught(classifier):
+    lesson = Lesson.of(classifier.backbone, (STRANGERS[number % 2] for number in range(45)))
+    parts = list(lesson.split())
+    assert [len(part.crops) for part in parts] == [len(part.features) for part in parts] == [20, 20, 5]
+    assert np.array_equal(np.concatenate([part.features for part in parts]), lesson.features)
+    with pytest.raises(BadInputError, match="more than 20"):
+        classifier.teach(NEW, lesson)
 
 
 def test_one_process_sees_what_another_teaches_and_forgets(classifier, bundle, taught):

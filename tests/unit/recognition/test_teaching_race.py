@@ -118,11 +118,14 @@ def test_a_second_process_sees_whole_changes_only(classifier, tiny_bundle):
     command = [sys.executable, "-c", ASKER, str(tiny_bundle), str(path), *PATHS]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        for label in TAUGHT_LABELS:
-            teach_and_forget(classifier, label)
-        classifier.teach("race/end", STRANGERS[3:])
-        answer = json.loads(process.stdout.readline())
+        try:
+            assert process.stdout.readline() == "ready\n"
+            for label in TAUGHT_LABELS:
+                teach_and_forget(classifier, label)
+            classifier.teach("race/end", STRANGERS[3:])
+            answer = json.loads(process.stdout.readline())
+        finally:
+            process.kill()
     assert answer["torn"] == []
     assert answer["seen"]
     assert answer["labels"] == list(classifier.labels)

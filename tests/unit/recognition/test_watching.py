@@ -6,31 +6,35 @@ import csv
 import io
 import json
 from collections import Counter
+from dataclasses import astuple
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from command_line import run_kyara
+from PIL import Image
 from videos import read_example, slide_example, write_video
 
 from classification import Classifier
 from kyara.errors import BadInputError
 from kyara.recognition.people.annotating import check_target
 from kyara.recognition.people.formats import format_webvtt
-from kyara.recognition.people.watching import watch_video
+from kyara.recognition.people.video import Person, watch_video
+from kyara.recognition.pictures import find_faces
 from kyara.vision.boxes import Box, measure_overlap
+from kyara.vision.detectors.base import open_detector
 from kyara.vision.drawing import BoxLabel, choose_font, draw_labels
-from kyara.vision.tracking import BRIDGE_S, Sighting, Tracker
-from kyara.vision.video import describe_video, read_frames
+from kyara.vision.tracking import BRIDGE_S, Detection, Tracker
+from kyara.vision.video import VideoInfo, describe_video, read_frames
 
 A, B = np.eye(2, dtype=np.float32)
 
 
 def see(tracker: Tracker, time_s: float, *faces: tuple[Box, np.ndarray]) -> None:
-    sightings = [Sighting(time_s, box) for box, _ in faces]
+    detections = [Detection(time_s, box) for box, _ in faces]
     features = np.array([feature for _, feature in faces]) if faces else np.zeros((0, 2))
-    tracker.add(sightings, features)
+    tracker.add(detections, features)
 
 
 def test_measure_overlap_is_worked_out_by_hand():
@@ -43,7 +47,7 @@ def test_tracker_follows_each_face_in_any_order():
     for n in range(5):
         faces = [(Box(10 * n, 0, 50, 50), A), (Box(200 - 10 * n, 0, 50, 50), B)]
         see(tracker, n / 5, *faces[:: 1 if n % 2 else -1])
-    assert [len(track.sightings) for track in tracker.tracks] == [5, 5]
+    assert [len(track.detections) for track in tracker.tracks] == [5, 5]
     assert all(track.mean.max() == 1 for track in tracker.tracks)
 
 
@@ -72,7 +76,7 @@ def test_tracker_follows_a_face_that_laughs_in_its_place_only():
     see(tracker, 0.0, (Box(0, 0, 40, 40), A))
     see(tracker, 0.2, (Box(2, 0, 40, 40), laughing))
     see(tracker, 0.4, (Box(15, 0, 40, 40), A))
-    assert [len(track.sightings) for track in tracker.tracks] == [2, 1]
+    assert [len(track.detections) for track in tracker.tracks] == [2, 1]
 
 
 def test_tracker_follows_a_fast_face_by_its_looks_but_not_across_the_picture():
@@ -80,7 +84,7 @@ def test_tracker_follows_a_fast_face_by_its_looks_but_not_across_the_picture():
     see(tracker, 0.0, (Box(0, 0, 40, 40), A))
     see(tracker, 0.2, (Box(50, 0, 40, 40), A))
     see(tracker, 0.4, (Box(400, 0, 40, 40), A))
-    assert [len(track.sightings) for track in tracker.tracks] == [2, 1]
+    assert [len(track.detections) for track in tracker.tracks] == [2, 1]
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +138,64 @@ def test_watch_video_tells_what_is_left_of_one_that_is_cut_short(clip, tiny_bund
     assert "cut short" in watched.problem
     assert 0 < watched.duration_s < 2
     assert watched.people
+
+
+@pytest.mark.parametrize("bars", [(60, 90, 0, 0), (0, 0, 80, 48)])
+def test_watch_video_is_the_same_within_bars_and_with_a_dark_scene(tiny_bundle, tmp_path, bars):
+    top, bottom, left, right = bars
+    frames = [np.maximum(frame, 40) for frame in slide_example(6, 6)]
+    dark = np.zeros_like(frames[0])
+    dark[150:180, 60:] = 50  # alone it would look like a picture between bars
+    frames = [dark, dark, dark, *frames]
+    barred = [np.pad(frame, ((top, bottom), (left, right), (0, 0))) for frame in frames]
+    classifier = make_sure(tiny_bundle)
+    plain, found = (
+        watch_video(write_animation(tmp_path / name, shown), classifier, every_s=0.125)
+        for name, shown in (("plain.png", frames), ("barred.png", barred))
+    )
+    assert len(plain.people) >= 3
+    assert (found.info.width, found.info.height) == barred[0].shape[1::-1]
+    assert (found.times_s, found.alone) == (plain.times_s, plain.alone)
+    for one, other in zip(plain.people, found.people, strict=True):
+        assert one.answers == other.answers
+        boxes = [Box(b.x + left, b.y + top, b.width, b.height) for b in list_boxes(one)]
+        assert list_boxes(other) == boxes
+
+
+def test_watch_video_looks_at_all_of_a_passage_without_bars_between_the_samples(tiny_bundle, tmp_path):
+    full = np.maximum(read_example(480), 40)
+    frames = []
+    for number in range(64):  # every fourth is a sample
+        frame = full.copy() if number in (5, 6, 7) else np.zeros_like(full)
+        frame[-60:, :60] = 60 + number  # a frame like the last one would not be written
+        frames.append(frame)
+    classifier = make_sure(tiny_bundle)
+    watched = watch_video(write_animation(tmp_path / "clip.png", frames), classifier, every_s=0.125)
+    with open_detector() as finder:
+        whole = find_faces(frames[5], finder, classifier.bundle.preprocessing.find_window)
+    assert len(whole.boxes) >= 3
+    assert sorted(map(astuple, whole.boxes)) == sorted(
+        astuple(list_boxes(person)[0]) for person in watched.people
+    )
+
+
+def test_watch_video_looks_at_frames_of_another_size_as_they_are(tiny_bundle, tmp_path, monkeypatch):
+    from kyara.recognition.people import video
+
+    monkeypatch.setattr(video, "describe_video", lambda source: VideoInfo(9, 9, 0.5, None, False))
+    path = write_animation(tmp_path / "clip.png", slide_example(4, 6))
+    assert len(watch_video(path, make_sure(tiny_bundle), every_s=0.125).people) >= 3
+
+
+def write_animation(path: Path, frames: list[np.ndarray]) -> Path:
+    """Write frames without loss, eight a second."""
+    first, *others = map(Image.fromarray, map(np.ascontiguousarray, frames))
+    first.save(path, save_all=True, append_images=others, duration=125)
+    return path
+
+
+def list_boxes(person: Person) -> list[Box]:
+    return [detection.box for detection in person.track.detections]
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +269,7 @@ def test_identify_takes_an_animation_of_odd_size_and_prints_csv(tiny_bundle, tmp
     ("arguments", "message"),
     [
         (["{clip}", "{clip}", "--webvtt", "x.vtt"], "one video at a time"),
-        (["{clip}", "{picture}"], "videos or pictures, not both"),
+        (["{clip}", "{picture}", "--webvtt", "x.vtt"], "give pictures, or one video"),
         (["{picture}", "--engine", "ray"], "needs --work"),
         (["{picture}", "--webvtt", "x.vtt"], "is for a video"),
     ],

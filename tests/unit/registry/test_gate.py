@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from kyara.evaluation.metrics import measure_sign_test
 from kyara.registry.gate import (
     Figures,
     GateError,
     Tolerances,
     check_reason,
     compare_metrics,
-    find_falls,
+    find_picture_regressions,
+    find_regressions,
     refuse,
 )
 
@@ -25,9 +25,9 @@ BEFORE = make_figures(a=90, b=90)
 
 
 def test_equal_and_better_candidates_pass():
-    assert find_falls(BEFORE, BEFORE, Tolerances()) == []
+    assert find_regressions(BEFORE, BEFORE, Tolerances()) == []
     better = make_figures(0.95, 0.95, 0.01, a=99, b=91)
-    assert find_falls(BEFORE, better, Tolerances()) == []
+    assert find_regressions(BEFORE, better, Tolerances()) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_equal_and_better_candidates_pass():
     ],
 )
 def test_each_fall_is_told_and_refused(candidate, sentence):
-    falls = find_falls(BEFORE, candidate, Tolerances())
+    falls = find_regressions(BEFORE, candidate, Tolerances())
     assert len(falls) == 1
     with pytest.raises(GateError, match=f"new is not promoted. {sentence}"):
         refuse("new", falls)
@@ -52,14 +52,14 @@ def test_each_fall_is_told_and_refused(candidate, sentence):
 def test_a_single_drawing_is_no_fall_but_two_are():
     before = Figures(1.0, 1.0, 0.0, {"a": (4, 4), "b": (4, 4)})
     one = Figures(7 / 8, 0.87, 0.0, {"a": (3, 4), "b": (4, 4)})
-    assert find_falls(before, one, Tolerances()) == []
+    assert find_regressions(before, one, Tolerances()) == []
     two = Figures(6 / 8, 0.73, 0.0, {"a": (2, 4), "b": (4, 4)})
-    assert any("Recall of a" in fall for fall in find_falls(before, two, Tolerances()))
-    assert find_falls(before, two, Tolerances(1, 1, 1, 1)) == []
+    assert any("Recall of a" in fall for fall in find_regressions(before, two, Tolerances()))
+    assert find_regressions(before, two, Tolerances(1, 1, 1, 1)) == []
 
 
 def test_a_character_that_is_no_longer_known_is_a_fall():
-    (fall,) = find_falls(BEFORE, BEFORE, Tolerances(), forgotten=["c"])
+    (fall,) = find_regressions(BEFORE, BEFORE, Tolerances(), forgotten=["c"])
     assert fall == "1 characters are no longer known: c"
 
 
@@ -93,8 +93,26 @@ def test_force_needs_a_reason_and_a_reason_needs_force():
         check_reason(False, "why")
 
 
-def test_the_sign_test_is_the_binomial_tail():
-    assert measure_sign_test(3, 0) == pytest.approx(1 / 8)
-    assert measure_sign_test(0, 5) == 1
-    assert measure_sign_test(5, 5) == pytest.approx(0.623, abs=1e-3)
-    assert measure_sign_test(0, 0) == 1
+def of_pictures(given: int, right: int) -> dict[str, object]:
+    """What is said of a hundred whole pictures."""
+    return {"pictures": 100, "names": {"all": {"given": given, "right": right}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "falls"),
+    [
+        ((10, 8), (30, 28), False),  # more names, no more of them wrong
+        ((10, 8), (10, 7), False),  # one picture more is no fall
+        ((10, 8), (10, 5), True),
+        ((10, 2), (12, 9), False),
+        ((0, 0), (5, 3), True),
+    ],
+)
+def test_more_wrong_names_on_whole_pictures_are_a_fall(before, after, falls):
+    found = find_picture_regressions(of_pictures(*before), of_pictures(*after), Tolerances())
+    assert bool(found) == falls
+    if falls:
+        assert found == [
+            f"Of 100 pictures {after[0] - after[1]} faces get a wrong name, "
+            f"{before[0] - before[1]} did before"
+        ]

@@ -25,7 +25,9 @@ from app import create_app
 from kyara.errors import BundleError
 from kyara.recognition.bundle import load_bundle, save_bundle
 from kyara.registry import find_serving, open_models, promote_bundle, read_registry, roll_back
+from kyara.registry.candidates import describe_registry
 from kyara.registry.gate import GateError
+from kyara.registry.history import Registry
 from kyara.registry.promotion import judge_stored, promote_candidate
 from scripts.local_site import Server
 
@@ -102,6 +104,25 @@ def test_rollback_restores_what_served_in_less_than_ten_seconds(models, tiny_bun
         roll_back(models)
     promote_candidate("same", open_models(models), judge_stored)
     assert roll_back(models).name == "good"
+
+
+def test_rollback_never_restores_what_serves_already(models, tiny_bundle):
+    copy_model(tiny_bundle, models, "other")
+    for name in ("good", "other", "other"):
+        promote_bundle(name, models)
+    assert describe_registry(open_models(models))["before"] == "good"
+    assert roll_back(models).name == "good"
+    assert describe_registry(open_models(models))["before"] == ""
+    with pytest.raises(BundleError, match="nothing to roll back to"):
+        roll_back(models)
+
+
+def test_an_older_rollback_to_what_served_already_is_read_as_none():
+    steps = [("promote", "a"), ("promote", "b"), ("promote", "b"), ("rollback", "b")]
+    history = tuple({"action": action, "name": name, "version": name} for action, name in steps)
+    assert [step["name"] for step in Registry("b", history).list_standing()] == ["a", "b"]
+    history += ({"action": "rollback", "name": "a", "version": "a"},)
+    assert [step["name"] for step in Registry("a", history).list_standing()] == ["a"]
 
 
 def test_a_rollback_to_a_bundle_that_is_damaged_or_replaced_changes_nothing(models, tiny_bundle):

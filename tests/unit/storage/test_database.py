@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,32 @@ def test_a_lock_that_is_not_to_be_had_in_time_is_busy(faces: Engine, monkeypatch
         with pytest.raises(BusyError), explain_database_errors(REPORTS), impatient.begin() as second:
             second.execute(LOCK, {"id": 1})
         impatient.dispose()
+
+
+def test_a_new_file_is_opened_while_another_process_begins_to_write_it(tmp_path: Path):
+    holder = sqlite3.connect(tmp_path / "new.db", check_same_thread=False, isolation_level=None)
+    holder.execute("CREATE TABLE faces (id INTEGER)")
+    holder.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, holder.rollback)
+    release.start()
+    engine = open_database(f"sqlite:///{tmp_path / 'new.db'}", REPORTS)
+    with engine.begin() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        connection.execute(text("INSERT INTO faces VALUES (1)"))
+    release.join()
+    holder.close()
+    engine.dispose()
+
+
+def test_a_file_that_stays_locked_is_given_up(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(database, "WAIT_FOR_DATABASE_S", 1)
+    holder = sqlite3.connect(tmp_path / "new.db", isolation_level=None)
+    holder.execute("CREATE TABLE faces (id INTEGER)")
+    holder.execute("BEGIN IMMEDIATE")
+    engine = open_database(f"sqlite:///{tmp_path / 'new.db'}", REPORTS)
+    with pytest.raises(BusyError), explain_database_errors(REPORTS), engine.begin():
+        pass
+    holder.close()
 
 
 def test_a_text_that_does_not_fit_is_bad_input_and_a_wrong_statement_is_not(faces: Engine):

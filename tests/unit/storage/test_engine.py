@@ -12,7 +12,7 @@ import pytest
 from command_line import ROOT
 from engine_tasks import NAMES, expect, in_shards, make_task
 
-from kyara.errors import BusyError, KyaraError
+from kyara.errors import BadInputError, BusyError, KyaraError
 from kyara.storage.parallel import End, Engine, Record, Task, Work, open_pool, run_work
 from kyara.storage.parallel.cluster import RayPool
 
@@ -72,6 +72,35 @@ def test_work_is_held_by_one_run(tmp_path):
         with pytest.raises(BusyError, match="Another run works in"):
             with Work.hold(tmp_path, make_task(), [["1"]]):
                 pass
+
+
+@pytest.mark.parametrize("name", ["picture.png", "results"])
+def test_a_folder_with_other_things_in_it_is_no_work_folder(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine.txt").write_text("mine")
+    with pytest.raises(BadInputError, match=rf"other things in it \('{name}' for one\); name a new"):
+        with Work.hold(tmp_path, make_task(), [["1"]]):
+            pass
+    assert [path.name for path in tmp_path.rglob("*")] == [name, "mine.txt"]
+
+
+def test_what_somebody_puts_into_a_work_folder_meanwhile_stays(tmp_path):
+    with Work.hold(tmp_path / "work", make_task(), [["1"]]) as work:
+        (work.folder / "mine.txt").write_text("mine")
+        work.remove()
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("left", [3, 2, 1, 0])
+def test_work_goes_on_in_what_an_interrupted_removal_leaves(tmp_path, left):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    for name in (".work.json.1.partial", "lock", "work.json", "shards.jsonl")[: left + 1]:
+        (folder / name).write_text("{}")
+    assert do_all(folder, make_task()) == expect(NAMES)
+    with Work.hold(folder, make_task(), in_shards(NAMES)) as work:
+        work.remove()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

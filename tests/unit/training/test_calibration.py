@@ -4,20 +4,24 @@ import numpy as np
 import pytest
 from paper_bundle import make_paper_bundle
 
-from kyara.recognition.answers import measure_familiarity
+from kyara.recognition.answers import score_open_set, weigh_measures
 from kyara.recognition.bundle import Calibration
 from kyara.recognition.head import softmax
-from kyara.recognition.identities import Roster
+from kyara.recognition.identities import Identities
 from kyara.training.calibrate import (
+    NOBODY,
     Evidence,
     calibrate,
+    calibrate_gate,
     choose_label_thresholds,
     choose_merging,
     choose_threshold,
+    choose_weighted_threshold,
+    fit_gate,
     gather_evidence,
     match_scale,
     measure_balanced_top1,
-    measure_strangers,
+    measure_unknowns,
 )
 
 
@@ -45,20 +49,21 @@ def test_merged_evidence_is_what_serving_scores():
     bundle = make_paper_bundle()
     features = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
     evidence = gather_evidence(bundle, features, np.zeros(5, np.int64))
-    scores, similarities = Roster.of_bundle(bundle).score(features)
+    scores, similarities = Identities.of_bundle(bundle).score(features)
     np.testing.assert_array_equal(evidence.merge(bundle.calibration), scores)
     np.testing.assert_array_equal(evidence.nearest, similarities)
+    np.testing.assert_array_equal(evidence.references, [0, 1, 2])
 
 
 def test_strangers_are_faces_whose_character_is_left_out():
     bundle = make_paper_bundle()
     features = np.random.default_rng(2).normal(size=(12, 3)).astype(np.float32)
     targets = np.arange(12) % 3
-    measured = measure_strangers(gather_evidence(bundle, features, targets), bundle.calibration)
+    measured = measure_unknowns(gather_evidence(bundle, features, targets), bundle.calibration)
     for row, target in enumerate(targets):
-        rest = Roster.of_bundle(bundle).without([bundle.labels[target]])
-        familiarity = measure_familiarity(*rest.score(features[row : row + 1]))[0]
-        assert measured[row] == pytest.approx(familiarity, rel=1e-5)
+        rest = Identities.of_bundle(bundle).without([bundle.labels[target]])
+        open_set_scores = score_open_set(*rest.score(features[row : row + 1]), bundle.calibration)[0]
+        assert measured[row] == pytest.approx(open_set_scores, rel=1e-5)
 
 
 def test_the_loudness_of_the_gallery_is_matched_to_the_head():
@@ -98,9 +103,9 @@ def test_balanced_top1_by_hand():
 
 
 def test_the_stated_share_of_strangers_passes():
-    strangers = np.random.default_rng(0).normal(size=1001)
+    unknowns = np.random.default_rng(0).normal(size=1001)
     for rate in (0.05, 0.1, 0.5):
-        passed = (strangers >= choose_threshold(strangers, rate)).mean()
+        passed = (unknowns >= choose_threshold(unknowns, rate)).mean()
         assert passed == pytest.approx(rate, abs=0.002)
 
 
@@ -110,8 +115,8 @@ def test_calibrated_confidence_is_as_high_as_answers_are_right():
     confidences = softmax(unseen.merge(calibration), calibration.temperature)
     right = (confidences.argmax(axis=1) == unseen.targets).mean()
     assert confidences.max(axis=1).mean() == pytest.approx(right, abs=0.05)
-    strangers = measure_strangers(unseen, calibration) >= calibration.familiarity_threshold
-    assert strangers.mean() == pytest.approx(0.1, abs=0.03)
+    unknowns = measure_unknowns(unseen, calibration) >= calibration.familiarity_threshold
+    assert unknowns.mean() == pytest.approx(0.1, abs=0.03)
 
 
 def test_label_thresholds_by_hand():
@@ -129,3 +134,52 @@ def test_a_rare_label_that_cannot_be_told_is_not_said_of_every_picture():
     thresholds = choose_label_thresholds(probabilities, truth)
     assert 0.2 < thresholds[0] <= 0.7
     assert (probabilities[:, 1] >= thresholds[1]).mean() < 0.2
+
+
+def make_strangers(seed: int, faces: int = 300) -> Evidence:
+    """Return faces of nobody among the 20 characters: noise alone."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(faces, 20)).astype(np.float32)
+    nobody = np.full(faces, NOBODY, np.int64)
+    return Evidence(5 * values, 0.18 * values, 0.18 * values, nobody)
+
+
+def test_a_gate_lets_the_stated_share_of_strangers_through_and_is_honest():
+    known, shown = ((make_evidence(0.5, 0.6, seed, 1500)) for seed in (0, 1))
+    calibration = calibrate_gate(known, shown, [(make_strangers(2, 1500))], 0.05)
+    unknowns = make_strangers(3, 3000)
+    odds = score_open_set(unknowns.merge(calibration), unknowns.nearest, calibration)
+    assert calibration.probable_threshold is not None
+    assert (odds >= calibration.probable_threshold).mean() <= 0.08
+    assert (odds >= calibration.familiarity_threshold).mean() <= 0.04
+    assert calibration.probable_threshold <= calibration.familiarity_threshold
+    unseen = make_evidence(0.5, 0.6, 9, 3000)
+    scores = unseen.merge(calibration)
+    sure = score_open_set(scores, unseen.nearest, calibration)
+    right = scores.argmax(axis=1) == unseen.targets
+    told = 1 / (1 + np.exp(-np.concatenate([sure, odds])))
+    truth = np.concatenate([right, np.zeros(len(odds), bool)])
+    assert truth[told > 0.9].mean() == pytest.approx(told[told > 0.9].mean(), abs=0.06)
+
+
+def test_whoever_has_no_character_is_asked_against_all():
+    unknowns = make_strangers(5, 10)
+    calibration = Calibration()
+    np.testing.assert_array_equal(unknowns.merge_without(calibration), unknowns.merge(calibration))
+
+
+def test_a_gate_finds_what_tells_right_from_wrong():
+    rng = np.random.default_rng(6)
+    measures = rng.normal(size=(4000, 4)) * [2, 0.1, 1, 1]
+    odds = 1 + 1.5 * measures[:, 0] + 10 * measures[:, 1]
+    right = rng.random(4000) < 1 / (1 + np.exp(-odds))
+    gate = fit_gate(measures, right, np.ones(4000))
+    assert gate == pytest.approx((1, 1.5, 10, 0, 0), abs=1.2)
+    assert np.corrcoef(weigh_measures(measures, gate), odds)[0, 1] > 0.99
+
+
+def test_a_threshold_weighs_its_strangers():
+    values, weights = np.array([3.0, 2, 1, 0]), np.array([1.0, 1, 1, 7])
+    assert 2 < choose_weighted_threshold(values, weights, 0.1) < 3
+    assert 0 < choose_weighted_threshold(values, weights, 0.35) < 1
+    assert choose_weighted_threshold(values, weights, 0.0) > 3

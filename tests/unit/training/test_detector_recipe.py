@@ -17,6 +17,7 @@ from command_line import run_kyara
 from kyara.dataset.boxed import read_boxed_pictures
 from kyara.errors import BadInputError
 from kyara.training.plan import DetectorPlan
+from kyara.training.recipes.detector.degrade import degrade_view
 from kyara.training.recipes.detector.mining import (
     FLOOR,
     choose_thresholds,
@@ -33,7 +34,7 @@ from kyara.training.recipes.detector.scenes import (
 )
 from kyara.training.recipes.detector.targets import SMALLEST_FACE_PX, ViewFace, draw_targets
 from kyara.training.recipes.detector.train import train_detector
-from kyara.training.recipes.detector.views import Sources, degrade_view, draw_view
+from kyara.training.recipes.detector.views import Sources, draw_view
 from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detector_bundle import load_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector

@@ -154,7 +154,7 @@ def test_stricter_thresholds_let_fewer_strangers_through(write):
 
 
 def test_characters_left_out_of_training_are_the_strangers(trained, manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "FEWEST_STRANGERS", 7)
+    monkeypatch.setattr(export, "FEWEST_UNKNOWNS", 7)
     places = [place for place, label in enumerate(trained.labels) if label != FEW]
     shortened = Trained(
         trained.backbone,

@@ -19,6 +19,7 @@ from kyara.recognition.bundle import load_bundle
 from kyara.recognition.head import score_features
 from kyara.training.backbones import BACKBONES, DEFAULT_BACKBONE, IMAGENET, find_backbone
 from kyara.training.plan import RENAMED, CnnPlan, LayerPlan, Plan, claim_run, read_plan, restore_plan
+from kyara.training.retrain import RetrainOrder
 from kyara.training.start_weights import assign_folded_weights, load_start, read_folded_weights
 
 SMALL = "mobilenet-v2"
@@ -157,7 +158,7 @@ def test_the_tiny_bundle_carries_its_provenance_and_recognises_drawings(
     bundle, manifest = load_bundle(tiny_bundle), read_manifest(tiny_data)
     provenance = bundle.provenance
     assert provenance["recipe"] == "finetune"
-    assert provenance["plan"]["epochs"] == 3
+    assert provenance["plan"]["epochs"] == 5
     assert provenance["dataset_sha256"] == manifest.digest()
     faces = [len(manifest.of_split(split)) for split in ("train", "val")]
     assert sum(provenance["faces"].values()) == sum(faces)
@@ -216,6 +217,7 @@ OLD_PLAN = {
     "norm_momentum": 0.7,
     "balance": 0.2,
     "within_work": 0.4,
+    "new_grounds": False,
 }
 
 
@@ -227,6 +229,7 @@ def test_plans_of_before_keep_their_meaning(tmp_path):
         bn_momentum=0.7,
         sampling_exponent=0.2,
         same_series_share=0.4,
+        new_backgrounds=False,
     )
     assert restore_plan(LayerPlan, {"shrinkage": 0.3}) == LayerPlan(weight_decay=0.3)
     data, run = read_manifest(write_dataset(tmp_path / "data", 4)), tmp_path / "run"
@@ -250,9 +253,21 @@ def test_options_of_before_keep_their_meaning():
         click.echo(json.dumps({name: value for name, value in given.items() if value is not None}))
 
     for before, now in RENAMED.items():
-        names = (before, now)
-        said = [CliRunner().invoke(show, [f"--{name.replace('_', '-')}", "0.5"]) for name in names]
-        assert [json.loads(one.output) for one in said] == [{now: 0.5}] * 2
+        flag = now == "new_backgrounds"
+        for name in (before, now):
+            said = CliRunner().invoke(show, [f"--{name.replace('_', '-')}", *([] if flag else ["0.5"])])
+            assert json.loads(said.output) == {now: True if flag else 0.5}
+    assert json.loads(CliRunner().invoke(show, ["--no-new-grounds"]).output) == {
+        "new_backgrounds": False
+    }
+
+
+def test_an_order_of_before_keeps_its_cache():
+    fields = dict.fromkeys(("job", "recipe", "dataset", "models", "names", "start_weights"), "")
+    order = RetrainOrder.from_json(
+        {**fields, "plan": {}, "further": [], "head_from": 1, "tolerances": {}, "bottlenecks": "kept"}
+    )
+    assert order.cache == "kept"
 
 
 def test_a_plan_of_another_recipe_is_refused(tmp_path):

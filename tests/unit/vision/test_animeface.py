@@ -44,7 +44,7 @@ def test_collect_takes_animeface_with_its_margin(tmp_path):
 class Fixed:
     """A detector that always finds the same."""
 
-    name, box_scale = "fixed", 1.0
+    name, version, box_scale = "fixed", "1", 1.0
 
     def __init__(self, faces: list[FoundFace]) -> None:
         self.faces = faces

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kyara.errors import BundleError
+from kyara.training.recipes.detector.looks import LOOKS
 from kyara.vision.detector_bundle import (
     BUNDLE_FILE,
     NETWORK_FILE,
@@ -21,19 +22,8 @@ from kyara.vision.detector_bundle import (
 )
 
 NETWORK = b"not a network, but its bytes"
-SETTINGS: dict[str, Any] = {
-    "longest_sides_px": [256, 640],
-    "live_longest_sides_px": [320],
-    "longest_ratio": 1.9,
-    "tile_overlap": 0.5,
-    "most_enlarged": 2.0,
-    "fill": 114,
-    "min_box_px": 12,
-    "max_boxes": 32,
-    "merge": {"overlap": 0.4, "inside": 0.6},
-}
 DATA: dict[str, Any] = {
-    "settings": SETTINGS,
+    "settings": LOOKS,
     "thresholds": [0.6, 0.4, 0.2],
     "default_level": 1,
     "provenance": {"data": ["drawn"]},
@@ -66,12 +56,12 @@ def damage(folder: Path, change: dict[str, Any]) -> None:
         {"default_level": 3},
         {"default_level": 0.5},
         {"settings": {}},
-        {"settings": SETTINGS | {"longest_sides_px": []}},
-        {"settings": SETTINGS | {"longest_sides_px": [100_000]}},
-        {"settings": SETTINGS | {"tile_overlap": 1}},
-        {"settings": SETTINGS | {"longest_ratio": "wide"}},
-        {"settings": SETTINGS | {"max_boxes": float("inf")}},
-        {"settings": SETTINGS | {"merge": {"overlap": "x", "inside": 0.6}}},
+        {"settings": LOOKS | {"longest_sides_px": []}},
+        {"settings": LOOKS | {"longest_sides_px": [100_000]}},
+        {"settings": LOOKS | {"tile_overlap": 1}},
+        {"settings": LOOKS | {"longest_ratio": "wide"}},
+        {"settings": LOOKS | {"max_boxes": float("inf")}},
+        {"settings": LOOKS | {"merge": {"overlap": "x", "inside": 0.6}}},
     ],
 )
 def test_what_is_not_whole_is_refused(tmp_path, change):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from videos import EXAMPLE
 
 from kyara.errors import BadInputError, KyaraError
 from kyara.vision.boxes import Box
@@ -26,7 +26,6 @@ from kyara.vision.detectors.proposals import (
 )
 from kyara.vision.images import crop_pixels, read_image
 
-EXAMPLE = Path(__file__).resolve().parents[3] / "static" / "vendor" / "example.png"
 EXAMPLE_FACES = {"purple": (385, 350), "white": (740, 385), "blonde": (1075, 375)}
 """The middles of the three faces in the example picture, by eye."""
 ANY_VOTES = Level((400,), 24, 2, 1)

@@ -10,7 +10,8 @@ from costly import REFUSED_FILES, save
 from PIL import Image
 
 from kyara.errors import TooLargeError
-from kyara.vision.images import FILE_FORMATS, decode_image, encode_png
+from kyara.vision.images import decode_image, encode_png
+from kyara.vision.picture_files import FILE_FORMATS
 from kyara.vision.structure import Declared, find_orientation, inspect_picture
 
 EXIF = Image.Exif()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,8 +11,7 @@ from scenes import draw_scene
 from videos import draw_number, write_sound, write_video
 
 from kyara.errors import BadInputError, BrokenVideoError, TooLargeError, UnsupportedVideoError
-from kyara.vision import video
-from kyara.vision.video import Sampling, describe_video, read_frames
+from kyara.vision.video import Sampling, describe_video, read_frames, sample_frames
 
 
 def read_numbers(frames) -> list[int]:
@@ -158,7 +158,7 @@ def test_read_frames_never_opens_the_files_of_a_playlist(tmp_path, counted, text
 
 
 def test_read_frames_refuses_frames_that_are_too_large(counted, monkeypatch):
-    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 47)
+    monkeypatch.setattr("kyara.vision.frames.MAX_FRAME_PIXELS", 64 * 47)
     with pytest.raises(TooLargeError, match="frames of 64×48 pixels"):
         next(read_frames(counted))
 
@@ -166,7 +166,46 @@ def test_read_frames_refuses_frames_that_are_too_large(counted, monkeypatch):
 def test_read_frames_refuses_frames_whose_wide_pixels_make_them_too_large(tmp_path, monkeypatch):
     path = write_video(tmp_path / "wide.mp4", [draw_number(1)], pixel_ratio=Fraction(79, 10))
     assert describe_video(path).width == round(64 * 7.9)
-    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 48 * 7)
+    monkeypatch.setattr("kyara.vision.frames.MAX_FRAME_PIXELS", 64 * 48 * 7)
     for read in (describe_video, lambda one: next(read_frames(one, Sampling(longest_px=64)))):
         with pytest.raises(TooLargeError, match="frames of 506×48 pixels"):
             read(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_sample_frames_are_spread_over_a_video(tmp_path, suffix):
+    path = write_video(tmp_path / f"clip{suffix}", [draw_number(n) for n in range(12)])
+    numbers = read_numbers(sample_frames(path, 4))
+    assert numbers == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+def test_sample_frames_of_a_long_video_are_spread_as_well(tmp_path, suffix):
+    frames = [draw_number(n // 10) for n in range(130)]
+    path = write_video(tmp_path / f"long{suffix}", frames, rate=1)
+    assert describe_video(path).duration_s == pytest.approx(130, abs=2)
+    numbers = read_numbers(sample_frames(path, 8))
+    assert len(set(numbers)) >= 7
+    assert min(numbers) <= 1 and max(numbers) >= 11
+
+
+def test_sample_frames_read_a_long_video_that_has_one_key_frame(tmp_path):
+    path = write_video(tmp_path / "long.webm", [draw_number(n // 10) for n in range(130)], rate=1)
+    assert len(set(read_numbers(sample_frames(path, 8)))) >= 7
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_sample_frames_decode_no_more_than_the_beginning_of_what_has_no_way_in(
+    tmp_path, monkeypatch, tells
+):
+    path = write_video(tmp_path / "long.webm", [draw_number(n // 10) for n in range(130)], rate=1)
+    monkeypatch.setattr("kyara.vision.video._MOST_SAMPLED", 40)
+    if not tells:
+        untold = replace(describe_video(path), duration_s=None)
+        monkeypatch.setattr("kyara.vision.video.describe_video", lambda _: untold)
+    numbers = read_numbers(sample_frames(path, 8))
+    assert set(numbers) == {0, 1, 2, 3}
+
+
+def test_read_frames_stops_where_it_is_told_to(counted):
+    assert [frame.number for frame in read_frames(counted, most=3)] == [0, 1, 2]

@@ -68,6 +68,21 @@ def test_a_clock_that_is_set_back_lets_nobody_wait_and_no_session_live_on(
     store.close()
 
 
+def test_a_long_wait_is_told_in_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store, clock, passed = AccountStore(tmp_path), Clock(), timedelta()
+    monkeypatch.setattr("kyara.web.operator.accounts.store.tell_time", lambda: clock.now() + passed)
+    store.create("rin", PASSWORD)
+    wait_s = 0
+    while wait_s <= 120:
+        try:
+            store.log_in("rin", "a guess", sender="a")
+        except TooManyAttemptsError as error:
+            wait_s = error.retry_after_s
+            assert str(error).endswith(f" is looked at in {wait_s} seconds.")
+            passed += timedelta(seconds=wait_s)
+    store.close()
+
+
 def test_within_a_process_time_never_goes_back(monkeypatch: pytest.MonkeyPatch):
     clock, real = Clock(), time.time
     before = clock.now()
@@ -115,6 +130,16 @@ def test_who_finds_no_place_to_wait_is_refused_at_once_and_not_counted(store: Ac
             held.close()
             assert [one.result() for one in waiting] == [None] * 6
     assert store.unlock() == 1 + 6  # the account `nobody` and six addresses
+
+
+def test_an_attempt_that_is_counted_after_a_later_one_is_not_blocked_by_it(store: AccountStore):
+    store.create("rin", PASSWORD)
+    now = datetime.now(UTC)
+    for moment in (now, now - timedelta(milliseconds=80)):
+        with store._open() as session, session.begin():
+            attempts.count_attempt(session, ["account:rin"], moment)
+    with store._open() as session:
+        assert session.get_one(FailureRow, "account:rin").failures == 2
 
 
 def test_what_was_counted_is_deleted_when_it_is_over_or_too_much(store: AccountStore, monkeypatch):

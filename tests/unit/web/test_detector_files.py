@@ -11,22 +11,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from kyara.training.recipes.detector.looks import LOOKS
 from kyara.vision.detector_bundle import write_detector_bundle
 
 NETWORK = b"the bytes of a network"
 DATA: dict[str, Any] = {
-    "settings": {
-        "tells_eyes": False,
-        "longest_sides_px": [256],
-        "live_longest_sides_px": [256],
-        "longest_ratio": 1.9,
-        "tile_overlap": 0.5,
-        "most_enlarged": 2.0,
-        "fill": 114,
-        "min_box_px": 12,
-        "max_boxes": 32,
-        "merge": {"overlap": 0.4, "inside": 0.6},
-    },
+    "settings": {**LOOKS, "tells_eyes": False},
     "thresholds": [0.5, 0.3],
     "default_level": 1,
     "provenance": {},

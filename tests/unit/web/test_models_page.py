@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+from kyara.storage.jobs import LOG_FILE, JobStatus, now, write_status
 
 
 def test_the_state_tells_what_serves_and_a_stream_sends_it(operator):
@@ -48,3 +54,24 @@ def test_what_cannot_be_done_is_told(operator, app):
         "/operator/models/comparisons/tiny", headers={"Accept": "application/json"}
     )
     assert missing.status_code == 404
+
+
+def test_a_training_that_cannot_begin_says_why(
+    operator, app, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs = tmp_path / "runs"
+    monkeypatch.setitem(app.config, "RUN_FOLDER", str(runs))
+
+    def read_job(name: str) -> dict:
+        jobs = operator.get("/operator/models/state").json["jobs"]
+        return next(job for job in jobs if job["job"] == name)
+
+    write_status(runs, JobStatus("early", "head", started_at=now()))
+    assert read_job("early")["error"] == ""
+    (runs / "early" / LOG_FILE).write_text("Traceback …\nThis needs the package keras.\n\n")
+    assert read_job("early")["error"] == "This needs the package keras."
+    assert read_job("early")["interrupted"] is True
+    started = operator.post("/operator/models/retrain", name="a-new-name")
+    assert started.status_code == 202
+    wait_until(lambda: read_job("a-new-name")["stage"] == "failed", 120)
+    assert "no labelled faces yet" in read_job("a-new-name")["error"]

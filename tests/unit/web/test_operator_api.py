@@ -38,9 +38,9 @@ def client(config):
     app.extensions["kyara_reports"].close()
 
 
-def teach(client: FlaskClient, **lesson: object) -> Any:
+def teach(client: FlaskClient, **enrolment: object) -> Any:
     return client.post(
-        "/api/gallery", json={"label": NEW, "crops": CROPS[:2], **lesson}, headers=OPERATOR
+        "/api/gallery", json={"label": NEW, "crops": CROPS[:2], **enrolment}, headers=OPERATOR
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from operators import PASSWORD, OperatorClient, log_in, make_operator, read_toke
 
 from app import create_app
 from kyara.errors import BadInputError
+from kyara.vision.languages import LANGUAGES
 
 PAGE = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
@@ -223,6 +226,7 @@ def test_too_many_wrong_passwords_wait_and_a_known_browser_does_not(app, operato
     assert right.status_code == 429
     assert int(right.headers["Retry-After"]) in range(20, 32)
     assert "Too many wrong passwords" in right.text
+    assert re.search(r"looked at in (2\d|3[01]) seconds\.", right.text)
     assert send_login(known, "rin").status_code == 303
     app.extensions["kyara_accounts"].unlock()
     assert send_login(stranger, "rin").status_code == 303
@@ -283,3 +287,37 @@ def test_operator_routes_are_not_in_the_public_document(client):
 
 def test_an_operator_client_reads_pages(operator: OperatorClient):
     assert "Log out" in operator.page("/operator/")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("Datasets", "Log out")),
+        ("ja", ("データセット", "ログアウト")),
+        ("zh", ("数据集", "退出登录")),
+    ],
+)
+def test_the_pages_speak_the_operators_language(operator, language, words):
+    answer = operator.client.get(f"/operator/datasets?lang={language}", headers=PAGE)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/operator/datasets")
+    page = operator.page("/operator/datasets")
+    assert f'<html lang="{LANGUAGES[language].tag}">' in page
+    for word in words:
+        assert word in page
+
+
+def test_the_login_page_has_the_switch_too(app, client):
+    make_operator(app, "rin")
+    assert client.get("/operator/?lang=ja", headers=PAGE).headers["Location"] == "/operator/"
+    assert "パスワード" in client.get("/operator/", headers=PAGE).text
+
+
+def test_every_message_that_the_operators_scripts_say_is_there(operator):
+    settings = re.search(r'id="page-settings"[^>]*>(.*?)</script>', operator.page("/operator/models"))
+    assert settings
+    messages = json.loads(settings[1])["messages"]
+    folder = Path(__file__).resolve().parents[3] / "static" / "js"
+    scripts = [*(folder / "operator").glob("*.js"), folder / "page" / "combobox.js"]
+    code = "".join(path.read_text(encoding="utf-8") for path in scripts)
+    stems = {key.removesuffix("_one").removesuffix("_other") for key in messages}
+    assert set(re.findall(r'\bsay\("(\w+)"', code)) == stems

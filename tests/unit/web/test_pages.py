@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -71,6 +72,17 @@ def test_an_unknown_language_changes_nothing(client: FlaskClient, language: str)
     response = client.get("/", query_string={"lang": language})
     assert response.status_code == 303
     assert "Set-Cookie" not in response.headers
+
+
+def test_the_page_is_compressed_where_the_browser_takes_it(client: FlaskClient) -> None:
+    plain = client.get("/", headers={"Accept-Encoding": "identity"})
+    packed = client.get("/", headers={"Accept-Encoding": "gzip, deflate, br"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert len(packed.data) < len(plain.data) / 2
+    unpacked = gzip.decompress(packed.data).decode()
+    assert read_settings(unpacked) == read_settings(plain.text)
 
 
 def test_nothing_on_the_page_comes_from_elsewhere(client: FlaskClient) -> None:

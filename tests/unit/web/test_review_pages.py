@@ -64,6 +64,40 @@ def test_a_report_is_seen_accepted_undone_and_exported(app, client, operator, cr
     assert not list(dataset.rglob("*.png"))
 
 
+@pytest.mark.parametrize(
+    ("language", "red", "blue"), [("ja", "赤リボン", "青めがね"), ("zh", "红丝带", "蓝眼镜")]
+)
+def test_names_are_in_the_operators_language(client, operator, crop, language, red, blue):
+    operator.client.get(f"/operator/reports?lang={language}", headers={"Accept": "text/html"})
+    one, other = (send(client, crop, label) for label in ("aka_ribbon", "Ao Glasses"))
+    entries = {entry["id"]: entry for entry in operator.get(QUEUE).json["reports"]}
+    assert [entries[report]["said_name"] for report in (one, other)] == [red, blue]
+    assert [said["name"] for said in entries[one]["others"]] == [blue]
+    assert {red, blue} <= {answer["name"] for answer in entries[one]["answers"]}
+    assert {near["name"] for near in entries[one]["references"]} == {red}
+    (accepted,) = decide(operator, one, "accept").json["reports"]
+    assert accepted["reviewed_name"] == red
+    refused = decide(operator, other, "accept", known=True)
+    assert refused.status_code == 409
+    assert red in refused.json["detail"]
+    assert red in operator.page("/operator/datasets")
+    undone = operator.post("/operator/reports/undo").json["reports"]
+    assert [report["said_name"] for report in undone] == [red]
+    told = decide(operator, other, "accept", known=True).json
+    assert told["known"] == [blue]
+    assert blue in told["told"][0]
+    taken = operator.post("/operator/characters/teach", name="Ribbon Aka", crops=[crop])
+    assert (taken.status_code, red in taken.json["detail"]) == (409, True)
+
+
+def test_what_a_visitor_wrote_is_repeated_as_it_was_written(client, operator, crop):
+    refused = decide(operator, send(client, crop, "白ぼうし"), "accept")
+    assert refused.status_code == 400
+    assert "says “白ぼうし”, which is nobody who is known" in refused.json["detail"]
+    wrong = operator.post("/operator/reports/decide", reports=[], action="correct", label="a\u202eb")
+    assert "\u202e" not in wrong.text
+
+
 def test_another_operators_step_and_a_stale_view_are_409(app, client, operator, crop):
     one = send(client, crop)
     assert decide(operator, one, "accept", step="a-step-of-rin").status_code == 200

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from command_line import ROOT, run_kyara
@@ -36,6 +39,8 @@ STRONG = "vG1mQz8k-T3wN7xR_yB5uJ2p"
         ("MAX_QUEUED", "7", 7),
         ("REQUEST_DEADLINE_S", "2.5", 2.5),
         ("RATE_LIMITS", "", ""),
+        ("CORS_ORIGINS", "", ""),
+        ("CORS_ORIGINS", "https://fans.example", "https://fans.example"),
         ("METRICS", "off", "off"),
         ("METRICS_TOKEN", STRONG, STRONG),
         ("OPERATOR_TOKEN", "8472-0193-5566-8210", "8472-0193-5566-8210"),
@@ -71,6 +76,7 @@ def test_a_setting_is_read_as_its_type(monkeypatch, name, text, value):
         ("OPERATOR_TOKEN", "short", "at least 16 ASCII characters"),
         ("SECRET_KEY", "change-me-" * 5, "is weak"),
         ("RATE_LIMITS", "identify", "cannot be understood at 'identify'"),
+        ("CORS_ORIGINS", "fans.example", "cannot be understood at 'fans.example'"),
     ],
 )
 def test_nonsense_is_refused_with_its_name_and_what_was_received(monkeypatch, name, text, words):
@@ -90,6 +96,8 @@ def test_nonsense_is_refused_with_its_name_and_what_was_received(monkeypatch, na
     [
         ("PORT", "65536", "a whole number from 0 to 65535; received '65536'"),
         ("PORT", "http", "received 'http'"),
+        ("PORT", "6000", "6000, at which no browser opens a page: take another, such as 5000."),
+        ("PORT", "5061", "5061, at which no browser opens a page: take another, such as 5000."),
         ("THREADS", "0", "a whole number from 1 to 1000; received '0'"),
         ("DRAIN_S", "-1", "a number from 0 to 600; received '-1'"),
     ],
@@ -106,6 +114,22 @@ def test_serve_refuses_in_one_sentence_without_a_traceback():
     assert done.stderr == (
         "kyara: KYARA_TRUSTED_PROXIES is a whole number from 0 to 16; received 'abc'.\n"
     )
+
+
+@pytest.mark.parametrize("arguments", [("kyara", "serve", "--port", "6000"), ("gunicorn",)])
+def test_a_port_that_no_browser_opens_is_refused_in_one_sentence(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PORT": "6000"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    sentence = "PORT is 6000, at which no browser opens a page: take another, such as 5000.\n"
+    assert done.stderr.removeprefix("kyara: ") == sentence
 
 
 def test_the_application_refuses_what_the_settings_refuse(monkeypatch):

@@ -22,14 +22,12 @@ class Client:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, str, dict[str, Any]]:
-        """Return status, content type and JSON of an answer."""
         headers = {"Content-Type": "application/json"}
         self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = self.connection.getresponse()
         return answer.status, answer.headers.get_content_type(), json.loads(answer.read())
 
     def send(self, **report: Any) -> tuple[int, str, dict[str, Any]]:
-        """Send a report."""
         return self.ask("POST", "/api/reports", report)
 
 

@@ -179,7 +179,7 @@ def test_a_hostile_label_is_kept_unchanged_or_refused(
         ({"crop": None}, 422, "crop"),
         ({"crop": "hello"}, 400, "data URL"),
         ({"crop": "data:image/png;base64,aGVsbG8="}, 415, "not a picture"),
-        ({"crop": data_url(draw_crop(1))[:-40]}, 422, "damaged"),
+        ({"crop": data_url(draw_crop(1))[:402]}, 422, "damaged"),
         ({"label": None}, 422, "label"),
         ({"label": 5}, 422, "label"),
         ({"label": ["miku"]}, 422, "label"),

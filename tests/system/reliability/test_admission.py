@@ -8,7 +8,7 @@ import pytest
 from waiting import wait_until
 
 from kyara.errors import BusyError
-from kyara.web.serving.admission import LARGE, Deadline, Turns
+from kyara.web.serving.admission import LARGE, Admission, Deadline
 
 LONG = Deadline(10**6)  # from the import on, and the tests before may take long
 
@@ -16,7 +16,7 @@ LONG = Deadline(10**6)  # from the import on, and the tests before may take long
 class Worker(threading.Thread):
     """Holds a place until it is let go."""
 
-    def __init__(self, turns: Turns, size: int = 1, deadline: Deadline = LONG) -> None:
+    def __init__(self, turns: Admission, size: int = 1, deadline: Deadline = LONG) -> None:
         super().__init__(daemon=True)
         self.turns, self.size, self.deadline = turns, size, deadline
         self.running, self.go = threading.Event(), threading.Event()
@@ -36,7 +36,7 @@ class Worker(threading.Thread):
         self.join()
 
 
-def start_waiting(turns: Turns, size: int = 1) -> Worker:
+def start_waiting(turns: Admission, size: int = 1) -> Worker:
     """Start one that has to wait."""
     before = turns.count().waiting
     worker = Worker(turns, size)
@@ -45,7 +45,7 @@ def start_waiting(turns: Turns, size: int = 1) -> Worker:
 
 
 def test_who_finds_no_place_is_told_when_to_ask_again():
-    turns = Turns(1, 2)
+    turns = Admission(1, 2)
     first = Worker(turns)
     assert first.running.wait(60)
     second = start_waiting(turns)
@@ -60,7 +60,7 @@ def test_who_finds_no_place_is_told_when_to_ask_again():
 
 
 def test_the_longer_the_line_the_later_one_is_to_ask_again():
-    turns = Turns(1, 3)
+    turns = Admission(1, 3)
     first = Worker(turns)
     assert first.running.wait(60)
     waiting = [start_waiting(turns, 200), start_waiting(turns, 200)]
@@ -72,7 +72,7 @@ def test_the_longer_the_line_the_later_one_is_to_ask_again():
 
 
 def test_an_answer_that_would_come_too_late_is_refused_before_it_is():
-    turns = Turns(1, 10)
+    turns = Admission(1, 10)
     first = Worker(turns)
     assert first.running.wait(60)
     large = start_waiting(turns, 2000)
@@ -86,13 +86,13 @@ def test_an_answer_that_would_come_too_late_is_refused_before_it_is():
 
 
 def test_where_nobody_is_before_it_even_a_long_request_is_tried():
-    turns = Turns(1, 10)
+    turns = Admission(1, 10)
     with turns.hold(Deadline(10), 1000):
         assert turns.count().running == 1
 
 
 def test_a_turn_that_does_not_come_in_time_is_given_up():
-    turns = Turns(1, 10)
+    turns = Admission(1, 10)
     first = Worker(turns)
     assert first.running.wait(60)
     late = Worker(turns, deadline=Deadline(0.3))
@@ -104,7 +104,7 @@ def test_a_turn_that_does_not_come_in_time_is_given_up():
 
 
 def test_a_small_request_passes_a_large_one_that_came_just_before():
-    turns = Turns(1, 10)
+    turns = Admission(1, 10)
     first = Worker(turns)
     assert first.running.wait(60)
     large, small = start_waiting(turns, 100), start_waiting(turns, 1)
@@ -117,7 +117,7 @@ def test_a_small_request_passes_a_large_one_that_came_just_before():
 
 
 def test_large_requests_leave_a_place_to_the_small():
-    turns = Turns(2, 10)
+    turns = Admission(2, 10)
     large = [Worker(turns, LARGE)]
     assert large[0].running.wait(60)
     large.append(start_waiting(turns, LARGE))
@@ -129,7 +129,7 @@ def test_large_requests_leave_a_place_to_the_small():
 
 
 def test_nothing_is_done_for_a_client_who_has_gone():
-    turns = Turns(1, 10)
+    turns = Admission(1, 10)
     with pytest.raises(BusyError), turns.hold(LONG, left=lambda: True):
         raise AssertionError("it ran")
     assert turns.count().running == 0
@@ -143,7 +143,7 @@ def test_a_deadline_that_is_over_is_told():
 
 def test_everybody_is_called_in_turn_though_nobody_looks_by_themselves(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("kyara.web.serving.admission._LOOK_EVERY_S", 3600)
-    turns = Turns(2, 100)
+    turns = Admission(2, 100)
     first = [Worker(turns) for _ in range(2)]
     assert all(worker.running.wait(60) for worker in first)
     crowd = [start_waiting(turns, (1, 5, LARGE, 32)[number % 4]) for number in range(40)]

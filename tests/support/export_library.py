@@ -1,0 +1,111 @@
+"""A library of five pictures that the tests draw: its folder, its database, and what is in it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image
+from sqlalchemy.orm import Session
+
+from kyara.dataset.library.opening import open_library
+from kyara.dataset.library.reading import Library, LibraryPicture
+from kyara.dataset.library.tables import CharacterRow, FaceRow, PictureRow, RootRow
+
+MIKU = "vocaloid/hatsune_miku"
+SABER = "fate/saber"
+CHARACTERS = {
+    MIKU: (
+        {"en": "Hatsune Miku", "ja": "初音ミク", "zh": "初音未来"},
+        {"en": "Vocaloid", "ja": "ボーカロイド"},
+    ),
+    SABER: ({"en": "Saber", "ja": "セイバー"}, {"en": "Fate/stay night", "ja": "Fate／stay night"}),
+    "bocchi": ({"en": '=HYPERLINK("x")', "ja": "ぼっち, ちゃん"}, {}),
+}
+Face = tuple[tuple[int, int, int, int], str | None, float, str]
+PICTURES: dict[str, tuple[tuple[int, int], int, list[Face]]] = {
+    "a/both 初音.jpg": (
+        (200, 100),
+        1,
+        [((20, 10, 40, 30), MIKU, 0.75, "known"), ((100, 40, 50, 60), SABER, 0.9, "known")],
+    ),
+    "a/turned.jpg": ((60, 120), 6, [((10, 20, 30, 40), MIKU, 0.8, "known")]),
+    "b/saber.png": ((90, 80), 1, [((0, 0, 90, 80), SABER, 0.7, "probably")]),
+    "b/formula.png": ((64, 64), 1, [((8, 8, 16, 16), "bocchi", 0.95, "known")]),
+    "b/stranger.png": ((64, 64), 1, [((8, 8, 16, 16), None, 0.3, "unknown")]),
+}
+"""Name -> sides upright, Exif orientation, faces: box, label, confidence, status."""
+
+
+def write_library(folder: Path) -> Path:
+    """Draw the pictures below `folder/pictures`, write the database; return its file."""
+    file = folder / "library.db"
+    with open_library(str(file), new=True) as engine, Session(engine) as session:
+        root = RootRow(path=str(folder / "pictures"))
+        session.add(root)
+        for label, (name, work) in CHARACTERS.items():
+            session.add(CharacterRow(label=label, name=name, work=work))
+        session.flush()
+        for number, (name, (sides, turned, faces)) in enumerate(PICTURES.items()):
+            path = folder / "pictures" / name
+            _draw(path, sides, turned, number)
+            picture = PictureRow(
+                root=root.id,
+                path=name,
+                size=path.stat().st_size,
+                mtime_ns=path.stat().st_mtime_ns,
+                sha256=hash_picture(path),
+                width=sides[0],
+                height=sides[1],
+                seen_by="test",
+                scanned_at=datetime.now(UTC),
+            )
+            session.add(picture)
+            session.flush()
+            for box, label, confidence, status in faces:
+                place = dict(zip(("x", "y", "width", "height"), box, strict=True))
+                session.add(
+                    FaceRow(
+                        picture=picture.id,
+                        **place,
+                        score=1.0,
+                        embedding=b"",
+                        network="test",
+                        label=label,
+                        confidence=confidence,
+                        status=status,
+                        answered_by="test",
+                    )
+                )
+        session.commit()
+    return file
+
+
+def read_library(file: Path) -> list[LibraryPicture]:
+    """Return the pictures of the database, sorted by path."""
+    with Library.open(str(file)) as library:
+        return sorted(library.read_pictures(), key=lambda picture: picture.path)
+
+
+def hash_picture(path: Path) -> str:
+    """Return a file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def hash_all(folder: Path) -> dict[str, str]:
+    """Return path below a folder -> SHA-256, of all pictures there."""
+    found = (path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
+    return {str(path.relative_to(folder)): hash_picture(path) for path in found}
+
+
+def _draw(path: Path, sides: tuple[int, int], turned: int, seed: int) -> None:
+    """Draw noise; a picture that is turned is stored with its sides the other way round."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = sides if turned < 5 else sides[::-1]
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    image = Image.fromarray(pixels)
+    if turned != 1:
+        image.getexif()[ExifTags.Base.Orientation] = turned
+    image.save(path, exif=image.getexif())
