@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 72
 BIN := .venv/bin
 
-.PHONY: run assets test lint chaos bench soak reliability scale-test translations cli-reference screenshot fuzz hostile audit clean help
+.PHONY: run assets test lint chaos bench soak reliability scale-test translations cli-reference search-data screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -18,7 +18,7 @@ help:  ## list the targets
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-detect.txt requirements-scale.txt requirements-bulk.txt .venv/serve.stamp
+.venv/dev.stamp: requirements-dev.txt requirements.txt requirements-detect.txt requirements-scale.txt requirements-bulk.txt requirements-heif.txt requirements-library.txt requirements-client.txt requirements-mcp.txt .venv/serve.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
@@ -83,6 +83,9 @@ translations: .venv/dev.stamp  ## collect the page's sentences into translations
 
 cli-reference: .venv/dev.stamp  ## write docs/cli.md from every command's --help
 	$(BIN)/python scripts/write_cli_reference.py
+
+search-data: .venv/dev.stamp  ## ask dictionaries about the names that ship: model/search.json
+	$(BIN)/python -m scripts.write_search_data
 
 screenshot: .venv/dev.stamp static/vendor/.stamp .venv/chromium.stamp  ## take the README's screenshots again
 	$(BIN)/python scripts/take_screenshots.py

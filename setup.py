@@ -20,9 +20,13 @@ ROOT = Path(__file__).resolve().parent
 CORE = "requirements-serve.txt"
 EXTRAS = {
     "detect": "requirements-detect.txt",
+    "heif": "requirements-heif.txt",
     "train": "requirements.txt",
     "scale": "requirements-scale.txt",
     "bulk": "requirements-bulk.txt",
+    "library": "requirements-library.txt",
+    "client": "requirements-client.txt",
+    "mcp": "requirements-mcp.txt",
 }
 FOLDERS = ("model", "static", "templates", "translations", "build/assets")
 """`build/assets` has compressed copies of static files; a site without them works."""

@@ -13,11 +13,25 @@ from bench.results import ROOT
 from bench.timing import measure_ms
 from kyara.vision.detectors.lbp_cascade import propose_faces
 from kyara.vision.images import read_image
-from scripts.measure_detector import LOAD, TIME, URLS, open_chromium, serve_static
+from scripts.measure_detector import LOAD, URLS, open_chromium, serve_static
 
 WIDTHS = (640, 1280, 1920)
 RUNS = 7
 EXAMPLE = ROOT / "static" / "vendor" / "example.png"
+TIME = """async ({ name, level }) => {
+  const blob = await (await fetch("/pictures/" + encodeURIComponent(name))).blob();
+  const bitmap = await createImageBitmap(blob);
+  let pause = 0;
+  let last = performance.now();
+  const start = last;
+  const timer = setInterval(() => {
+    pause = Math.max(pause, performance.now() - last);
+    last = performance.now();
+  }, 5);
+  await globalThis.detector.detect(bitmap, level ?? undefined);
+  clearInterval(timer);
+  return { ms: performance.now() - start, pause };
+}"""
 
 
 def measure(quick: bool) -> dict[str, Any]:

@@ -64,13 +64,7 @@ def measure_rival_ms(gallery: Gallery, face: np.ndarray, repeats: int) -> float:
 
 
 def draw_clusters(references: int, dimension: int, rng: np.random.Generator) -> Gallery:
-    """Make a gallery of random characters.
-
-    Args:
-        references: how many.
-        dimension: of the features.
-        rng: source of chance.
-    """
+    """Make a gallery of random characters."""
     classes = -(-references // REFERENCES_PER_CHARACTER)
     centres = scale_to_unit(rng.standard_normal((classes, dimension), np.float32))
     gallery = Gallery.empty(classes)

@@ -32,13 +32,7 @@ class Count:
 
 
 def make_bodies(crops: int, form: str, side: int) -> list[bytes]:
-    """Return requests with different pictures.
-
-    Args:
-        crops: of one request.
-        form: PNG or JPEG.
-        side: of a crop in pixels.
-    """
+    """Return requests with different pictures of `side` pixels, PNG or JPEG."""
     urls = [to_data_url(encode_crop(draw_crop(seed, side), form), form) for seed in range(PICTURES)]
     return [
         json.dumps({"crops": [urls[(at + more) % PICTURES] for more in range(crops)]}).encode()

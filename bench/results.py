@@ -31,13 +31,6 @@ def save_part(
 ) -> dict[str, Any]:
     """Write one part into the document, beside the others. What another machine measured is kept.
 
-    Args:
-        path: the JSON file.
-        name: of the part.
-        data: what it measured.
-        took_s: how long that took.
-        quick: with few repeats.
-
     Returns:
         The whole document.
     """
@@ -73,11 +66,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def group_by_machine(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what each machine measured last: its name → part → what was measured.
-
-    Args:
-        results: the whole document.
-    """
+    """Return what each machine measured last: its name → part → what was measured."""
     machines: dict[str, dict[str, Any]] = {}
     for parts in (results["parts"], *results.get("elsewhere", {}).values()):
         for name, part in parts.items():

@@ -10,13 +10,7 @@ import numpy as np
 
 
 def measure_ms(call: Callable[[], object], repeats: int, *, warm_up: bool = True) -> float:
-    """Return the median time of a call in milliseconds.
-
-    Args:
-        call: what to time.
-        repeats: how often.
-        warm_up: call it once before.
-    """
+    """Return the median time of a call in milliseconds."""
     if warm_up:
         call()
     times = []

@@ -22,7 +22,6 @@ class Wire:
     """
 
     def __init__(self, port: int) -> None:
-        """Take the site's port."""
         self.received = 0
         self.bytes_a_second = 0.0
         self._target = port
@@ -70,13 +69,11 @@ class Wire:
         writer.close()
 
     def __enter__(self) -> Wire:
-        """Return the wire."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Cut it."""
         asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -45,10 +45,6 @@ def list_assets(static: Path = ROOT / "static") -> list[Path]:
 def compress_assets(assets: list[Path], store: Path) -> int:
     """Make the copies that are missing, and remove those that nobody needs.
 
-    Args:
-        assets: the files.
-        store: folder of the copies.
-
     Returns:
         How many copies were made.
     """

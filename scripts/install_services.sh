@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the tests find PostgreSQL, Redis and nginx: installed, or through apt. The tests start
+# Makes sure that the tests find PostgreSQL, Redis, nginx and exiftool: installed, or through apt. They start
 # servers of their own; a server that this script installs is neither started now nor at the next boot.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
@@ -9,16 +9,17 @@ if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb 
 fi
 command -v redis-server >/dev/null || missing="$missing redis-server"
 command -v nginx >/dev/null || missing="$missing nginx"
+command -v exiftool >/dev/null || missing="$missing libimage-exiftool-perl"
 if [ -z "$missing" ]; then exit 0; fi
 if ! command -v apt-get >/dev/null; then
-  echo "The tests need PostgreSQL, Redis and nginx. Install these, then run this again:$missing" >&2
+  echo "The tests need PostgreSQL, Redis, nginx and exiftool. Install these, then run this again:$missing" >&2
   exit 1
 fi
 as_root=""
 if [ "$(id -u)" != 0 ]; then
   as_root="sudo -n"
   if ! sudo -n true 2>/dev/null; then
-    echo "The tests need PostgreSQL, Redis and nginx. Run: sudo apt-get install$missing" >&2
+    echo "The tests need PostgreSQL, Redis, nginx and exiftool. Run: sudo apt-get install$missing" >&2
     exit 1
   fi
 fi

@@ -110,11 +110,9 @@ class Server:
             self.process.stderr.close()
 
     def __enter__(self) -> Server:
-        """Return the running site."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
         self.stop()

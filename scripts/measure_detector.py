@@ -1,10 +1,8 @@
 """Measure the face finder on a folder of hand-boxed pictures, in Python and in Chromium.
 
 The folder holds pictures and boxes.json: file name → [[x, y, width, height], …] of every face, in
-pixels. A face is found when the middle of a proposal lies in the ellipse around the middle of its
-box whose half axes are 0.35 of the box's width and height: the strictest of the usual readings of
-"centre within 0.35 of the box". Every face and every proposal is matched once, the nearest pairs
-first; a proposal without a face is false, a second one on the same face included.
+pixels. When a face is found, `kyara.evaluation.detection` says. Printed is a JSON document; how many
+boxes only one side found, to the pixel, is `differing_boxes`.
 """
 
 from __future__ import annotations
@@ -12,34 +10,30 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import math
 import shutil
-import statistics
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from kyara.errors import BadInputError, KyaraError  # noqa: E402
-from kyara.vision.boxes import Box  # noqa: E402
+from kyara.evaluation.detection import match_faces, measure_detection  # noqa: E402
+from kyara.vision.boxes import Box, FoundFace  # noqa: E402
 from kyara.vision.detector_bundle import DetectorBundle  # noqa: E402
 from kyara.vision.detectors.lbp_cascade import CascadeDetector  # noqa: E402
 from kyara.vision.detectors.network import NetworkDetector, load_network  # noqa: E402
 from kyara.vision.images import read_image  # noqa: E402
 
-CENTRE_SHARE = 0.35
-SCREENSHOT_PX = (1280, 720)
-TIMING_RUNS = 7
+FIGURES = ("pictures", "faces", "recall", "false_a_picture", "second_a_picture")
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; style-src 'self'"
@@ -76,27 +70,12 @@ DETECT = """async ({ name, level }) => {
   const shown = found.filter((face) => detector.isShown(face, level ?? detector.defaultLevel));
   return shown.map(({ box }) => box);
 }"""
-TIME = """async ({ name, level }) => {
-  const blob = await (await fetch("/pictures/" + encodeURIComponent(name))).blob();
-  const bitmap = await createImageBitmap(blob);
-  let pause = 0;
-  let last = performance.now();
-  const start = last;
-  const timer = setInterval(() => {
-    pause = Math.max(pause, performance.now() - last);
-    last = performance.now();
-  }, 5);
-  await globalThis.detector.detect(bitmap, level ?? undefined);
-  clearInterval(timer);
-  return { ms: performance.now() - start, pause };
-}"""
 
 
 class StaticHandler(SimpleHTTPRequestHandler):
     """Serves an empty page, static/ and a folder of pictures under the site's policy."""
 
     def __init__(self, *arguments: Any, pictures: Path, **options: Any) -> None:
-        """Take the folder that /pictures/ shows."""
         self.pictures = pictures
         super().__init__(*arguments, directory=str(ROOT), **options)
 
@@ -108,7 +87,6 @@ class StaticHandler(SimpleHTTPRequestHandler):
         return str(ROOT / file if file.parts[:1] == ("static",) else ROOT / "static" / "nothing-here")
 
     def do_GET(self) -> None:
-        """Answer `/` with the empty page, the rest with files."""
         if self.path != "/":
             super().do_GET()
             return
@@ -165,52 +143,21 @@ def detect_in_page(page: Page, name: str, level: int | None = None) -> list[Box]
     return [Box(**box) for box in page.evaluate(DETECT, {"name": name, "level": level})]
 
 
-def match_faces(proposals: Sequence[Box], faces: Sequence[Sequence[float]]) -> int:
-    """Count the faces that have a proposal of their own (see the top of this file)."""
-    pairs = []
-    for p, box in enumerate(proposals):
-        for f, (x, y, width, height) in enumerate(faces):
-            dx = (box.x + box.width / 2 - x - width / 2) / width
-            dy = (box.y + box.height / 2 - y - height / 2) / height
-            if math.hypot(dx, dy) <= CENTRE_SHARE:
-                pairs.append((math.hypot(dx, dy), p, f))
-    taken_proposals: set[int] = set()
-    taken_faces: set[int] = set()
-    for _, p, f in sorted(pairs):
-        if p not in taken_proposals and f not in taken_faces:
-            taken_proposals.add(p)
-            taken_faces.add(f)
-    return len(taken_faces)
-
-
-def summarise(found: dict[str, list[Box]], truth: dict[str, list[list[float]]]) -> dict[str, float]:
-    """Add up recall and false boxes over all pictures."""
-    faces = sum(map(len, truth.values()))
-    hits = sum(match_faces(found[name], boxes) for name, boxes in truth.items())
-    false = sum(map(len, found.values())) - hits
-    return {
-        "pictures": len(truth),
-        "faces": faces,
-        "found": hits,
-        "recall": round(hits / max(faces, 1), 4),
-        "false_boxes": false,
-        "false_boxes_per_picture": round(false / max(len(truth), 1), 4),
-    }
+def summarise(found: dict[str, list[Box]], truth: dict[str, list[list[float]]]) -> dict[str, Any]:
+    """Return recall and false boxes over all pictures."""
+    looked = [
+        match_faces(
+            "", [Box(*map(round, box)) for box in boxes], [FoundFace(box, 1.0) for box in found[name]]
+        )
+        for name, boxes in truth.items()
+    ]
+    measured = measure_detection(looked, 0.0)
+    return {name: measured[name] for name in FIGURES}
 
 
 def count_differences(a: dict[str, list[Box]], b: dict[str, list[Box]]) -> int:
     """Count boxes, to the pixel, that only one side found; a moved box counts once."""
     return sum(max(len(set(a[name]) - set(b[name])), len(set(b[name]) - set(a[name]))) for name in a)
-
-
-def time_screenshot(page: Page, level: int | None) -> dict[str, float]:
-    """Time the worker on a 1280×720 picture, and the page's longest pause meanwhile."""
-    runs = [page.evaluate(TIME, {"name": "screenshot.png", "level": level}) for _ in range(TIMING_RUNS)]
-    return {
-        "median_ms": round(statistics.median(run["ms"] for run in runs), 1),
-        "slowest_ms": round(max(run["ms"] for run in runs), 1),
-        "longest_page_pause_ms": round(max(run["pause"] for run in runs), 1),
-    }
 
 
 def read_truth(folder: Path) -> dict[str, list[list[float]]]:
@@ -219,14 +166,6 @@ def read_truth(folder: Path) -> dict[str, list[list[float]]]:
         return json.loads((folder / "boxes.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInputError(f"{folder} needs a boxes.json with the faces by hand: {error}") from error
-
-
-def draw_screenshot(folder: Path) -> None:
-    """Fill 1280×720 pixels with the example picture."""
-    with Image.open(ROOT / "static" / "vendor" / "example.png") as image:
-        height = round(image.width * SCREENSHOT_PX[1] / SCREENSHOT_PX[0])
-        cut = image.convert("RGB").crop((0, 0, image.width, height))
-        cut.resize(SCREENSHOT_PX).save(folder / "screenshot.png")
 
 
 def write_network(bundle: DetectorBundle, folder: Path) -> None:
@@ -245,7 +184,6 @@ def measure(folder: Path, level: int | None, network: Path | None = None) -> dic
     }
     with tempfile.TemporaryDirectory() as temporary, open_chromium() as browser:
         pictures = Path(temporary)
-        draw_screenshot(pictures)
         if isinstance(finder, NetworkDetector):
             write_network(finder.bundle, pictures)
         for name in truth:
@@ -255,24 +193,12 @@ def measure(folder: Path, level: int | None, network: Path | None = None) -> dic
             page.goto(url)
             page.evaluate(LOAD, URLS if network is None else NETWORK_URLS)
             in_chromium = {name: detect_in_page(page, name, level) for name in truth}
-            timing = time_screenshot(page, level)
     return {
         "level": level,
         "python": summarise(in_python, truth),
         "chromium": summarise(in_chromium, truth),
         "differing_boxes": count_differences(in_python, in_chromium),
-        "screenshot_1280x720": timing,
     }
-
-
-def print_table(result: dict[str, Any]) -> None:
-    """Print what `measure` found, for people."""
-    print(f"{'':28}{'Python':>10}{'Chromium':>10}")
-    for key, value in result["python"].items():
-        print(f"{key.replace('_', ' '):28}{value:>10}{result['chromium'][key]:>10}")
-    print(f"{'boxes that differ':28}{result['differing_boxes']:>10}")
-    for key, value in result["screenshot_1280x720"].items():
-        print(f"{'1280×720: ' + key.replace('_', ' '):38}{value:>10}")
 
 
 def main() -> int:
@@ -285,17 +211,13 @@ def main() -> int:
         "--level", type=int, help="0 (fewest faces) and up; without it, the default level"
     )
     parser.add_argument("--network", type=Path, help="a detector's bundle; by default the cascade")
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     try:
         result = measure(arguments.folder, arguments.level, arguments.network)
     except KyaraError as error:
         print(f"measure_detector: {error}", file=sys.stderr)
         return 1
-    if arguments.json:
-        print(json.dumps(result, indent=2))
-    else:
-        print_table(result)
+    print(json.dumps(result, indent=2))
     return 0
 
 

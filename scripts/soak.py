@@ -66,7 +66,6 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Crops answered a second."""
         return self.crops / self.seconds
 
     def percentile_ms(self, percent: float) -> float:
@@ -114,7 +113,6 @@ class Client:
         return wait_s
 
     def close(self) -> None:
-        """Hang up."""
         self._connection.close()
 
 
@@ -252,15 +250,7 @@ class Soak:
 
 
 def run_soak(folder: Path, *, few_s: float, many_s: float, slow_s: float, **settings: Any) -> Soak:
-    """Start a site and soak it.
-
-    Args:
-        folder: for its reports.
-        few_s: how long each number of few clients asks.
-        many_s: how long sixty-four do.
-        slow_s: how long slow clients hold connections.
-        settings: of the site.
-    """
+    """Start a site with settings and soak it, for so many seconds each: few clients, many, slow ones."""
     with Server(folder / "reports", REQUEST_DEADLINE_S=DEADLINE_S, **settings) as server:
         ask_together(server, 4, 1.0)  # the first answers are slower
         few = {count: ask_together(server, count, few_s) for count in FEW}

@@ -1,7 +1,7 @@
-"""Take the README's screenshots from the running app: desktop and phone, light and dark.
+"""Take the README's screenshots from the running app: desktop and phone, light and dark; then the film.
 
 Starts the site as `make run` does, with the model that ships, opens the example picture in Chromium
-and writes docs/screenshot*.png.
+and writes docs/screenshot*.png, and docs/film/ (`film.py`); `--film` writes the film alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from film import take_film
 from local_site import Server
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -71,15 +72,19 @@ def take(browser: Browser, url: str, shot: Shot) -> Path:
 
 
 def main() -> None:
-    """Take every screenshot."""
+    """Take every screenshot and the film."""
+    film_alone = sys.argv[1:] == ["--film"]
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if chromium is None:
         sys.exit("No Chromium on the path: run scripts/install_chromium.sh.")
     with TemporaryDirectory() as reports, Server(Path(reports)) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        for shot in SHOTS:
+        for shot in () if film_alone else SHOTS:
             print(take(browser, site.url, shot).relative_to(ROOT))
+        problems = take_film(browser)
         browser.close()
+    if problems:
+        sys.exit("\n".join(["Not taken:", *problems]))
 
 
 if __name__ == "__main__":

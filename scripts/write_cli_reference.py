@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,25 +25,33 @@ What `python -m kyara COMMAND --help` prints. Exit status: 0, 1 (bad input, one 
 stderr) or 2 (usage). What JSON, CSV and files hold: [output.md](output.md). With more words:
 [teach](operating.md#teaching-characters), [reports](operating.md#reports),
 [collect, label, dataset](labelling.md), [identify of videos](video.md), [train, evaluate](training.md),
-[retrain, promote](learning.md), [many at a time](scale.md#bulk-work-local-processes-or-ray).
+[retrain, promote](learning.md), [many at a time](scale.md#bulk-work-local-processes-or-ray),
+[mcp](programs.md#tools-for-a-language-model).
 """
 
 
 def render_reference(main: click.Group) -> str:
     """Return the reference of a command group as Markdown: its commands in the order of their names."""
     pages = list(_walk(main, "kyara"))
-    links = [f"[{path.removeprefix('kyara ')}](#{path.replace(' ', '-')})" for path, _ in pages[1:]]
+    links = [f"[{path.removeprefix('kyara ')}](#{_make_anchor(path)})" for path, _ in pages[1:]]
     parts = [INTRODUCTION, " · ".join(links) + "\n"]
     parts += [f"## {path}\n\n```text\n{text}\n```\n" for path, text in pages]
     return "\n".join(parts)
+
+
+def _make_anchor(heading: str) -> str:
+    """Return the anchor that GitHub makes of a command's heading."""
+    return re.sub(r"[^\w\- ]", "", heading).replace(" ", "-")
 
 
 def _walk(
     command: click.Command, path: str, parent: click.Context | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yield the path and the help of a command and of all below it."""
-    settings = {"terminal_width": COLUMNS, "max_content_width": COLUMNS, "color": False}
-    context = click.Context(command, parent, info_name=path.rpartition(" ")[2], **settings)
+    settings: dict[str, Any] = {"terminal_width": COLUMNS, "max_content_width": COLUMNS, "color": False}
+    settings |= command.context_settings
+    name = path.rpartition(" ")[2]
+    context = click.Context(command, parent, info_name=name, **settings)
     yield path, re.sub(r" +$", "", command.get_help(context), flags=re.MULTILINE)
     if isinstance(command, click.Group):
         for name in sorted(command.commands):
