@@ -57,6 +57,15 @@ TINY_NAMES = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that may take longest first, so that no process is left alone with one at the end."""
+    limits: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        limits[item.path] = max(limits.get(item.path, 0.0), marker.args[0] if marker else 0.0)
+    items.sort(key=lambda item: -limits[item.path])
+
+
 @pytest.fixture(scope="session")
 def tiny(request: pytest.FixtureRequest) -> Path:
     """A folder with `data/` (drawn faces) and `model/` (a bundle trained on them that serves).

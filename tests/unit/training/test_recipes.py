@@ -3,81 +3,28 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ROOT, run_kyara
+from command_line import run_kyara
 from drawings import LABELS, write_dataset
 from PIL import Image
+from trainings import SETTINGS, kill_and_resume, measure_test
 
 from classification import Classifier
-from kyara.dataset.manifest import Manifest, read_manifest
+from kyara.dataset.manifest import read_manifest
 from kyara.dataset.tagged import read_tagged
 from kyara.recognition.bundle import load_bundle
-from kyara.recognition.embeddings import cut_face
-from kyara.training.crops import FindFaces, find_faces, read_told
+from kyara.training.crops import find_faces
 from kyara.vision.images import read_image
 
 pytestmark = pytest.mark.timeout(1500)  # real trainings: minutes on a busy machine
-TINY = ("--input-px", "75", "--dimension", "32", "--epochs", "2", "--batch", "16")
-SETTINGS = {
-    # the moving average must survive the kill, too
-    "finetune": (*TINY, "--norm-momentum", "0.7", "--average", "0.5", "--head-from", "5"),
-    "cnn": ("--epochs", "6", "--batch", "16", "--peak-rate", "1e-3"),
-    "head": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
-    "multilabel": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
-}
-
-
-def read_history(run: Path) -> list:
-    path = run / "history.json"
-    return json.loads(path.read_text()) if path.exists() else []
-
-
-def kill_and_resume(recipe: str, data: Path, folder: Path, *more: str | Path) -> Path:
-    """Kill a run when its first epoch is kept, run the same command again, return the bundle."""
-    run = folder / "run"
-    arguments = ["train", data, "--recipe", recipe, "--name", recipe, "--run", run, *SETTINGS[recipe]]
-    arguments += ["--models", folder, "--bottlenecks", folder / "bottlenecks", *more]
-    with subprocess.Popen(
-        [sys.executable, "-m", "kyara", *map(str, arguments)],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        deadline = time.monotonic() + 1000
-        while not read_history(run) and time.monotonic() < deadline:
-            assert process.poll() is None, "training ended before its first epoch was kept"
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    first = read_history(run)
-    run_kyara(*arguments)
-    history = read_history(run)
-    assert history[: len(first)] == first
-    assert len(history) == int(SETTINGS[recipe][SETTINGS[recipe].index("--epochs") + 1])
-    return folder / recipe
-
-
-def measure_test(bundle: Path, manifest: Manifest, find: FindFaces = read_told) -> float:
-    faces, classifier = manifest.of_split("test"), Classifier(bundle)
-    crops = (
-        cut_face(read_image(face.path), box, classifier.bundle.preprocessing)
-        for face, box in zip(faces, find(faces), strict=True)
-    )
-    answers = classifier.identify(crops)
-    return float(
-        np.mean([face.label == said.answers[0].label for face, said in zip(faces, answers, strict=True)])
-    )
 
 
 @pytest.fixture(scope="module")
@@ -219,41 +166,6 @@ def test_several_labels_are_told_of_a_picture(posters, tiny_bundle, tmp_path):
     ).reshape(asked.truth.shape)
     assert (said == asked.truth).mean() >= 0.9
     assert load_bundle(made).provenance["label_frequencies"]["red"] == pytest.approx(0.25, abs=0.1)
-
-
-def test_fine_tuning_goes_on_and_its_run_is_exported_again(tmp_path):
-    data = write_dataset(tmp_path / "data", 12)
-    made = kill_and_resume("finetune", data, tmp_path)
-    bundle, run = load_bundle(made), tmp_path / "run"
-    assert bundle.labels == tuple(sorted(LABELS))
-    assert list((run / "tensorboard").rglob("events*"))
-    arguments = ("train", data, "--run", run, "--models", tmp_path, "--bottlenecks", tmp_path / "b")
-    run_kyara(*arguments, "--name", "again", "--export-only", "--head-from", "100")
-    again = load_bundle(tmp_path / "again")
-    crop = [read_image(data / LABELS[0] / "000.png")]
-    first, second = (Classifier(one).backbone.extract(crop) for one in (bundle, again))
-    np.testing.assert_allclose(first, second, atol=1e-5)
-    assert len(again.head_rows) == 0
-    refused = run_kyara(*arguments, "--name", "cut", *SETTINGS["finetune"], "--seed", "9", check=False)
-    assert refused.returncode == 1
-    assert "another plan" in refused.stderr
-
-
-def test_another_backbone_is_fine_tuned_and_gone_on_from(tmp_path):
-    data = write_dataset(tmp_path / "data", 12)
-    arguments = ("train", data, "--backbone", "mobilenet-v2", *TINY, "--input-px", "32", "--epochs", "1")
-    arguments += ("--models", tmp_path, "--bottlenecks", tmp_path / "b")
-    run_kyara(*arguments, "--name", "small", "--run", tmp_path / "first")
-    run_kyara(
-        *(*arguments, "--name", "more", "--run", tmp_path / "second"),
-        *("--start-weights", tmp_path / "small", "--frozen-until", "block_2_add"),
-    )
-    small, more = (load_bundle(tmp_path / name) for name in ("small", "more"))
-    assert small.provenance["plan"]["backbone"] == "mobilenet-v2"
-    digest = hashlib.sha256(small.backbone.read_bytes()).hexdigest()
-    assert more.provenance["start_weights"] == digest
-    assert more.backbone.stat().st_size < 4_000_000
-    assert 0 <= measure_test(tmp_path / "more", read_manifest(data)) <= 1
 
 
 @pytest.mark.parametrize(
