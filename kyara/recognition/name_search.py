@@ -210,10 +210,12 @@ def _find_near(characters: Sequence[Character], word: str) -> _Found:
     """Rank by how near the nearest word of a name is."""
     if len(word) < MIN_NEAR_LETTERS:
         return []
+    shortest, longest = NEAR * len(word), len(word) / NEAR  # no other length is near enough
     owners: dict[str, list[Character]] = {}
     for character in characters:
         for name in character.spellings.names.split():
-            owners.setdefault(name, []).append(character)
+            if shortest <= len(name) <= longest:
+                owners.setdefault(name, []).append(character)
     near = process.extract(
         word, owners.keys(), scorer=OSA.normalized_similarity, score_cutoff=NEAR, limit=None
     )

@@ -73,6 +73,7 @@ def list_attacks() -> Iterator[Attack]:
     yield Attack(
         "a long name is searched", "characters", lambda n: _get(f"/api/characters?query={'a' * 90}{n}")
     )
+    yield Attack("letters are searched", "characters", _fixed(lambda: _get("/api/characters?query=a+s")))
     yield Attack("names that log in nowhere", "login", _log_in)
     yield Attack("languages to choose from", "pages", _fixed(lambda: _get("/", _MANY_LANGUAGES)))
     yield Attack(
