@@ -60,8 +60,9 @@ def scan(
     and nothing in it becomes missing; `library forget` forgets one.
     """
     from kyara.dataset.library.answering import choose_answerer
+    from kyara.dataset.library.contents import drop_nested, list_roots
     from kyara.dataset.library.opening import open_library
-    from kyara.dataset.library.scanning import ScanOrder, drop_nested, list_own, list_roots
+    from kyara.dataset.library.scanning import ScanOrder, list_own
     from kyara.dataset.library.watching import watch_folders
 
     if engine_name == "ray" and work is None:
