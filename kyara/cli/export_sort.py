@@ -41,9 +41,9 @@ def sort(
     """Sort pictures into a folder for each character.
 
     Into OUT/Hatsune Miku (Vocaloid)/, for example; names are good on Windows, too. A picture of two
-    characters is linked or copied into both folders, and moved into that of the surest. Nothing is
-    written over: where a name is taken, a number is added. What is done is written to
-    OUT/kyara-sort-TIME.jsonl before it is done.
+    characters is linked or copied into both folders, and moved into that of the surest, with its
+    sidecars (picture.jpg.xmp, picture.jpg.txt, picture.txt). Nothing is written over: where a name is
+    taken, a number is added. What is done is written to OUT/kyara-sort-TIME.jsonl before it is done.
     """
     if undo is not None:
         _undo(undo, dry_run=dry_run, as_json=as_json)
@@ -62,9 +62,12 @@ def sort(
     new = [placing for placing in placings if not placing.is_there]
     journal = _carry_out(new, how, out) if new and not dry_run else None
     if dry_run and not as_json:
-        for placing in new:
-            echo(f"{how}: {_show(placing.source)} -> {_show(placing.target)}")
+        for one in [one for placing in new for one in (placing, *placing.sidecars)]:
+            echo(f"{how}: {_show(one.source)} -> {_show(one.target)}")
     told = f"{len(new)} {'to ' if dry_run else ''}{how}, {len(placings) - len(new)} there already."
+    sidecars = [sidecar for placing in new for sidecar in placing.sidecars]
+    if sidecars:
+        told += f" {len(sidecars)} sidecar(s) {'go' if dry_run else 'went'} along."
     if journal:
         told += f" To take it back: kyara export sort --undo {_show(journal)}"
     document = {
@@ -74,7 +77,8 @@ def sort(
         "new": len(new),
         "same": len(placings) - len(new),
         "journal": _show(journal) if journal else None,
-        "placed": [{"from": _show(one.source), "to": _show(one.target)} for one in new],
+        "placed": [_describe(one) for one in new],
+        "sidecars": [_describe(one) for one in sidecars],
     }
     chosen.finish(told, document, as_json=as_json)
     if links:
@@ -114,15 +118,15 @@ def _carry_out(placings: list[Placing], how: How, out: Path) -> Path:
 
 def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
     """Take a journal back; end with status 1 if anything stays."""
-    from kyara.dataset.library.export.journal import read_journal, undo_sorting
+    from kyara.dataset.library.export.journal import NO_PICTURES, read_journal, undo_sorting
 
     acts = read_journal(path)
-    pictures = [act for act in acts if act.kind != "folder"]
+    pictures = [act for act in acts if act.kind not in NO_PICTURES]
     kept: list[str] = []
     if dry_run:
         undone = 0
         if not as_json:
-            for act in reversed(pictures):
+            for act in (act for act in reversed(acts) if act.kind != "folder"):
                 echo(f"take back: {act.kind} {_show(act.source)} -> {_show(act.target)}")
     else:
         with show_bar(len(acts), "Taking back") as bar:
@@ -135,6 +139,10 @@ def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
         echo(f"kyara: {sentence}", err=True)
     if kept:
         raise click.exceptions.Exit(1)
+
+
+def _describe(placing: Placing) -> dict[str, str]:
+    return {"from": _show(placing.source), "to": _show(placing.target)}
 
 
 def _show(path: Path) -> str:
