@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.export_choice import Chosen, choice_options
-from kyara.cli.identify_output import echo, show_name
+from kyara.cli.identify_output import echo
 from kyara.cli.options import path_option, print_json, show_bar
 from kyara.errors import UnavailableError
+from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.dataset.library.export.sorting import How, Placing
@@ -56,27 +56,27 @@ def sort(
     chosen = Chosen.read(**choice)
     pictures, links = leave_out_links(chosen.pictures, out, how)
     for link in links:
-        echo(f"kyara: {_show(link)} is a link; it is not moved.", err=True)
+        echo(f"kyara: {show_path(link)} is a link; it is not moved.", err=True)
     chosen = replace(chosen, pictures=pictures)
     placings = _plan(chosen, out, how, language)
     new = [placing for placing in placings if not placing.is_there]
     journal = _carry_out(new, how, out) if new and not dry_run else None
     if dry_run and not as_json:
         for one in [one for placing in new for one in (placing, *placing.sidecars)]:
-            echo(f"{how}: {_show(one.source)} -> {_show(one.target)}")
+            echo(f"{how}: {show_path(one.source)} -> {show_path(one.target)}")
     told = f"{len(new)} {'to ' if dry_run else ''}{how}, {len(placings) - len(new)} there already."
     sidecars = [sidecar for placing in new for sidecar in placing.sidecars]
     if sidecars:
         told += f" {len(sidecars)} sidecar(s) {'go' if dry_run else 'went'} along."
     if journal:
-        told += f" To take it back: kyara export sort --undo {_show(journal)}"
+        told += f" To take it back: kyara export sort --undo {show_path(journal)}"
     document = {
         "format": "sort",
         "dry_run": dry_run,
         "by": how,
         "new": len(new),
         "same": len(placings) - len(new),
-        "journal": _show(journal) if journal else None,
+        "journal": show_path(journal) if journal else None,
         "placed": [_describe(one) for one in new],
         "sidecars": [_describe(one) for one in sidecars],
     }
@@ -97,7 +97,7 @@ def _plan(chosen: Chosen, out: Path, how: How, language: str) -> list[Placing]:
         with show_bar(len(chosen.pictures), "Looking") as bar:
             return list(plan_sorting(chosen.pictures, out, how, language, bar.update))
     except OSError as error:
-        where = _show(Path(error.filename or out))
+        where = show_path(Path(error.filename or out))
         raise UnavailableError(
             f"{where} cannot be read ({error.strerror}). Nothing was done."
         ) from error
@@ -127,7 +127,7 @@ def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
         undone = 0
         if not as_json:
             for act in (act for act in reversed(acts) if act.kind != "folder"):
-                echo(f"take back: {act.kind} {_show(act.source)} -> {_show(act.target)}")
+                echo(f"take back: {act.kind} {show_path(act.source)} -> {show_path(act.target)}")
     else:
         with show_bar(len(acts), "Taking back") as bar:
             undone = undo_sorting(path, kept.append, bar.update)
@@ -142,8 +142,4 @@ def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
 
 
 def _describe(placing: Placing) -> dict[str, str]:
-    return {"from": _show(placing.source), "to": _show(placing.target)}
-
-
-def _show(path: Path) -> str:
-    return show_name(os.fspath(path))
+    return {"from": show_path(placing.source), "to": show_path(placing.target)}

@@ -14,12 +14,13 @@ import click
 from PIL import Image
 
 from kyara.cli.identify_many import Place, look_at_pictures
-from kyara.cli.identify_output import Failures, say_who, show_name
+from kyara.cli.identify_output import Failures, say_who
 from kyara.cli.identify_sources import STANDARD_INPUT, Source, Sources
 from kyara.errors import KyaraError
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.embeddings import SHARD_PICTURES
 from kyara.recognition.pictures import IdentifiedPicture, identify_pixels
+from kyara.storage.paths import show_path
 from kyara.vision.detectors.base import open_detector
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.images import read_image, tell_nobody
@@ -69,7 +70,7 @@ class Looking:
             if annotate is not None:
                 self._write_annotated(source, picture, annotate)
             yield {
-                "source": show_name(source.name),
+                "source": show_path(source.name),
                 **picture.describe(self._classifier, self._options.language),
             }
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kyara.cli.fetching import MAX_FETCHED_BYTES, fetch, is_address
-from kyara.cli.identify_output import Failures, show_name
+from kyara.cli.identify_output import Failures
 from kyara.cli.identify_video import is_video
 from kyara.errors import BadInputError, KyaraError, TooLargeError
+from kyara.storage.paths import show_path
 from kyara.vision.picture_files import is_picture_file
 from kyara.vision.video import VIDEO_SUFFIXES
 
@@ -149,8 +150,8 @@ def _list_pictures(folder: Path) -> list[Path]:
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
         sentence = "Of a folder only pictures are read; name a video itself."
-        names = ", ".join(map(show_name, others[:_NAMED]))
+        names = ", ".join(map(show_path, others[:_NAMED]))
         Failures.warn(str(folder), f"{names}{more} left out. {sentence}")
     if not pictures:
-        raise BadInputError(f"The folder {show_name(str(folder))} has no pictures.")
+        raise BadInputError(f"The folder {show_path(folder)} has no pictures.")
     return pictures

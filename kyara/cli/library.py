@@ -6,10 +6,11 @@ import os
 
 import click
 
-from kyara.cli.identify_output import echo, show_name
+from kyara.cli.identify_output import echo
 from kyara.cli.library_options import library_option
 from kyara.cli.options import json_option, language_option, print_json
 from kyara.recognition.characters import choose_text
+from kyara.storage.paths import show_path
 
 
 @click.group()
@@ -29,7 +30,7 @@ def show(place: str, limit: int, language: str, as_json: bool) -> None:
 
     with Library.open(place) as opened:
         counts = count_library(opened.engine)
-        folders = [show_name(path) for path in list_roots(opened.engine)]
+        folders = [show_path(path) for path in list_roots(opened.engine)]
         frequent = opened.count_characters(limit)
         characters = opened.read_characters()  # afterwards: a scan may add some meanwhile
     entries = [
