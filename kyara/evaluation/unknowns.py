@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.evaluation.measuring import CURVE_POINTS, round_rate
+from kyara.evaluation.measuring import CURVE_POINTS, choose_places, round_rate
 from kyara.evaluation.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
 from kyara.evaluation.protocols import Unknowns
 from kyara.recognition.answers import score_open_set
@@ -44,7 +44,7 @@ class Separation:
     def to_json(self) -> dict[str, Any]:
         """Return what `metrics.json` holds of it."""
         false_rate, true_rate, _ = trace_roc(self.known, self.unknown)
-        places = np.unique(np.linspace(0, len(false_rate) - 1, CURVE_POINTS).round().astype(int))
+        places = choose_places(len(false_rate), CURVE_POINTS)
         return {
             "strangers": self.name,
             "gallery": self.gallery,
