@@ -132,11 +132,11 @@ def test_copies_of_pictures_with_the_longest_names_are_written(ask, site, face, 
     for folder in folders:
         folder.mkdir()
         (folder / f"{'名' * 83}x.png").write_bytes(face.read_bytes())
-    address = f"{site}/face.png{'x' * 300}"
+    address = f"{site}/face.png/{'x' * 300}"
     done = ask(*folders, address, "--allow-urls", "--whole", "--json", "--annotate", out)
     assert (done.exit_code, done.stderr) == (0, "")
     names = ["名" * 66 + ending for ending in ("-2.png", ".png")]
-    assert sorted(path.name for path in out.iterdir()) == ["face.png", *names]
+    assert sorted(path.name for path in out.iterdir()) == ["x" * 200 + ".png", *names]
 
 
 def test_a_disk_that_refuses_a_copy_is_a_sentence(ask, face, tmp_path, monkeypatch):
