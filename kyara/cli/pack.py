@@ -165,11 +165,9 @@ def install(
 @place_options
 def list_installed(models: Path, taught: str | None, as_json: bool) -> None:
     """List the packs that are installed."""
-    from kyara.recognition.pack_install import list_packs
+    from kyara.recognition.pack_install import describe_packs
 
-    classifier = load_classifier(models, taught)
-    network = classifier.backbone.fingerprint
-    found = [{**vars(one), "fits": one.network == network} for one in list_packs(classifier)]
+    found = describe_packs(load_classifier(models, taught))
     if as_json:
         print_json({"packs": found})
         return
