@@ -61,6 +61,7 @@ def fetch(address: str, *, allowed: bool, most_bytes: int | None = None) -> byte
                 if time.monotonic() - began > MAX_FETCHING_S:
                     raise BadInputError(f"It takes longer than {MAX_FETCHING_S:.0f} s to fetch.")
     except HTTPError as error:
+        error.close()
         raise BadInputError(f"The server answers {error.code} {error.reason}.") from error
     except (URLError, OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error

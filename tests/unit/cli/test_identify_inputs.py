@@ -134,7 +134,7 @@ def test_copies_of_pictures_with_the_longest_names_are_written(ask, site, face, 
         (folder / f"{'名' * 83}x.png").write_bytes(face.read_bytes())
     address = f"{site}/face.png/{'x' * 300}"
     done = ask(*folders, address, "--allow-urls", "--whole", "--json", "--annotate", out)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, "kyara:" in done.stderr) == (0, False)
     names = ["名" * 66 + ending for ending in ("-2.png", ".png")]
     assert sorted(path.name for path in out.iterdir()) == ["x" * 200 + ".png", *names]
 
