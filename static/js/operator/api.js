@@ -44,6 +44,17 @@ export function post(path, body, signal) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
+/**
+ * What completes a name by asking the server.
+ * @param {string} path @returns {(query: string, language: string, signal?: AbortSignal) => Promise<import("../page/api.js").Character[]>}
+ */
+export function findNamesAt(path) {
+  return async (query, _language, signal) => {
+    const parameters = new URLSearchParams({ query, limit: "8" });
+    return (await ask(`${path}?${parameters}`, { signal })).characters;
+  };
+}
+
 /** What an error is to a person. @param {unknown} error */
 export function describeError(error) {
   if (error instanceof ConnectionError) return say("unreachable");
