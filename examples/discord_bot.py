@@ -9,6 +9,7 @@ reads the messages that mention it, and those that are sent to it alone.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -22,6 +23,8 @@ MAX_PICTURE_BYTES = 8 * 1000 * 1000
 """A site takes 8 MiB with what is around the picture."""
 MAX_PICTURES = 4
 """Of one message."""
+MAX_AT_ONCE = 4
+"""Pictures that are fetched or asked about at a time; the others wait."""
 MAX_CHARACTERS = 2000
 """Of an answer at Discord."""
 
@@ -37,6 +40,7 @@ class Bot(discord.Client):
         super().__init__(intents=intents, allowed_mentions=discord.AllowedMentions.none())
         url = os.environ.get("KYARA_URL", "http://127.0.0.1:5000")
         self.site = AsyncClient(url, retries=Retries(total_s=30))
+        self.places = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer the pictures of a message that is meant for the bot."""
@@ -62,7 +66,8 @@ class Bot(discord.Client):
         if picture.size > MAX_PICTURE_BYTES:
             return f"That file is too large: I take pictures of up to {MAX_PICTURE_BYTES // 10**6} MB."
         try:
-            return (await self.site.identify(await picture.read())).in_words()
+            async with self.places:
+                return (await self.site.identify(await picture.read())).in_words()
         except NoAnswerError as error:
             logger.warning("%s", error)
             return "Kyara does not answer at the moment. Please try again later."

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
-from app_fixtures import *  # noqa: F403  # other settings, another model
 from command_line import ROOT, run_kyara
 from drawings import write_dataset
 from flask.testing import FlaskClient
 from operators import OperatorClient, log_in, make_operator
-from service_fixtures import *  # noqa: F403  # PostgreSQL, Redis and S3
-from shared_models import *  # noqa: F403  # machines that share them
 
 from app import create_app
 from classification import Classifier
 
+pytest_plugins = [
+    "app_fixtures",  # other settings, another model
+    "service_fixtures",  # PostgreSQL, Redis and S3
+    "shared_models",  # machines that share them
+]
 # What the tiny model is made by: when one of these changes it is trained again.
 _LEARNING_SOURCES = (
     "dataset/index.py",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,10 @@ import click
 
 from kyara.cli.export_choice import Chosen, choice_options
 from kyara.cli.export_sort import sort
-from kyara.cli.identify_output import echo, show_name
+from kyara.cli.identify_output import echo
 from kyara.cli.options import path_option, show_bar
 from kyara.errors import BadInputError
+from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.dataset.library.export.writing import MakeFiles, NewFile
@@ -153,7 +153,7 @@ def _send(
         raise BadInputError(f"The access key in {key_file} cannot be read ({error}).") from error
     found = client.find_service(service)
     tags = [
-        {"file": show_name(os.fspath(one.path)), "sha256": one.sha256, "tags": list_tags(one, language)}
+        {"file": show_path(one.path), "sha256": one.sha256, "tags": list_tags(one, language)}
         for one in chosen.pictures
     ]
     if not dry_run:
@@ -194,7 +194,7 @@ def _write(files: MakeFiles, pictures: int, *, overwrite: bool, dry_run: bool) -
     with show_bar(pictures, "Looking") as bar:
 
         def note(file: NewFile, state: str) -> None:
-            told.append((state, show_name(os.fspath(file.path))))
+            told.append((state, show_path(file.path)))
             bar.update(1)
 
         check_files(files, overwrite=overwrite, progress=note)

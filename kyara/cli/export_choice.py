@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.identify_output import echo, show_name
+from kyara.cli.identify_output import echo
 from kyara.cli.library_options import find_label, library_option
 from kyara.cli.options import json_option, language_option, print_json
+from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.dataset.library.reading import LibraryPicture
@@ -85,7 +86,7 @@ class Chosen:
         faces = [face.label for picture in self.pictures for face in picture.faces]
         if as_json:
             sums = {"pictures": len(self.pictures), "faces": len(faces), "characters": len(set(faces))}
-            missing = [show_name(os.fspath(path)) for path in self.missing]
+            missing = [show_path(path) for path in self.missing]
             print_json({**sums, **document, "missing": missing})
         elif self.pictures:
             told_faces = f"{len(faces)} faces of {len(set(faces))} characters"
@@ -95,7 +96,7 @@ class Chosen:
         if self.missing:
             echo(
                 f"kyara: {len(self.missing)} pictures are not where the library has them, "
-                f"{show_name(os.fspath(self.missing[0]))} for one; `kyara scan` finds what has moved.",
+                f"{show_path(self.missing[0])} for one; `kyara scan` finds what has moved.",
                 err=True,
             )
             raise click.exceptions.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.export_choice import Chosen, choice_options
-from kyara.cli.identify_output import echo, show_name
+from kyara.cli.identify_output import echo
 from kyara.cli.options import path_option, print_json, show_bar
 from kyara.errors import UnavailableError
+from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.dataset.library.export.sorting import How, Placing
@@ -41,9 +41,9 @@ def sort(
     """Sort pictures into a folder for each character.
 
     Into OUT/Hatsune Miku (Vocaloid)/, for example; names are good on Windows, too. A picture of two
-    characters is linked or copied into both folders, and moved into that of the surest. Nothing is
-    written over: where a name is taken, a number is added. What is done is written to
-    OUT/kyara-sort-TIME.jsonl before it is done.
+    characters is linked or copied into both folders, and moved into that of the surest, with its
+    sidecars (picture.jpg.xmp, picture.jpg.txt, picture.txt). Nothing is written over: where a name is
+    taken, a number is added. What is done is written to OUT/kyara-sort-TIME.jsonl before it is done.
     """
     if undo is not None:
         _undo(undo, dry_run=dry_run, as_json=as_json)
@@ -56,25 +56,29 @@ def sort(
     chosen = Chosen.read(**choice)
     pictures, links = leave_out_links(chosen.pictures, out, how)
     for link in links:
-        echo(f"kyara: {_show(link)} is a link; it is not moved.", err=True)
+        echo(f"kyara: {show_path(link)} is a link; it is not moved.", err=True)
     chosen = replace(chosen, pictures=pictures)
     placings = _plan(chosen, out, how, language)
     new = [placing for placing in placings if not placing.is_there]
     journal = _carry_out(new, how, out) if new and not dry_run else None
     if dry_run and not as_json:
-        for placing in new:
-            echo(f"{how}: {_show(placing.source)} -> {_show(placing.target)}")
+        for one in [one for placing in new for one in (placing, *placing.sidecars)]:
+            echo(f"{how}: {show_path(one.source)} -> {show_path(one.target)}")
     told = f"{len(new)} {'to ' if dry_run else ''}{how}, {len(placings) - len(new)} there already."
+    sidecars = [sidecar for placing in new for sidecar in placing.sidecars]
+    if sidecars:
+        told += f" {len(sidecars)} sidecar(s) {'go' if dry_run else 'went'} along."
     if journal:
-        told += f" To take it back: kyara export sort --undo {_show(journal)}"
+        told += f" To take it back: kyara export sort --undo {show_path(journal)}"
     document = {
         "format": "sort",
         "dry_run": dry_run,
         "by": how,
         "new": len(new),
         "same": len(placings) - len(new),
-        "journal": _show(journal) if journal else None,
-        "placed": [{"from": _show(one.source), "to": _show(one.target)} for one in new],
+        "journal": show_path(journal) if journal else None,
+        "placed": [_describe(one) for one in new],
+        "sidecars": [_describe(one) for one in sidecars],
     }
     chosen.finish(told, document, as_json=as_json)
     if links:
@@ -93,7 +97,7 @@ def _plan(chosen: Chosen, out: Path, how: How, language: str) -> list[Placing]:
         with show_bar(len(chosen.pictures), "Looking") as bar:
             return list(plan_sorting(chosen.pictures, out, how, language, bar.update))
     except OSError as error:
-        where = _show(Path(error.filename or out))
+        where = show_path(Path(error.filename or out))
         raise UnavailableError(
             f"{where} cannot be read ({error.strerror}). Nothing was done."
         ) from error
@@ -114,16 +118,16 @@ def _carry_out(placings: list[Placing], how: How, out: Path) -> Path:
 
 def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
     """Take a journal back; end with status 1 if anything stays."""
-    from kyara.dataset.library.export.journal import read_journal, undo_sorting
+    from kyara.dataset.library.export.journal import NO_PICTURES, read_journal, undo_sorting
 
     acts = read_journal(path)
-    pictures = [act for act in acts if act.kind != "folder"]
+    pictures = [act for act in acts if act.kind not in NO_PICTURES]
     kept: list[str] = []
     if dry_run:
         undone = 0
         if not as_json:
-            for act in reversed(pictures):
-                echo(f"take back: {act.kind} {_show(act.source)} -> {_show(act.target)}")
+            for act in (act for act in reversed(acts) if act.kind != "folder"):
+                echo(f"take back: {act.kind} {show_path(act.source)} -> {show_path(act.target)}")
     else:
         with show_bar(len(acts), "Taking back") as bar:
             undone = undo_sorting(path, kept.append, bar.update)
@@ -137,5 +141,5 @@ def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _show(path: Path) -> str:
-    return show_name(os.fspath(path))
+def _describe(placing: Placing) -> dict[str, str]:
+    return {"from": show_path(placing.source), "to": show_path(placing.target)}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kyara.cli.identify_output import Failures, Form, echo, print_document, show_name, tell_model
+from kyara.cli.identify_output import Failures, Form, echo, print_document, tell_model
 from kyara.cli.options import show_bar
 from kyara.recognition.classifier import Classifier
+from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.recognition.answers import FaceAnswers
@@ -126,7 +127,7 @@ def _watch_videos(
             for part in work.read_results(number):
                 if isinstance(part, Record):
                     video = part.entry["video"]
-                    yield {**video, "source": show_name(video["source"])}
+                    yield {**video, "source": show_path(video["source"])}
                     if part.entry["problem"]:
                         failures.tell(part.entry["video"]["source"], part.entry["problem"])
                 elif part.error:

@@ -16,6 +16,7 @@ from kyara.cli.options import is_plain
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.bundle import Bundle
 from kyara.storage.cells import write_rows
+from kyara.storage.paths import show_path
 
 Form = Literal["json", "csv", "text"]
 _ANSWER_COLUMNS = ("label", "name", "work", "confidence", "similarity")
@@ -38,12 +39,7 @@ class Failures:
     @staticmethod
     def warn(name: str, sentence: str) -> None:
         """Say something of an item that is worked on all the same."""
-        echo(f"kyara: {show_name(name)}: {sentence}", err=True)
-
-
-def show_name(name: str) -> str:
-    """Return the name of a file as text that can be printed; a byte that is no UTF-8 by its number."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        echo(f"kyara: {show_path(name)}: {sentence}", err=True)
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:

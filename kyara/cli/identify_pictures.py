@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,12 +16,14 @@ import click
 from PIL import Image
 
 from kyara.cli.identify_many import Place, look_at_pictures
-from kyara.cli.identify_output import Failures, say_who, show_name
+from kyara.cli.identify_output import Failures, say_who
 from kyara.cli.identify_sources import STANDARD_INPUT, Source, Sources
 from kyara.errors import KyaraError
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.embeddings import SHARD_PICTURES
 from kyara.recognition.pictures import IdentifiedPicture, identify_pixels
+from kyara.storage.atomic import explain_os_error, open_replacement
+from kyara.storage.paths import show_path
 from kyara.vision.detectors.base import open_detector
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.images import read_image, tell_nobody
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from kyara.vision.detectors.base import FaceDetector
 
 Found = tuple[Source, IdentifiedPicture]
+MAX_STEM_BYTES = 200
+"""Of the name of a copy; file systems take 255 bytes, and a number and an ending have to fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ class Looking:
             if annotate is not None:
                 self._write_annotated(source, picture, annotate)
             yield {
-                "source": show_name(source.name),
+                "source": show_path(source.name),
                 **picture.describe(self._classifier, self._options.language),
             }
 
@@ -117,19 +123,27 @@ class Looking:
             BoxLabel(box, say_who(face, language), face.verdict == "known")
             for box, face in picture.faces
         ]
-        stem = _choose_stem(source)
-        target, number = folder / f"{stem}.png", 1
-        while target.exists():
-            number += 1
-            target = folder / f"{stem}-{number}.png"
-        pixels = read_image(source.path, tell_nobody)
-        Image.fromarray(draw_labels(pixels, labels, language)).save(target)
+        drawn = draw_labels(read_image(source.path, tell_nobody), labels, language)
+        target = _choose_target(folder, _choose_stem(source))
+        try:
+            with open_replacement(target, new=True) as file:
+                Image.fromarray(drawn).save(file, "PNG")
+        except OSError as error:
+            raise explain_os_error(error, str(target), "The copies before it are there.") from error
+
+
+def _choose_target(folder: Path, stem: str) -> Path:
+    """Return a path that is free: a number is added where a name is taken."""
+    names = (f"{stem}.png" if number == 1 else f"{stem}-{number}.png" for number in count(1))
+    return next(path for name in names if not (path := folder / name).exists())
 
 
 def _choose_stem(source: Source) -> str:
-    """Return the name of a copy, without its ending."""
+    """Return the name of a copy, without its ending; so short that a number fits."""
     if source.name == STANDARD_INPUT:
         return "stdin"
-    if source.name == str(source.path):
-        return source.path.stem
-    return Path(urlsplit(source.name).path).stem or "picture"
+    is_file = source.name == str(source.path)
+    stem = source.path.stem if is_file else Path(urlsplit(source.name).path).stem
+    while len(os.fsencode(stem)) > MAX_STEM_BYTES:
+        stem = stem[:-1]
+    return stem or "picture"

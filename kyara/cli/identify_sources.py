@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kyara.cli.fetching import MAX_FETCHED_BYTES, fetch
-from kyara.cli.identify_output import Failures, show_name
+from kyara.cli.fetching import MAX_FETCHED_BYTES, fetch, is_address
+from kyara.cli.identify_output import Failures
 from kyara.cli.identify_video import is_video
 from kyara.errors import BadInputError, KyaraError, TooLargeError
+from kyara.storage.paths import show_path
 from kyara.vision.picture_files import is_picture_file
 from kyara.vision.video import VIDEO_SUFFIXES
 
@@ -25,7 +26,6 @@ NOT_READ = frozenset(
     ".jxl .jp2 .j2k .svg .psd .xcf .ico .tga .ppm .pgm .pnm .dds .exr .dng .cr2 .nef .arw".split()
 )
 """Files of pictures that nothing here reads."""
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _NAMED = 3
 """So many of the files that are left out are named."""
 _BEGINNINGS = (
@@ -97,7 +97,7 @@ def open_sources(
     sources = Sources()
     with tempfile.TemporaryDirectory(prefix="kyara-identify-") as folder:
         for number, name in enumerate(named):
-            if name != STANDARD_INPUT and not _ADDRESS.match(name):
+            if name != STANDARD_INPUT and not is_address(name):
                 path = Path(name)
                 if path.is_dir():  # of an animation in it the first frame counts
                     sources.pictures += [Source(one, str(one)) for one in _list_pictures(path)]
@@ -130,9 +130,7 @@ def _read_elsewhere(name: str, *, allow_urls: bool) -> bytes:
         if not data:
             raise BadInputError("Standard input is empty (0 bytes).")
         return data
-    if not allow_urls:
-        raise BadInputError("This is an address, not a file; with --allow-urls it is fetched.")
-    return fetch(name)
+    return fetch(name, allowed=allow_urls)
 
 
 def _list_pictures(folder: Path) -> list[Path]:
@@ -152,8 +150,8 @@ def _list_pictures(folder: Path) -> list[Path]:
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
         sentence = "Of a folder only pictures are read; name a video itself."
-        names = ", ".join(map(show_name, others[:_NAMED]))
+        names = ", ".join(map(show_path, others[:_NAMED]))
         Failures.warn(str(folder), f"{names}{more} left out. {sentence}")
     if not pictures:
-        raise BadInputError(f"The folder {show_name(str(folder))} has no pictures.")
+        raise BadInputError(f"The folder {show_path(folder)} has no pictures.")
     return pictures

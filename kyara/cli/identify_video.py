@@ -17,13 +17,13 @@ from kyara.cli.identify_output import (
     echo,
     print_document,
     say_who,
-    show_name,
     tell_model,
 )
 from kyara.cli.options import print_json, show_bar
 from kyara.errors import KyaraError
 from kyara.recognition.classifier import Classifier
 from kyara.storage.atomic import check_writable, explain_os_error, replace_file
+from kyara.storage.paths import show_path
 from kyara.vision.animations import ANIMATED_SUFFIXES, is_animation
 from kyara.vision.video import VIDEO_SUFFIXES, describe_video, read_frames
 
@@ -74,7 +74,7 @@ def watch_in_turn(
         if watched.problem:
             failures.tell(source.name, watched.problem)
         video = describe_video_people(watched, classifier, language)
-        yield {**video, "source": show_name(source.name)}
+        yield {**video, "source": show_path(source.name)}
 
 
 def print_both(
@@ -149,7 +149,7 @@ def identify_video(
         with _show_bar(watched.duration_s, "Drawing") as progress:
             write_annotated(watched, annotate, name, language, progress)
     video = describe_video_people(watched, classifier, language)
-    video["source"] = show_name(source.name)
+    video["source"] = show_path(source.name)
     if webvtt is not None:
         _write(webvtt, format_webvtt(video))
     if form == "json":

@@ -6,10 +6,11 @@ import os
 
 import click
 
-from kyara.cli.identify_output import echo, show_name
+from kyara.cli.identify_output import echo
 from kyara.cli.library_options import library_option
 from kyara.cli.options import json_option, language_option, print_json
 from kyara.recognition.characters import choose_text
+from kyara.storage.paths import show_path
 
 
 @click.group()
@@ -24,12 +25,12 @@ def library() -> None:
 @json_option
 def show(place: str, limit: int, language: str, as_json: bool) -> None:
     """Count the pictures and faces of a library, and list who is in it, the most frequent first."""
+    from kyara.dataset.library.contents import count_library, list_roots
     from kyara.dataset.library.reading import Library
-    from kyara.dataset.library.scanning import count_library, list_roots
 
     with Library.open(place) as opened:
         counts = count_library(opened.engine)
-        folders = [show_name(path) for path in list_roots(opened.engine)]
+        folders = [show_path(path) for path in list_roots(opened.engine)]
         frequent = opened.count_characters(limit)
         characters = opened.read_characters()  # afterwards: a scan may add some meanwhile
     entries = [
@@ -67,8 +68,9 @@ def forget(folder: str, place: str, as_json: bool) -> None:
 
     Folders inside it that were scanned go, too. Nothing in any folder is changed.
     """
+    from kyara.dataset.library.contents import forget_root
     from kyara.dataset.library.opening import open_library
-    from kyara.dataset.library.scanning import forget_root, hold_library
+    from kyara.dataset.library.scanning import hold_library
 
     with open_library(place) as engine, hold_library(engine, place):
         forgotten = forget_root(engine, os.path.abspath(folder), os.path.realpath(folder))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.identify_output import show_name
 from kyara.errors import NotFoundError
 from kyara.recognition.characters import choose_text
+from kyara.storage.paths import show_path
 from kyara.vision.boxes import Box
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def find_label(library: Library, text: str) -> str:
 def describe_picture(picture: LibraryPicture, language: str) -> dict[str, Any]:
     """Return a picture as JSON has it."""
     return {
-        "path": show_name(os.fspath(picture.path)),
+        "path": show_path(picture.path),
         "sha256": picture.sha256,
         "width": picture.width,
         "height": picture.height,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.fetching import fetch
+from kyara.cli.fetching import fetch, is_address
 from kyara.cli.known import find_label, load_classifier, place_options
 from kyara.cli.options import json_option, path_option, print_json
 from kyara.errors import BadInputError, TooLargeError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kyara.recognition.pack_install import Arrival, Choice
     from kyara.recognition.packs import Pack
 
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _CHOICES = ("join", "apart", "skip")
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
@@ -166,11 +165,9 @@ def install(
 @place_options
 def list_installed(models: Path, taught: str | None, as_json: bool) -> None:
     """List the packs that are installed."""
-    from kyara.recognition.pack_install import list_packs
+    from kyara.recognition.pack_install import describe_packs
 
-    classifier = load_classifier(models, taught)
-    network = classifier.backbone.fingerprint
-    found = [{**vars(one), "fits": one.network == network} for one in list_packs(classifier)]
+    found = describe_packs(load_classifier(models, taught))
     if as_json:
         print_json({"packs": found})
         return
@@ -210,16 +207,15 @@ def _read(source: str, sha256: str | None, *, allow_urls: bool) -> Pack:
 
     if sha256 and not _SHA256.fullmatch(sha256):
         raise click.UsageError(f"--sha256 takes 64 hexadecimal digits; received {ascii(sha256)[:80]}.")
-    if _ADDRESS.match(source):
-        if not allow_urls:
-            raise BadInputError("This is an address, not a file; with --allow-urls it is fetched.")
-        data = fetch(source, MAX_PACK_BYTES)
+    if is_address(source):
+        data = fetch(source, allowed=allow_urls, most_bytes=MAX_PACK_BYTES)
     else:
         try:
             with Path(source).open("rb") as file:
                 data = file.read(MAX_PACK_BYTES + 1)
-        except (OSError, ValueError) as error:
-            raise BadInputError(f"Cannot read {ascii(source)[:200]}: {error}.") from error
+        except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+            reason = getattr(error, "strerror", None) or error
+            raise BadInputError(f"Cannot read {ascii(source)[:200]}: {reason}.") from error
         if len(data) > MAX_PACK_BYTES:
             raise TooLargeError(f"A pack has at most {MAX_PACK_BYTES:,} bytes; {source} has more.")
     found = hashlib.sha256(data).hexdigest()

@@ -12,7 +12,7 @@ import click
 
 from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
-from kyara.cli.identify_output import Failures, echo
+from kyara.cli.identify_output import Failures, echo, tell_model
 from kyara.cli.library_options import library_option
 from kyara.cli.options import json_option, model_option, path_option, print_json, show_bar
 from kyara.storage.parallel import Engine
@@ -60,8 +60,9 @@ def scan(
     and nothing in it becomes missing; `library forget` forgets one.
     """
     from kyara.dataset.library.answering import choose_answerer
+    from kyara.dataset.library.contents import drop_nested, list_roots
     from kyara.dataset.library.opening import open_library
-    from kyara.dataset.library.scanning import ScanOrder, drop_nested, list_own, list_roots
+    from kyara.dataset.library.scanning import ScanOrder, list_own
     from kyara.dataset.library.watching import watch_folders
 
     if engine_name == "ray" and work is None:
@@ -101,9 +102,8 @@ def _scan(folders: list[str], order: ScanOrder, failures: Failures, *, as_json: 
 
     with open_library(order.place) as engine:
         summary = scan_folders(engine, folders, order, Told(failures.tell, _say, _show_progress))
-    bundle = order.answerer.bundle
     if as_json:
-        print_json({"model": {"name": bundle.name, "version": bundle.version}, **summary})
+        print_json({"model": tell_model(order.answerer.bundle), **summary})
     else:
         _print_summary(summary)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.detector_options import detector_option
-from kyara.cli.identify_output import echo, print_lists, show_name
+from kyara.cli.identify_output import echo, print_lists
 from kyara.cli.library_options import describe_picture, find_label, library_option, say_faces
 from kyara.cli.options import json_option, language_option, model_option, path_option
 from kyara.errors import BadInputError
+from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.dataset.library.reading import Library, LibraryPicture
@@ -109,7 +109,7 @@ def _find_by_face(
     with open_detector(detector) as finder:
         crops = find_faces(pixels, finder, bundle.preprocessing.find_window).crops
     if not crops:
-        raise BadInputError(f"No face was found in {show_name(os.fspath(path))}.")
+        raise BadInputError(f"No face was found in {show_path(path)}.")
     embedding = backbone.extract(crops[:1])[0]  # the largest comes first
     yield from find_nearest(library, embedding, backbone.fingerprint, count)
 
@@ -124,6 +124,6 @@ def _print(found: Iterator[Found], language: str) -> None:
     for measure, picture in found:
         empty = False
         shown = "    " if measure is None else f"{measure:.2f}"
-        echo(f"{shown}  {show_name(os.fspath(picture.path))}  {say_faces(picture, language)}")
+        echo(f"{shown}  {show_path(picture.path)}  {say_faces(picture, language)}")
     if empty:
         echo("No pictures.", err=True)

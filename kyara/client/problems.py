@@ -61,6 +61,6 @@ def _read_problem(response: httpx.Response) -> dict[str, Any]:
     """Return the problem document; empty where a proxy, say, answers with something else."""
     try:
         said = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}

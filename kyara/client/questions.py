@@ -53,7 +53,7 @@ class Question(Generic[T]):
         """
         try:
             return self.reader(response.json())
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise NoAnswerError(
                 f"{response.url} does not answer as a Kyara site does: is the address right?"
             ) from error

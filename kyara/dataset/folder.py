@@ -5,7 +5,7 @@
     faces/index.csv   `path,label,split,group`, as `manifest` reads it; derived from the folder
     faces/splits.csv  `group,split`: which split a group has for ever, whatever is undone meanwhile
 
-Everything that adds, moves or removes a face does so inside `change_dataset`. This room is the site's,
+Everything that adds, moves or removes a face does so inside `change_dataset`. The site uses this module,
 too: it knows nothing of learning.
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 
 from kyara.dataset.index import INDEX_FILE, format_rows, read_rows
 from kyara.storage.atomic import explain_os_error, hold_lock, replace_file
+from kyara.storage.rereading import read_once
 from kyara.vision.picture_files import SUFFIXES
 
 FACES_FOLDER = "faces"
@@ -34,8 +35,6 @@ HELD_OUT_SHARE = 0.1
 _COLUMNS = ("path", "label", "split", "group")
 _written: dict[Path, tuple[bytes, tuple[IndexedFace, ...]]] = {}
 """The indexes that this process wrote last: as long as the file's bytes are these, so are the rows."""
-_manifests: dict[Path, tuple[tuple[int, int, int], Mapping[str, Mapping[str, Any]]]] = {}
-"""The manifests that were read last, by time, size and number of their files."""
 
 
 @dataclass(frozen=True)
@@ -142,23 +141,21 @@ def read_inbox(dataset: Path) -> Mapping[str, Mapping[str, Any]]:
 
     A line that cannot be read (a collector was killed while it wrote) is passed over.
     """
-    path = dataset / INBOX_FOLDER / MANIFEST_FILE
     try:
-        about = path.stat()
-        seen = (about.st_mtime_ns, about.st_size, about.st_ino)
-        if (known := _manifests.get(path)) and known[0] == seen:
-            return known[1]
-        text = path.read_text(encoding="utf-8", errors="replace")
+        return _read_manifest(dataset / INBOX_FOLDER / MANIFEST_FILE)
     except OSError:
         return {}
+
+
+@read_once
+def _read_manifest(path: Path) -> Mapping[str, Mapping[str, Any]]:
     entries: dict[str, Mapping[str, Any]] = {}
-    for line in text.splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
             entries[str(entry["file"])] = entry
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    _manifests[path] = (seen, entries)
     return entries
 
 

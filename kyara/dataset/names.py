@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from kyara.dataset.folder import FACES_FOLDER
@@ -13,10 +12,9 @@ from kyara.dataset.index import INDEX_FILE, read_rows
 from kyara.errors import BadInputError
 from kyara.recognition.characters import Character
 from kyara.storage.atomic import explain_os_error, replace_file
+from kyara.storage.rereading import read_once
 
 NAMES_FILE = "characters.json"
-_State = tuple[int, int, int]
-"""Of a file: when it was changed, its size, and its number; another one: it is read again."""
 
 
 def write_names(dataset: Path, characters: Sequence[Character]) -> None:
@@ -39,15 +37,14 @@ def write_names(dataset: Path, characters: Sequence[Character]) -> None:
 
 def read_new_characters(dataset: Path) -> list[Character]:
     """Return the characters that operators made; none where the file cannot be read."""
-    path = dataset / NAMES_FILE
     try:
-        return list(_read_new_characters(path, _look(path)))
+        return list(_read_new_characters(dataset / NAMES_FILE))
     except (OSError, ValueError, AttributeError, TypeError):
         return []
 
 
-@lru_cache(maxsize=8)
-def _read_new_characters(path: Path, state: _State) -> tuple[Character, ...]:
+@read_once
+def _read_new_characters(path: Path) -> tuple[Character, ...]:
     names = json.loads(path.read_text(encoding="utf-8"))
     return tuple(
         Character(label, dict(texts.get("name", {})), dict(texts.get("work", {})))
@@ -57,18 +54,12 @@ def _read_new_characters(path: Path, state: _State) -> tuple[Character, ...]:
 
 def count_faces(dataset: Path) -> Counter[str]:
     """Count the labelled faces of each label; empty where there is no index."""
-    path = dataset / FACES_FOLDER / INDEX_FILE
     try:
-        return _count_faces(path, _look(path)).copy()
+        return _count_faces(dataset / FACES_FOLDER / INDEX_FILE).copy()
     except (OSError, BadInputError):
         return Counter()
 
 
-@lru_cache(maxsize=8)
-def _count_faces(path: Path, state: _State) -> Counter[str]:
+@read_once
+def _count_faces(path: Path) -> Counter[str]:
     return Counter(row["label"] for _, row in read_rows(path) if row.get("label"))
-
-
-def _look(path: Path) -> _State:
-    about = path.stat()
-    return about.st_mtime_ns, about.st_size, about.st_ino

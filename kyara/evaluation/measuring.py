@@ -108,10 +108,14 @@ def measure_thresholds(answered: Answered) -> dict[str, Any]:
     return found
 
 
+def choose_places(count: int, most: int) -> np.ndarray:
+    """Return at most `most` of 0 to count - 1, spread evenly, with both ends: `int64 (n,)`, sorted."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
 def sample_curve(curve: ThresholdCurve, points: int = CURVE_POINTS) -> dict[str, list[float]]:
     """Thin a curve to at most so many points, spread over its values; the ends and the best stay."""
-    places = np.linspace(0, len(curve.thresholds) - 1, points - 1).round().astype(int)
-    places = np.unique(np.append(places, curve.best))
+    places = np.union1d(choose_places(len(curve.thresholds), points - 1), curve.best)
     return {
         name: [round_rate(value) for value in getattr(curve, name)[places]]
         for name in ("thresholds", "precision", "recall", "f1")

@@ -123,12 +123,17 @@ def extract_pictures(
     """
     rows = []
     for path, box in pictures:
-        rows.append(backbone.extract_each([_read_crop(path, box, backbone)])[0])
+        rows.append(backbone.extract_each([read_crop(path, box, backbone)])[0])
         progress(1)
     return np.stack(rows)
 
 
-def _read_crop(path: Path, box: Box | None, backbone: Backbone) -> np.ndarray:
+def read_crop(path: Path, box: Box | None, backbone: Backbone) -> np.ndarray:
+    """Return what the model is to see of a picture file, `uint8 (h, w, 3)`.
+
+    Raises:
+        BadInputError: it is not a readable picture; the message names it.
+    """
     try:
         return cut_face(read_image(path), box, backbone.preprocessing)
     except KyaraError as error:
@@ -150,7 +155,7 @@ def time_answers(
     """
     whole, answers = [], []
     for (path, box), row in zip(pictures[:TIMED_ANSWERS], features, strict=False):
-        crop = _read_crop(path, box, classifier.backbone)
+        crop = read_crop(path, box, classifier.backbone)
         start = time.perf_counter()
         classifier.identify([crop])
         middle = time.perf_counter()

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from kyara.dataset.manifest import Face
-from kyara.evaluation.measuring import round_rate
+from kyara.evaluation.measuring import choose_places, round_rate
 from kyara.evaluation.metrics import measure_top_k
-from kyara.evaluation.queries import Answered, Progress, ask
+from kyara.evaluation.queries import Answered, Progress, ask, read_crop
 from kyara.recognition.classifier import Classifier
-from kyara.recognition.embeddings import cut_face
 from kyara.vision.alterations import ALTERATIONS, Alter
-from kyara.vision.images import read_image
 
 MOST_FACES = 1000
 """More are not altered; an even choice of them is."""
@@ -22,8 +20,7 @@ MOST_FACES = 1000
 
 def choose_altered(faces: Sequence[Face]) -> list[Face]:
     """Return the faces that are altered."""
-    places = np.unique(np.linspace(0, len(faces) - 1, min(len(faces), MOST_FACES)).round().astype(int))
-    return [faces[place] for place in places]
+    return [faces[place] for place in choose_places(len(faces), MOST_FACES)]
 
 
 def measure_robustness(
@@ -39,24 +36,21 @@ def measure_robustness(
     Returns:
         Alteration → `top1`, `top5`, `known_accepted` and `named_wrongly`, the share of all that gets
         somebody else's name as a fact; the first row is of the crops as they are.
+
+    Raises:
+        BadInputError: a file is not a readable picture; the message names it.
     """
     alters: dict[str, Alter] = {"as it is": lambda pixels: pixels, **ALTERATIONS}
-    return {
-        name: _summarise(_ask_altered(classifier, faces, alter, progress))
-        for name, alter in alters.items()
-    }
-
-
-def _ask_altered(
-    classifier: Classifier, faces: Sequence[Face], alter: Alter, progress: Progress
-) -> Answered:
-    preprocessing = classifier.bundle.preprocessing
-    rows = []
+    views: dict[str, list[np.ndarray]] = {name: [] for name in alters}
     for face in faces:
-        crop = np.ascontiguousarray(cut_face(read_image(face.path), face.box, preprocessing))
-        rows.append(classifier.backbone.extract_each([alter(crop)])[0])
-        progress(1)
-    return ask(classifier, faces, classifier.settle(np.stack(rows)))
+        crop = np.ascontiguousarray(read_crop(face.path, face.box, classifier.backbone))
+        for name, alter in alters.items():
+            views[name].append(classifier.backbone.extract_each([alter(crop)])[0])
+            progress(1)
+    return {
+        name: _summarise(ask(classifier, faces, classifier.settle(np.stack(rows))))
+        for name, rows in views.items()
+    }
 
 
 def _summarise(answered: Answered) -> dict[str, Any]:

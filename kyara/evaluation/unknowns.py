@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.evaluation.measuring import CURVE_POINTS, round_rate
+from kyara.evaluation.measuring import CURVE_POINTS, choose_places, round_rate
 from kyara.evaluation.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
 from kyara.evaluation.protocols import Unknowns
 from kyara.recognition.answers import score_open_set
@@ -22,13 +22,13 @@ class Separation:
     """The open-set scores that one model gives to known and unknown faces.
 
     Attributes:
-        name: of where the strangers come from.
+        name: of where the unknowns come from.
         gallery: whether the model had its references.
         threshold: the bundle's; what lies below is called unknown.
         known: `float64 (N,)`, open-set scores of the faces that were asked.
-        unknown: `float64 (M,)`, of the strangers.
-        paths: the strangers' M pictures.
-        taken_for: the label that each stranger looks most like.
+        unknown: `float64 (M,)`, of the unknowns.
+        paths: the unknowns' M pictures.
+        taken_for: the label that each unknown looks most like.
         separators: name → AUROC of telling the two apart by it instead.
     """
 
@@ -44,7 +44,7 @@ class Separation:
     def to_json(self) -> dict[str, Any]:
         """Return what `metrics.json` holds of it."""
         false_rate, true_rate, _ = trace_roc(self.known, self.unknown)
-        places = np.unique(np.linspace(0, len(false_rate) - 1, CURVE_POINTS).round().astype(int))
+        places = choose_places(len(false_rate), CURVE_POINTS)
         return {
             "strangers": self.name,
             "gallery": self.gallery,
@@ -64,7 +64,7 @@ class Separation:
 def separate(
     classifier: Classifier, known: np.ndarray, unknowns: Unknowns, unknown: np.ndarray, gallery: bool
 ) -> Separation:
-    """Ask a model about known faces and strangers, whom it is made to forget first.
+    """Ask a model about known faces and unknowns, whom it is made to forget first.
 
     Args:
         classifier: the model, or a view of it.
@@ -92,10 +92,10 @@ def separate(
 
 
 def pool_separations(separations: Sequence[Separation]) -> dict[str, Any]:
-    """Return the top-level numbers over all strangers together, as the model served them.
+    """Return the top-level numbers over all unknowns together, as the model served them.
 
     Args:
-        separations: of one model and several groups of strangers, at least one.
+        separations: of one model and several groups of unknowns, at least one.
     """
     unknown = np.concatenate([separation.unknown for separation in separations])
     # groups may make the model forget different people: a known face counts once a group

@@ -13,13 +13,13 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from kyara.errors import BadInputError, ConflictError, NotFoundError
 from kyara.recognition.characters import Character, Names, is_label
 from kyara.recognition.classifier import Classifier
-from kyara.recognition.enrolment_store import InstalledPack
 from kyara.recognition.name_search import KnownNames
 from kyara.recognition.packs import Pack, PackCharacter, check_network
 
@@ -253,9 +253,14 @@ def _list_labels(some: Sequence[Character]) -> str:
     return f"{said} and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else said
 
 
-def list_packs(classifier: Classifier) -> list[InstalledPack]:
-    """Return the packs that are installed, in the order in which they were."""
-    return classifier.find_live().store.list_packs()
+def describe_packs(classifier: Classifier) -> list[dict[str, Any]]:
+    """Return the packs that are installed as JSON has them, in the order in which they were.
+
+    Each has the members of `InstalledPack`, and `fits`: it was made for the network that serves.
+    """
+    network = classifier.backbone.fingerprint
+    packs = classifier.find_live().store.list_packs()
+    return [{**vars(one), "fits": one.network == network} for one in packs]
 
 
 def install_pack(classifier: Classifier, pack: Pack) -> None:

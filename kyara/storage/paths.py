@@ -35,6 +35,11 @@ MODEL_FOLDER = OWN_MODELS if (OWN_MODELS / "registry.json").is_file() else SHIPP
 """The model folder by default: this installation's own, once `own_models` has made it."""
 
 
+def show_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that can be printed; a byte that is no UTF-8 by its number."""
+    return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def find_owned(folder: Path) -> Path:
     """Return where what belongs beside a model folder's bundles is written: never into the package."""
     return OWN_MODELS if folder.resolve() == SHIPPED_MODELS else folder

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from kyara.dataset.manifest import Face, read_face
 from kyara.errors import BadInputError
 from kyara.recognition.bundle import hash_file
 from kyara.storage.atomic import replace_file
+from kyara.storage.rereading import read_once
 from kyara.training.augment import MARGINS, TrainingFace, find_flat_background
 from kyara.vision.boxes import Box, grow_box
 from kyara.vision.detectors.base import FaceDetector, open_detector
@@ -32,6 +32,7 @@ Progress = Callable[[int], None]
 """Called with the number of pictures done since the last call."""
 FindFaces = Callable[[Sequence[Face]], Sequence[Box | None]]
 """Tells where the one face of each picture is, as `find_faces` does."""
+_hash_file = read_once(hash_file)
 
 
 def read_told(faces: Sequence[Face]) -> list[Box | None]:
@@ -96,16 +97,9 @@ def _find_only(detector: FaceDetector, pixels: np.ndarray) -> Box | None:
 
 def _hash(face: Face) -> str:
     try:
-        status = face.path.stat()
-        return _hash_state(face.path, status.st_mtime_ns, status.st_size)
+        return _hash_file(face.path)
     except OSError as error:
         raise BadInputError(f"{face.path}: {error}") from error
-
-
-@cache
-def _hash_state(path: Path, modified_ns: int, size_bytes: int) -> str:
-    """Hash a file once, however often its face is looked for, until it changes."""
-    return hash_file(path)
 
 
 def load_training_faces(

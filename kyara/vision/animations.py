@@ -9,14 +9,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from kyara.errors import BadInputError, BrokenVideoError, TooLargeError
+from kyara.errors import BadInputError, BrokenVideoError
+from kyara.storage.rereading import read_once
+from kyara.vision.frames import check_size
 from kyara.vision.images import TURNS
 from kyara.vision.profiles import make_srgb, read_profile
 from kyara.vision.structure import find_orientation
@@ -44,27 +45,24 @@ def is_animation(path: Path) -> bool:
         return False
 
 
-def measure(path: Path, max_pixels: int) -> tuple[int, int, float, Fraction]:
+def measure(path: Path) -> tuple[int, int, float, Fraction]:
     """Return width and height of an animation, its length in seconds and its frames a second.
 
     Raises:
         KyaraError: as `read_animation`, if no frame can be read.
     """
     try:
-        state = path.stat()
+        return _measure(path)
     except OSError as error:
         raise BadInputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    return _measure(path, max_pixels, state.st_mtime_ns, state.st_size)
 
 
-@lru_cache(maxsize=64)
-def _measure(
-    path: Path, max_pixels: int, modified_ns: int, size: int
-) -> tuple[int, int, float, Fraction]:
+@read_once
+def _measure(path: Path) -> tuple[int, int, float, Fraction]:
     width = height = 0
     lengths = []
     try:
-        for length_s, pixels in _read(path, max_pixels):
+        for length_s, pixels in _read(path):
             height, width = pixels.shape[:2]
             lengths.append(length_s)
     except BrokenVideoError:
@@ -75,12 +73,11 @@ def _measure(
     return width, height, total, rate
 
 
-def read_animation(path: Path, max_pixels: int) -> Iterator[tuple[float, np.ndarray]]:
+def read_animation(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     """Give every frame as it is shown: when, and its pixels, what is transparent being white.
 
     Args:
         path: of the file.
-        max_pixels: most pixels of a frame.
 
     Yields:
         Seconds from the start; `uint8 (H, W, 3)` sRGB, upright.
@@ -91,7 +88,7 @@ def read_animation(path: Path, max_pixels: int) -> Iterator[tuple[float, np.ndar
         TooLargeError: its frames are too large.
     """
     time_s = 0.0
-    for length_s, pixels in _read(path, max_pixels):
+    for length_s, pixels in _read(path):
         yield time_s, pixels
         time_s += length_s
 
@@ -107,9 +104,9 @@ class AnimationReading:
 
     stream = None
 
-    def __init__(self, path: Path, max_pixels: int) -> None:
-        """Take the file, and the most pixels of a frame."""
-        self.path, self._max_pixels = path, max_pixels
+    def __init__(self, path: Path) -> None:
+        """Take the file."""
+        self.path = path
         self.problem = ""
 
     def __iter__(self) -> Iterator[tuple[Fraction, VideoFrame]]:
@@ -117,7 +114,7 @@ class AnimationReading:
 
         began = False
         try:
-            for time_s, pixels in read_animation(self.path, self._max_pixels):
+            for time_s, pixels in read_animation(self.path):
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
                 began = True
@@ -128,14 +125,10 @@ class AnimationReading:
             self.problem = "is damaged or cut short"
 
 
-def _read(path: Path, max_pixels: int) -> Iterator[tuple[float, np.ndarray]]:
+def _read(path: Path) -> Iterator[tuple[float, np.ndarray]]:
     """Give every frame: for how long it is shown, and its pixels."""
     with _open(path) as image:
-        if image.width * image.height > max_pixels:
-            raise TooLargeError(
-                f"{path.name} has frames of {image.width}×{image.height} pixels; at most {max_pixels:,} "
-                "in all are accepted."
-            )
+        check_size(path, image.width, image.height)
         profile = read_profile(image.info.get("icc_profile") or b"")
         turn = TURNS.get(find_orientation(image.info))
         first = 1 if image.info.get("default_image") else 0  # of an APNG, for who shows no animations

@@ -70,9 +70,9 @@ class Track:
         return self.total / len(self.detections)
 
     def find_box(self, time_s: float) -> Box:
-        """Return where the face is, between two sightings by linear interpolation."""
+        """Return where the face is, between two detections by linear interpolation."""
         if len(self._times) != len(self.detections):
-            self._times = [sighting.time_s for sighting in self.detections]
+            self._times = [detection.time_s for detection in self.detections]
         after = bisect_right(self._times, time_s)
         if after == 0 or after == len(self._times):
             return self.detections[min(after, len(self._times) - 1)].box
@@ -113,13 +113,13 @@ class Tracker:
             if t in free and s not in taken:
                 free.remove(t)
                 taken[s] = live[t]
-        for s, sighting in enumerate(detections):
+        for s, detection in enumerate(detections):
             if s in taken:
-                taken[s].detections.append(sighting)
+                taken[s].detections.append(detection)
                 taken[s].last = units[s]
                 taken[s].total = taken[s].total + features[s]
             else:
-                self.tracks.append(Track([sighting], units[s], features[s].astype(np.float32)))
+                self.tracks.append(Track([detection], units[s], features[s].astype(np.float32)))
 
 
 def _compare(track: Track, box: Box, unit: np.ndarray) -> float:

@@ -21,7 +21,7 @@ from kyara.errors import (
     UnsupportedVideoError,
 )
 from kyara.vision.animations import AnimationReading, is_animation, measure
-from kyara.vision.frames import MAX_FRAME_PIXELS, Frame, check_size, make_frame, show_size
+from kyara.vision.frames import Frame, check_size, make_frame, show_size
 from kyara.vision.scene_cuts import SceneCuts
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def describe_video(path: Path) -> VideoInfo:
         KyaraError: it cannot be read, has no moving picture, or is larger than Kyara accepts.
     """
     if is_animation(path):
-        return VideoInfo(*measure(path, MAX_FRAME_PIXELS), has_audio=False)
+        return VideoInfo(*measure(path), has_audio=False)
     with _open(path) as (container, stream):
         frame = _read_first(path, container, stream)
         turned = frame.rotation % 180 == 90
@@ -132,7 +132,7 @@ def read_frames(
     """
     sampling = sampling or Sampling()
     if is_animation(path):
-        yield from _choose(AnimationReading(path, MAX_FRAME_PIXELS), sampling, first, most)
+        yield from _choose(AnimationReading(path), sampling, first, most)
         return
     with _open(path) as (container, stream):
         yield from _choose(_Reading(path, container, stream), sampling, first, most)

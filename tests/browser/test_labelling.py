@@ -380,6 +380,28 @@ def test_an_action_that_cannot_be_done_is_told_and_holds_up_nothing(
     assert list(read_labels(dataset).values()) == ["not_a_face"]
 
 
+def test_a_connection_lost_while_the_model_looks_is_told(
+    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+) -> None:
+    ids = fill_inbox(dataset, 4)
+    ask_model(dataset, ids, tiny_classifier)
+    page = open_desk(start_site(), failures_expected=True)
+
+    def say_running(route: Route) -> None:
+        answer = route.fetch()
+        said = answer.json()
+        said["preparing"]["running"] = True
+        route.fulfill(response=answer, json=said)
+
+    page.route("**/operator/label/faces", say_running)
+    page.route("**/operator/label/prepare", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#label-notice-text")).to_have_text("Kyara cannot be reached.")
+    page.unroute_all(behavior="wait")
+    page.locator("#label-notice-action").click()
+    expect(page.locator("#label-notice")).to_be_hidden()
+
+
 def test_the_page_has_the_model_look_and_fits_a_phone(
     open_desk: OpenDesk, start_site: StartSite, dataset: Path
 ) -> None:

@@ -12,7 +12,6 @@ from crowded_model import write_crowded_model
 
 from app import create_app
 
-__all__ = ["crowded_models", "make_app"]  # the fixtures; `MakeApp` is imported by name
 MakeApp = Callable[..., APIFlask]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import queue
 import threading
+from abc import ABC, abstractmethod
 from itertools import count
 from typing import Any
 
@@ -19,7 +20,7 @@ ANSWER_S = 60.0
 """So long a test waits for an answer of a bot."""
 
 
-class Platform:
+class Platform(ABC):
     """A server in a thread of its own; used in a `with` statement it ends with the block.
 
     Attributes:
@@ -36,8 +37,9 @@ class Platform:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
+    @abstractmethod
     def routes(self) -> list[web.RouteDef]:
-        raise NotImplementedError
+        """Return what the platform answers."""
 
     def wait_for_answer(self) -> dict[str, Any]:
         """Return the next message that the bot sends."""

@@ -22,8 +22,6 @@ from kyara.storage.files import open_files
 from kyara.web.serving.model_queue import ModelQueue
 from kyara.web.serving.model_watch import ModelWatch
 
-__all__ = ["shop", "trainer"]  # the fixtures
-
 
 class Follower:
     """A server's model, without the web around it."""

@@ -320,6 +320,8 @@ def test_the_question_is_asked_once_more(ask, first):
         ((200, {}, "<h1>Welcome</h1>"), 1, NoAnswerError, "as a Kyara site does"),
         ((200, {}, '{"characters": [{"label": 1}]}'), 1, NoAnswerError, "as a Kyara site does"),
         ((200, {}, "[]"), 1, NoAnswerError, "as a Kyara site does"),
+        ((200, {}, "[" * 100_000), 1, NoAnswerError, "as a Kyara site does"),
+        ((403, {}, "[" * 100_000), 1, ProblemError, "answers 403 and does not say why"),
         (None, 3, NoAnswerError, "gives no answer"),
     ],
 )

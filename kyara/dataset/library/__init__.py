@@ -12,6 +12,7 @@ It is one database, an SQLite file or a PostgreSQL database by URL:
     answering.py  embeddings → who it is; anew where the model, or what it was taught, has changed
     writing.py    rows of pictures and faces
     storing.py    what workers found → rows, with who it is
+    contents.py   folders listed and forgotten, pictures and faces counted
     scanning.py   all of it, from a folder to the summary
     searching.py  a face → the faces that are nearest to it
     export/       who is in which picture → sidecars, tags, data sets, folders

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Engine, insert, select
 
 from kyara.dataset.library.tables import PictureRow, RootRow
 from kyara.errors import BadInputError
+from kyara.storage.paths import show_path
 
 _AFTER_SLASH = chr(ord("/") + 1)
 
@@ -78,11 +79,6 @@ def plan_parts(engine: Engine, folder: str) -> list[Part]:
         Part(roots[path], path, prefix, frozenset(_list_within(path, roots)))
         for path, prefix in sorted(parts)
     ]
-
-
-def show_path(path: str | os.PathLike[str]) -> str:
-    """Return a path that can be printed: a byte that is no UTF-8 is escaped."""
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Sequence
 
+from kyara.dataset.library.contents import drop_nested
 from kyara.dataset.library.parts import is_within
-from kyara.dataset.library.scanning import drop_nested
 from kyara.errors import BadInputError, BusyError, NotInstalledError
 from kyara.storage.extras import explain_missing
 from kyara.vision.picture_files import is_picture_name

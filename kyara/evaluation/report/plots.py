@@ -16,6 +16,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kyara.evaluation.measuring import choose_places
 from kyara.evaluation.metrics import ThresholdCurve
 
 # Stand-ins that matplotlib can draw with; `_render` puts the page's variables in their place.
@@ -90,7 +91,7 @@ def draw_threshold_curve(curve: ThresholdCurve, name: str, alt: str) -> Markup:
     """Draw precision, recall and F1 against a threshold, and mark the best F1."""
     with rc_context(_STYLE):
         figure, axes = _open(f"threshold on {name}", "")
-        places = _thin(len(curve.thresholds))
+        places = choose_places(len(curve.thresholds), CURVE_POINTS)
         for part, colour in (("precision", SECOND), ("recall", THIRD), ("f1", FIRST)):
             values = getattr(curve, part)[places]
             label = "F1" if part == "f1" else part
@@ -116,7 +117,7 @@ def draw_roc(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], alt: str) -> M
         for (name, (false_rate, true_rate)), (colour, style) in zip(
             curves.items(), styles, strict=False
         ):
-            places = _thin(len(false_rate))
+            places = choose_places(len(false_rate), CURVE_POINTS)
             axes.plot(false_rate[places], true_rate[places], linestyle=style, color=colour, label=name)
         axes.legend(loc="lower right")
         _limit(axes)
@@ -160,7 +161,7 @@ def draw_precision_recall(curve: ThresholdCurve, share: float, alt: str) -> Mark
     """
     with rc_context(_STYLE):
         figure, axes = _open("recall", "precision")
-        places = _thin(len(curve.thresholds))
+        places = choose_places(len(curve.thresholds), CURVE_POINTS)
         axes.plot(curve.recall[places], curve.precision[places], color=FIRST, label="the model")
         axes.axhline(share, color=SECOND, linestyle="--", linewidth=1, label="without looking")
         axes.legend(loc="upper right")
@@ -180,10 +181,6 @@ def _open(x: str, y: str) -> tuple[Figure, Axes]:
 def _limit(axes: Axes) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.02)
-
-
-def _thin(count: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, CURVE_POINTS).round().astype(int))
 
 
 def _render(figure: Figure, name: str, alt: str) -> Markup:

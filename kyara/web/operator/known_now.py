@@ -8,7 +8,6 @@ known by them, and sentences for what is not as it should be. What was accepted 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from flask import current_app
@@ -63,20 +62,20 @@ def follow_decision(
         return {"known": [], "told": told}
     names, everybody = [], find_names()
     for label, some in after.items():
-        shown, name = some[:MOST_TAUGHT_AT_ONCE], everybody.say(label)
+        taught, name = some[:MOST_TAUGHT_AT_ONCE], everybody.say(label)
         try:
-            told += teach_crops(label, map(read_pixels, shown), everybody, len(shown))
+            told += teach_crops(label, map(read_pixels, taught), everybody, len(taught))
         except KyaraError as error:
             told.append(_("%(name)s is not known by it yet: %(reason)s", name=name, reason=error))
             continue
         names.append(name)
-        if len(shown) < len(some):
+        if len(taught) < len(some):
             told.append(
                 _(
                     "Of %(total)s faces of %(name)s %(count)s are known from now on.",
                     total=len(some),
                     name=name,
-                    count=len(shown),
+                    count=len(taught),
                 )
             )
     return {"known": names, "told": told}
@@ -153,7 +152,7 @@ def _forget(label: str, items: Sequence[str], read_pixels: ReadPixels) -> list[s
     """Take back the references that were made of items; nothing where none was."""
     told: list[str] = []
     try:
-        classifier: Any = find_model().classifier
+        classifier = find_model().classifier
         if label not in classifier.taught:
             return []
     except KyaraError as error:

@@ -22,9 +22,9 @@ from kyara.recognition.pack_install import (
     Arrival,
     Choice,
     count_arrivals,
+    describe_packs,
     hash_collisions,
     install_pack,
-    list_packs,
     list_taken,
     make_pack,
     preview_pack,
@@ -80,20 +80,12 @@ def name_choices() -> dict[str, str]:
     }
 
 
-def describe_packs() -> list[dict[str, Any]]:
-    """Return the installed packs as the page shows them; none while no model serves."""
-    try:
-        classifier = find_model().classifier
-    except BundleError:
-        return []
-    network = classifier.backbone.fingerprint
-    return [{**vars(one), "fits": one.network == network} for one in list_packs(classifier)]
-
-
 def describe_card() -> dict[str, Any]:
-    """Return what the page shows of packs, or why they cannot be told."""
+    """Return what the page shows of packs, none while no model serves, or why they cannot be told."""
     try:
-        packs, problem = describe_packs(), ""
+        packs, problem = describe_packs(find_model().classifier), ""
+    except BundleError:
+        packs, problem = [], ""
     except KyaraError as error:
         packs, problem = [], str(error)
     return {"packs": packs, "packs_problem": problem, "choices": name_choices()}
@@ -131,16 +123,17 @@ def install(wanted: dict[str, Any]) -> dict[str, Any]:
     settled = settle(pack, arrivals, choices, list_taken(classifier))
     install_pack(classifier, settled)
     current_app.extensions["kyara_events"].publish(TAUGHT)
-    return {**_describe(settled), "packs": describe_packs()}
+    return {**_describe(settled), "packs": describe_packs(classifier)}
 
 
 @blueprint.post("/remove")
 @blueprint.input(RemoveIn, location="json", arg_name="wanted")
 def remove(wanted: dict[str, Any]) -> dict[str, Any]:
     """Take away what a pack brought."""
-    characters, faces = remove_pack(find_model().classifier, wanted["name"])
+    classifier = find_model().classifier
+    characters, faces = remove_pack(classifier, wanted["name"])
     current_app.extensions["kyara_events"].publish(TAUGHT)
-    return {"characters": characters, "faces": faces, "packs": describe_packs()}
+    return {"characters": characters, "faces": faces, "packs": describe_packs(classifier)}
 
 
 @blueprint.get("/file")

@@ -25,6 +25,7 @@ from werkzeug.security import safe_join
 from werkzeug.wrappers import Response
 
 from kyara.storage.paths import ROOT
+from kyara.storage.rereading import read_once
 
 STORE = ROOT / "build" / "assets"
 ENDPOINTS = ("static", "bootstrap.static")
@@ -36,8 +37,13 @@ SUFFIXES = {"br": ".br", "gzip": ".gz"}
 _VERSION = re.compile(r"[0-9a-f]{12}")
 
 
+@read_once
 def hash_content(path: Path) -> str:
-    """Return the hash that names a file's content: 32 hexadecimal digits."""
+    """Return the hash that names a file's content as it is now: 32 hexadecimal digits.
+
+    Raises:
+        OSError: there is no such file.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
@@ -47,27 +53,13 @@ class Assets:
 
     def __init__(self, store: Path) -> None:
         self.store = store
-        self._hashes: dict[Path, tuple[tuple[int, int], str]] = {}
         self._modules: dict[Path, tuple[str, dict[Path, str]]] = {}
-
-    def find_hash(self, path: Path) -> str:
-        """Return the hash of a file as it is now.
-
-        Raises:
-            OSError: there is no such file.
-        """
-        status = path.stat()
-        state = (status.st_mtime_ns, status.st_size)
-        known = self._hashes.get(path)
-        if known is None or known[0] != state:
-            known = self._hashes[path] = (state, hash_content(path))
-        return known[1]
 
     def find_version(self, folder: Path, name: str) -> str | None:
         """Return the version in a file's address; None if there is no such file."""
         path = folder / name
         try:
-            content = self.find_hash(path)
+            content = hash_content(path)
         except OSError:
             return None
         if not name.startswith(MODULES):
@@ -79,7 +71,7 @@ class Assets:
         """Return the version of all scripts, as they were when first asked for, and their hashes."""
         if folder not in self._modules:
             paths = sorted((folder / MODULES).rglob("*.js"))
-            hashes = {path: self.find_hash(path) for path in paths}
+            hashes = {path: hash_content(path) for path in paths}
             lines = [f"{path.relative_to(folder)} {content}\n" for path, content in hashes.items()]
             version = hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
             self._modules[folder] = (version, hashes)
@@ -99,7 +91,7 @@ class Assets:
         joined = safe_join(str(folder), name)
         if joined is None or not os.path.isfile(joined):
             raise NotFound
-        content = self.find_hash(Path(joined))
+        content = hash_content(Path(joined))
         copies = {coding: self.store / (content + suffix) for coding, suffix in SUFFIXES.items()}
         copies = {coding: copy for coding, copy in copies.items() if copy.is_file()}
         coding = _choose_coding(list(copies))

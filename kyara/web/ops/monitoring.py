@@ -100,11 +100,11 @@ def _find_classifier() -> Classifier | None:
 
 
 def _describe_queue() -> Iterator[Metric]:
-    crowd = find_model().count()
-    yield GaugeMetricFamily("kyara_queue_waiting", "Requests that wait for the model", crowd.waiting)
-    yield GaugeMetricFamily("kyara_queue_running", "Requests that the model works on", crowd.running)
-    yield GaugeMetricFamily("kyara_queue_running_places", "Most that may run", crowd.running_places)
-    yield GaugeMetricFamily("kyara_queue_places", "Most that may run or wait", crowd.places)
+    queue = find_model().count()
+    yield GaugeMetricFamily("kyara_queue_waiting", "Requests that wait for the model", queue.waiting)
+    yield GaugeMetricFamily("kyara_queue_running", "Requests that the model works on", queue.running)
+    yield GaugeMetricFamily("kyara_queue_running_places", "Most that may run", queue.running_places)
+    yield GaugeMetricFamily("kyara_queue_places", "Most that may run or wait", queue.places)
 
 
 def _describe_model(classifier: Classifier) -> Iterator[Metric]:

@@ -90,12 +90,19 @@ def _refuse_strangers() -> None:
         ForbiddenError: the browser says that the page is of a site that is not allowed.
     """
     origin = request.headers.get("Origin")
-    if origin is None or urlsplit(origin).netloc == request.host:
+    if origin is None or _find_host(origin) == request.host:
         return
     if not is_allowed(origin, current_app.config["CORS_ORIGINS"]):
         raise ForbiddenError(
             "Pages of other sites may not send pictures here; KYARA_CORS_ORIGINS allows it."
         )
+
+
+def _find_host(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # of no browser: "http://[", say
+        return ""
 
 
 def _read_document(document: Any, sent: SentFiles) -> None:

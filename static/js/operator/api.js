@@ -3,7 +3,7 @@
  * sentence that the server gives.
  */
 
-import { ConnectionError, ServerError, isAbort } from "../page/api.js";
+import { ConnectionError, ServerError, fetchAnswer, isAbort } from "../page/api.js";
 import { say } from "../page/messages.js";
 
 export { ConnectionError, ServerError, isAbort };
@@ -15,25 +15,12 @@ function readToken() {
   return meta.content;
 }
 
-/** @param {string} path @param {RequestInit} options @returns {Promise<Response>} an answer that is no error */
-async function request(path, options) {
+/** @param {string} path @param {RequestInit} options @returns {Promise<Response>} as `fetchAnswer` */
+function request(path, options) {
   const headers = new Headers(options.headers);
   headers.set("Accept", "application/json");
   headers.set("X-CSRFToken", readToken());
-  let response;
-  try {
-    response = await fetch(path, { ...options, headers });
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new ConnectionError();
-  }
-  if (!response.ok) {
-    const problem = await response.json().catch(() => ({}));
-    const error = new ServerError(response.status, String(problem.detail ?? problem.title ?? ""), null, null);
-    error.problem = problem;
-    throw error;
-  }
-  return response;
+  return fetchAnswer(path, { ...options, headers });
 }
 
 /**
@@ -55,6 +42,17 @@ export async function askFile(path) {
 export function post(path, body, signal) {
   const headers = { "Content-Type": "application/json" };
   return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+}
+
+/**
+ * What completes a name by asking the server.
+ * @param {string} path @returns {(query: string, language: string, signal?: AbortSignal) => Promise<import("../page/api.js").Character[]>}
+ */
+export function findNamesAt(path) {
+  return async (query, _language, signal) => {
+    const parameters = new URLSearchParams({ query, limit: "8" });
+    return (await ask(`${path}?${parameters}`, { signal })).characters;
+  };
 }
 
 /** What an error is to a person. @param {unknown} error */

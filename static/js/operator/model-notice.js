@@ -14,6 +14,7 @@ export class ModelNotice {
   #act = () => {};
   #giveUp = () => {};
   #troubled = false;
+  #following = false;
 
   /** @param {() => void | Promise<void>} reload what is done when the model has looked */
   constructor(reload) {
@@ -81,15 +82,29 @@ export class ModelNotice {
     }
   }
 
+  /** Show how far the model is until it has looked; one call at a time does. */
   async #follow() {
+    if (this.#following) return;
+    this.#following = true;
+    let problem;
+    try {
+      problem = await this.#watch();
+    } catch (error) {
+      this.warn(describeError(error), () => void this.#follow());
+      return;
+    } finally {
+      this.#following = false;
+    }
+    if (problem) this.warn(problem, () => void this.start());
+    else await this.reload();
+  }
+
+  /** @returns {Promise<string>} what went wrong when the model looked; empty if nothing did */
+  async #watch() {
     for (;;) {
       /** @type {Preparing} */
       const { running, done, total, error } = await ask("/operator/label/prepare");
-      if (!running) {
-        if (error) this.warn(error, () => void this.start());
-        else await this.reload();
-        return;
-      }
+      if (!running) return error;
       this.#say(total ? say("model_looks", { done, total }) : say("model_loads"), "busy");
       this.progress.hidden = false;
       this.progress.value = total ? done / total : 0;

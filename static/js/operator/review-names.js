@@ -5,15 +5,11 @@
 import { CharacterField } from "../page/combobox.js";
 import { byId } from "../page/elements.js";
 import { say } from "../page/messages.js";
-import { ask, describeError, post } from "./api.js";
+import { describeError, findNamesAt, post } from "./api.js";
 
 /** @typedef {import("../page/api.js").Character} Character */
 
-/** @param {string} query @param {string} _language @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
-async function findNames(query, _language, signal) {
-  const parameters = new URLSearchParams({ query, limit: "8" });
-  return (await ask(`/operator/label/characters?${parameters}`, { signal })).characters;
-}
+const findNames = findNamesAt("/operator/label/characters");
 
 /** Whether what is typed stands in the name or in the label. @param {Character} character @param {string} typed */
 function isCalled({ name, label }, typed) {

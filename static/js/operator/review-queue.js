@@ -4,6 +4,7 @@
  * twice does no harm.
  */
 
+import { readList, writeList } from "../page/kept-list.js";
 import { say } from "../page/messages.js";
 import { ConnectionError, ServerError, describeError } from "./api.js";
 
@@ -132,21 +133,12 @@ export class ActionQueue extends EventTarget {
 
   /** @returns {Action[]} */
   #read() {
-    try {
-      return JSON.parse(localStorage.getItem(this.key) ?? "[]");
-    } catch {
-      return [];
-    }
+    return readList(this.key);
   }
 
   /** @param {Action[]} actions */
   #write(actions) {
-    try {
-      if (actions.length > 0) localStorage.setItem(this.key, JSON.stringify(actions));
-      else localStorage.removeItem(this.key);
-    } catch {
-      // Storage is full or blocked: the actions last as long as the page does.
-    }
+    writeList(this.key, actions);
   }
 }
 

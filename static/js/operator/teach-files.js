@@ -9,9 +9,8 @@ import { openPicture } from "../picture/picture.js";
 import { CharacterField } from "../page/combobox.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { say, settings } from "../page/messages.js";
-import { ask, describeError, post } from "./api.js";
+import { describeError, findNamesAt, post } from "./api.js";
 
-/** @typedef {import("../page/api.js").Character} Character */
 /** @typedef {{id: string, picture: string}} Reference */
 
 const MOST_PICTURES = 20;
@@ -27,15 +26,9 @@ const problem = byId("teach-problem", HTMLElement);
 const done = byId("teach-done", HTMLElement);
 const send = byId("teach-send", HTMLButtonElement);
 const detector = new Detector(settings.urls);
-const field = new CharacterField(name, byId("teach-options", HTMLElement), { find: findNames });
+const field = new CharacterField(name, byId("teach-options", HTMLElement), { find: findNamesAt("/operator/characters/search") });
 /** Data URLs of the pictures to be sent. @type {string[]} */
 let pictures = [];
-
-/** @param {string} query @param {string} _language @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
-async function findNames(query, _language, signal) {
-  const parameters = new URLSearchParams({ query, limit: "8" });
-  return (await ask(`/operator/characters/search?${parameters}`, { signal })).characters;
-}
 
 /** The faces of a picture as crops; the whole picture where none is found. @param {File} file @returns {Promise<string[]>} */
 async function cutFaces(file) {

@@ -1,5 +1,5 @@
 /**
- * The five questions that the page asks the server, and the two ways in which they can fail.
+ * What the page asks the server, and the two ways in which it can fail.
  */
 
 /** @typedef {{label: string, name: string, work: string, url?: string | null, confidence: number, similarity: number | null, mine?: boolean}} RankedAnswer `mine`: this browser was taught it */
@@ -28,17 +28,16 @@
 
 /** The server answered, and said no. */
 export class ServerError extends Error {
-  /** @param {number} status @param {string} detail @param {number | null} crop @param {number | null} retryAfter */
-  constructor(status, detail, crop, retryAfter) {
-    super(detail);
+  /** @param {number} status @param {Record<string, any>} problem the server's answer @param {number} seconds of `Retry-After`, or NaN */
+  constructor(status, problem, seconds) {
+    super(String(problem.detail ?? problem.title ?? ""));
     this.name = "ServerError";
     this.status = status;
-    /** index of the crop at fault */
-    this.crop = crop;
-    /** seconds after which the server wants to be asked again */
-    this.retryAfter = retryAfter;
-    /** @type {Record<string, any>} the whole answer, where somebody kept it */
-    this.problem = {};
+    this.problem = problem;
+    /** @type {number | null} index of the crop at fault */
+    this.crop = Number.isInteger(problem.crop) ? problem.crop : null;
+    /** @type {number | null} seconds after which the server wants to be asked again */
+    this.retryAfter = Number.isFinite(seconds) ? seconds : null;
   }
 
   /** Whether the same request may well succeed later. */
@@ -68,20 +67,11 @@ export class ConnectionError extends Error {
 /** @param {unknown} error */
 export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";
 
-/** @param {Response} response @returns {Promise<ServerError>} */
-async function readError(response) {
-  const problem = await response.json().catch(() => ({}));
-  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  return new ServerError(
-    response.status,
-    String(problem.detail ?? problem.title ?? ""),
-    Number.isInteger(problem.crop) ? problem.crop : null,
-    Number.isFinite(seconds) ? seconds : null,
-  );
-}
-
-/** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} */
-async function request(path, options) {
+/**
+ * @param {string} path @param {RequestInit} [options] @returns {Promise<Response>} an answer that is no error
+ * @throws {ServerError | ConnectionError} or the error of an abort
+ */
+export async function fetchAnswer(path, options) {
   let response;
   try {
     response = await fetch(path, options);
@@ -89,7 +79,15 @@ async function request(path, options) {
     if (isAbort(error)) throw error;
     throw new ConnectionError();
   }
-  if (!response.ok) throw await readError(response);
+  if (response.ok) return response;
+  const problem = (await response.json().catch(() => null)) ?? {};
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  throw new ServerError(response.status, problem, seconds);
+}
+
+/** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} */
+async function request(path, options) {
+  const response = await fetchAnswer(path, options);
   return response.status === 204 ? null : response.json().catch(() => null);
 }
 
@@ -126,11 +124,11 @@ export function explain(question, signal) {
 }
 
 /**
- * @param {string} query @param {string} language @param {AbortSignal} [signal]
+ * @param {string} query @param {string} language @param {AbortSignal} [signal] @param {{whole?: "true"}} [more]
  * @returns {Promise<Character[]>}
  */
-export async function findCharacters(query, language, signal) {
-  const parameters = new URLSearchParams({ query, language, limit: "8" });
+export async function findCharacters(query, language, signal, more = {}) {
+  const parameters = new URLSearchParams({ query, language, limit: "8", ...more });
   const found = await request(`/api/characters?${parameters}`, { signal });
   return found.characters;
 }
@@ -140,10 +138,8 @@ export async function findCharacters(query, language, signal) {
  * @param {string} query @param {string} language @param {AbortSignal} [signal]
  * @returns {Promise<Character[]>}
  */
-export async function findNamesakes(query, language, signal) {
-  const parameters = new URLSearchParams({ query, language, limit: "8", whole: "true" });
-  const found = await request(`/api/characters?${parameters}`, { signal });
-  return found.characters;
+export function findNamesakes(query, language, signal) {
+  return findCharacters(query, language, signal, { whole: "true" });
 }
 
 /** @param {Report} report @returns {Promise<{id: string | number, status: string}>} */

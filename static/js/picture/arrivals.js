@@ -83,7 +83,8 @@ export class Arrivals {
    * nothing.
    */
   async receiveShares() {
-    const register = () => void navigator.serviceWorker?.register("/service-worker.js");
+    // without a network the one that is installed goes on
+    const register = () => void navigator.serviceWorker?.register("/service-worker.js").catch(() => {});
     addEventListener("appinstalled", register);
     if (matchMedia("(display-mode: standalone)").matches) register();
     if (!new URLSearchParams(location.search).has("shared")) return;

@@ -4,6 +4,7 @@
  */
 
 import { ConnectionError, ServerError, sendReport, withdrawReport } from "../page/api.js";
+import { readList, writeList } from "../page/kept-list.js";
 import { say, sayWhen } from "../page/messages.js";
 import { Toast } from "../page/toasts.js";
 
@@ -98,23 +99,10 @@ async function withdraw(id, token, toast, withdrawn) {
 }
 
 /** @returns {Report[]} */
-function readKept() {
-  try {
-    return JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "[]");
-  } catch {
-    return [];
-  }
-}
+const readKept = () => readList(STORAGE_KEY);
 
 /** @param {Report[]} reports */
-function writeKept(reports) {
-  try {
-    if (reports.length > 0) localStorage.setItem(STORAGE_KEY, JSON.stringify(reports));
-    else localStorage.removeItem(STORAGE_KEY);
-  } catch {
-    // Storage is full or blocked: the report lasts as long as the page does.
-  }
-}
+const writeKept = (reports) => writeList(STORAGE_KEY, reports);
 
 /** @param {Report} report */
 function keep(report) {

@@ -124,6 +124,7 @@ def test_no_library_is_one_sentence(tmp_path):
 
 @pytest.mark.parametrize("how", ["link", "copy", "move"])
 def test_sorting_and_the_way_back(library, pictures, tmp_path, how):
+    (pictures / "a" / "turned.jpg.xmp").write_text("a sidecar")
     before = hash_all(pictures)
     out = tmp_path / "by name"
     asked = run(library, "sort", "--out", out, "--by", how, "--dry-run")
@@ -131,11 +132,15 @@ def test_sorting_and_the_way_back(library, pictures, tmp_path, how):
     assert (
         f"{how}: {pictures / 'a' / 'turned.jpg'} -> {out}{os.sep}Hatsune Miku (Vocaloid)" in asked.stdout
     )
+    assert ("turned.jpg.xmp" in asked.stdout and "1 sidecar(s) go along." in asked.stdout) == (
+        how == "move"
+    )
     done = json.loads(run(library, "sort", "--out", out, "--by", how, "--json").stdout)
     assert done["new"] == (3 if how == "move" else 4)
     assert (out / "Hatsune Miku (Vocaloid)" / "turned.jpg").exists()
     assert (out / "Saber (Fate_stay night)" / "both 初音.jpg").exists()
     assert run(library, "sort", "--undo", done["journal"], "--dry-run").exit_code == 0
+    assert len(done["sidecars"]) == (1 if how == "move" else 0)
     back = run(library, "sort", "--undo", done["journal"])
     assert back.exit_code == 0, back.output
     assert f"{done['new']} of {done['new']} pictures were taken back." in back.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -124,6 +125,28 @@ def test_an_address_is_fetched_where_that_is_asked(ask, site, face, tmp_path):
     assert read_labels(done) == ["aka_ribbon"] * 2
     assert json.loads(done.stdout)["images"][1]["source"] == address
     assert sorted(path.name for path in out.iterdir()) == ["face.png", "moved.png"]
+
+
+def test_copies_of_pictures_with_the_longest_names_are_written(ask, site, face, tmp_path):
+    out, folders = tmp_path / "out", [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / f"{'名' * 83}x.png").write_bytes(face.read_bytes())
+    address = f"{site}/face.png/{'x' * 300}"
+    done = ask(*folders, address, "--allow-urls", "--whole", "--json", "--annotate", out)
+    assert (done.exit_code, "kyara:" in done.stderr) == (0, False)
+    names = ["名" * 66 + ending for ending in ("-2.png", ".png")]
+    assert sorted(path.name for path in out.iterdir()) == ["x" * 200 + ".png", *names]
+
+
+def test_a_disk_that_refuses_a_copy_is_a_sentence(ask, face, tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("kyara.cli.identify_pictures.open_replacement", refuse)
+    done = ask(face, "--whole", "--annotate", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "is full" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_address_is_not_fetched_by_itself_and_the_rest_goes_on(ask, site, face):

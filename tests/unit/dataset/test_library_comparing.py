@@ -11,8 +11,9 @@ import pytest
 from libraries import SEEN_BY, Seen, compare, dump, list_paths, look, open_new
 from sqlalchemy import Engine, update
 
+from kyara.dataset.library.contents import forget_root, list_roots
 from kyara.dataset.library.parts import plan_parts
-from kyara.dataset.library.scanning import forget_root, hold_library, list_roots
+from kyara.dataset.library.scanning import hold_library
 from kyara.dataset.library.tables import PictureRow
 from kyara.errors import BadInputError, BusyError, NotFoundError
 from kyara.storage.clock import tell_time

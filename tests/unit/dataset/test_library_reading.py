@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +137,32 @@ def test_what_is_no_library_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(BadInputError, match=r"The database of library .*cannot be used"):
         with open_library(str(tmp_path / "notes.db")):
             pass
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize(
+    ("new", "sentence"),
+    [(False, "has no library. `kyara scan FOLDER` makes one"), (True, "is another program's database")],
+)
+def test_the_database_of_another_program_stays_as_it_is(tmp_path, journal, new, sentence):
+    file = tmp_path / "photos #1?.db"
+    with closing(sqlite3.connect(file)) as theirs:
+        theirs.execute(f"PRAGMA journal_mode = {journal}")
+        theirs.execute("CREATE TABLE photos (path TEXT)")
+        theirs.commit()
+    before = file.read_bytes()
+    with pytest.raises((NotFoundError, BadInputError), match=sentence), open_library(str(file), new=new):
+        pass
+    assert file.read_bytes() == before
+
+
+def test_a_library_is_made_in_an_empty_file_only_where_one_is_wanted(tmp_path):
+    file = tmp_path / "library.db"
+    file.touch()
+    with pytest.raises(NotFoundError, match="has no library"), open_library(str(file)):
+        pass
+    assert file.read_bytes() == b""
+    with open_library(str(file), new=True):
+        pass
+    with Library.open(str(file)) as library:
+        assert library.count_characters(1) == []

@@ -24,8 +24,8 @@ from kyara.recognition.gallery import scale_to_unit
 from kyara.recognition.pack_file import MAX_PACK_BYTES, read_pack, write_pack
 from kyara.recognition.pack_install import (
     Choice,
+    describe_packs,
     install_pack,
-    list_packs,
     list_taken,
     make_pack,
     preview_pack,
@@ -154,12 +154,21 @@ def test_a_pack_is_taken_away_and_what_others_taught_stays(here):
     assert len(here.taught[NEW]) == 4
     assert here.character(NEW).name_in("ja") == "しましま"
     assert not here.forgotten and "pack/alone" in here.labels
-    (listed,) = list_packs(here)
-    assert (listed.name, listed.characters, listed.faces) == ("extras", 4, 8)
-    assert (listed.author, listed.licence, listed.sha256) == ("Rin", "CC0-1.0", pack.sha256)
+    (listed,) = describe_packs(here)
+    assert listed.pop("installed_at").startswith("20")
+    assert listed == {
+        "name": "extras",
+        "author": "Rin",
+        "licence": "CC0-1.0",
+        "network": here.backbone.fingerprint,
+        "sha256": pack.sha256,
+        "characters": 4,
+        "faces": 8,
+        "fits": True,
+    }
     assert remove_pack(here, "extras") == (4, 8)
     assert describe(here) == taught
-    assert list_packs(here) == []
+    assert describe_packs(here) == []
     here.forget(NEW)
     here.teach("ao_glasses", STRANGERS[:1])
     here.forget("ao_glasses", here.taught["ao_glasses"][0])
@@ -397,7 +406,7 @@ def test_a_pack_for_another_network_is_refused(here):
     for attempt in (preview_pack, lambda one, classifier: install_pack(classifier, one)):
         with pytest.raises(BadInputError, match=r"made for the network 0123.*kyara teach LABEL"):
             attempt(pack, here)
-    assert list_packs(here) == []
+    assert describe_packs(here) == []
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_pages_of_other_sites_may_not_send_forms(make_app, example):
         client = make_app(**settings).test_client()
         return send_form(client, example, headers={"Origin": origin}).status_code
 
-    assert post("https://evil.example") == post("null") == 403
+    assert post("https://evil.example") == post("null") == post("http://[") == 403
     assert post("http://localhost") == 200
     assert post("https://fans.example", CORS_ORIGINS="https://fans.example") == 200
     assert post("https://evil.example", CORS_ORIGINS="https://fans.example") == 403

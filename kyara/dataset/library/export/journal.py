@@ -17,7 +17,10 @@ from kyara.storage.atomic import explain_os_error, find_partials, move_file, syn
 
 JOURNAL_PREFIX = "kyara-sort-"
 UNDONE_SUFFIX = ".undone"
-_ACTS = ("folder", "link", "copy", "move")
+NO_PICTURES = ("folder", "sidecar")
+"""Acts that place no picture."""
+_ACTS = ("folder", "link", "copy", "move", "sidecar")
+_MOVES = ("move", "sidecar")
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,11 @@ class Act:
     """What was done, or was about to be.
 
     Attributes:
-        kind: `folder`, `link`, `copy` or `move`.
-        source: of the picture; of a folder the folder itself.
+        kind: `folder`, `link`, `copy` or `move`; `sidecar`: a file beside a picture was moved, just
+            before the picture.
+        source: of the picture or the sidecar; of a folder the folder itself.
         target: what was made.
-        sha256: of the picture; None of a link and of a folder.
+        sha256: of the file; None of a link and of a folder.
     """
 
     kind: str
@@ -99,7 +103,8 @@ def undo_sorting(
 ) -> int:
     """Take back what a journal tells, the last act first; the journal is called `.undone` then.
 
-    What has changed since stays: a copy with another content, a place that is taken again.
+    What has changed since stays: a copy with another content, a place that is taken again. A sidecar
+    stays with its picture.
 
     Args:
         path: of the journal.
@@ -113,14 +118,19 @@ def undo_sorting(
         BadInputError: it is no journal.
         KyaraError: something cannot be taken back; the same journal goes on then.
     """
-    undone = 0
+    undone, picture_stays = 0, False
     for act in reversed(read_journal(path)):
+        if act.kind == "sidecar" and picture_stays:
+            progress(1)
+            continue
         try:
             done, reason = _undo(act)
         except OSError as error:
             kept = "What was taken back before it is; the same command goes on."
             raise explain_os_error(error, str(act.target), kept) from error
-        undone += done
+        if act.kind not in NO_PICTURES:
+            undone += done
+            picture_stays = bool(reason)
         if reason:
             keep(f"{act.target} stays: {reason}.")
         progress(1)
@@ -153,12 +163,12 @@ def read_journal(path: Path) -> list[Act]:
 
 
 def is_left_over(source: Path, target: Path, sha256: str | None) -> bool:
-    """Tell whether a move from one disk to another was cut short: the picture is in both places.
+    """Tell whether a move from one disk to another was cut short: the file is in both places.
 
     Args:
         source: where it was.
         target: where it was moved to.
-        sha256: of the picture.
+        sha256: of the file.
     """
     files = all(path.is_file() and not path.is_symlink() for path in (source, target))
     return files and not source.samefile(target) and hash_file(source) == hash_file(target) == sha256
@@ -169,23 +179,23 @@ def read_moves(out: Path) -> dict[tuple[Path, Path], str | None]:
     moves: dict[tuple[Path, Path], str | None] = {}
     for path in sorted(out.glob(f"{JOURNAL_PREFIX}*.jsonl")):
         with suppress(BadInputError):  # of another program, or damaged
-            moves |= {(a.source, a.target): a.sha256 for a in read_journal(path) if a.kind == "move"}
+            moves |= {(a.source, a.target): a.sha256 for a in read_journal(path) if a.kind in _MOVES}
     return moves
 
 
 def _undo(act: Act) -> tuple[bool, str]:
-    """Take an act back; return whether a picture was, and why something stays."""
+    """Take an act back; return whether anything was, and why something stays."""
     source, target = act.source, act.target
     if act.kind == "folder":
         with suppress(OSError):  # others have put something into it, or it was never made
             target.rmdir()
         return False, ""
-    if act.kind in ("copy", "move"):  # a run that was killed leaves a part of it
+    if act.kind in ("copy", *_MOVES):  # a run that was killed leaves a part of it
         for part in find_partials(target):
             part.unlink()
     if not os.path.lexists(target):
         return False, ""
-    if act.kind == "move":
+    if act.kind in _MOVES:
         if os.path.lexists(source):
             if not is_left_over(source, target, act.sha256):
                 return False, f"there is a {source} again"

@@ -11,7 +11,7 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -19,6 +19,7 @@ from pathvalidate import sanitize_filename
 
 from kyara.dataset.library.export.choosing import name_face, name_work
 from kyara.dataset.library.export.journal import Act, SortJournal, is_left_over, read_moves
+from kyara.dataset.library.export.sidecars import SidecarFinder
 from kyara.dataset.library.reading import LibraryFace, LibraryPicture
 from kyara.recognition.bundle import hash_file
 from kyara.storage.atomic import explain_os_error, move_file, open_replacement
@@ -38,12 +39,14 @@ class Placing:
         target: a name that is free, or has the same picture already.
         is_there: whether it has.
         is_begun: whether it is there, and the old file still is, too: a run was killed while it moved.
+        sidecars: of a picture that is moved: files beside it that move with it.
     """
 
     source: Path
     target: Path
     is_there: bool
     is_begun: bool = False
+    sidecars: tuple[Placing, ...] = ()
 
 
 def leave_out_links(
@@ -85,16 +88,12 @@ def plan_sorting(
         progress: is told of each picture.
     """
     folders = name_folders(pictures, language)
-    taken: dict[Path, set[str]] = {}
-    begun = read_moves(out) if how == "move" else {}
+    places = _Places(how, read_moves(out) if how == "move" else {})
     for picture in pictures:
         faces = sorted(picture.faces, key=lambda face: -face.confidence)
         labels = dict.fromkeys(face.label or "" for face in faces)
         for label in itertools.islice(labels, 1 if how == "move" else None):
-            folder = out / folders[label]
-            if folder not in taken:
-                taken[folder] = _list_taken(folder)
-            yield _find_place(picture, folder, how, taken[folder], begun)
+            yield places.find(picture, out / folders[label])
         progress(1)
 
 
@@ -138,32 +137,39 @@ def carry_out(
     journal: SortJournal,
     progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Link, copy or move pictures, each after its line in the journal.
+    """Link, copy or move pictures, with their sidecars, each after its line in the journal.
 
     Raises:
         KyaraError: a picture cannot be placed; those before it are, and the journal takes them back.
     """
     for placing in placings:
         if not placing.is_there:
-            try:
-                _act(placing, how, journal)
-            except OSError as error:
-                kept = f"What was done so far is in {journal.path}, which --undo takes back."
-                raise explain_os_error(error, str(placing.target), kept) from error
+            # first: a run that is killed finds the sidecars of a picture that has not moved yet
+            for sidecar in placing.sidecars:
+                _act(sidecar, "sidecar", journal)
+            _act(placing, how, journal)
         progress(1)
 
 
-def _act(placing: Placing, how: How, journal: SortJournal) -> None:
+def _act(placing: Placing, kind: How | Literal["sidecar"], journal: SortJournal) -> None:
+    try:
+        _write_and_act(placing, kind, journal)
+    except OSError as error:
+        kept = f"What was done so far is in {journal.path}, which --undo takes back."
+        raise explain_os_error(error, str(placing.target), kept) from error
+
+
+def _write_and_act(placing: Placing, kind: How | Literal["sidecar"], journal: SortJournal) -> None:
     source, target = placing.source, placing.target
     journal.make_folder(target.parent)
-    digest = None if how == "link" else hash_file(source)
-    journal.write(Act(how, source, target, digest))
-    if how == "link":
+    digest = None if kind == "link" else hash_file(source)
+    journal.write(Act(kind, source, target, digest))
+    if kind == "link":
         target.symlink_to(source)
     elif placing.is_begun:
         if is_left_over(source, target, digest):
             source.unlink()
-    elif how == "move":
+    elif kind in ("move", "sidecar"):
         move_file(source, target)
     else:
         with source.open("rb") as picture, open_replacement(target, new=True) as copy:
@@ -180,27 +186,47 @@ def _list_taken(folder: Path) -> set[str]:
     return {fold_name(name) for name in os.listdir(folder)} if folder.is_dir() else set()
 
 
-def _find_place(
-    picture: LibraryPicture,
-    folder: Path,
-    how: How,
-    taken: set[str],
-    begun: Mapping[tuple[Path, Path], str | None],
-) -> Placing:
-    """Return the first place that is free or has the picture; `taken` then has its name."""
-    safe = Path(make_name_safe(picture.path.name))
-    for number in itertools.count(1):
-        name = safe.name if number == 1 else f"{safe.stem} ({number}){safe.suffix}"
-        target = folder / name
-        if fold_name(name) not in taken:
-            taken.add(fold_name(name))
-            return Placing(picture.path, target, False)
-        sha256 = begun.get((picture.path, target))
-        if sha256 and is_left_over(picture.path, target, sha256):
-            return Placing(picture.path, target, False, is_begun=True)
-        if _has_picture(target, picture, how):
-            return Placing(picture.path, target, True)
-    raise AssertionError("numbers do not end")
+class _Places:
+    """Where pictures can go: the names that are free, or have the same picture already."""
+
+    def __init__(self, how: How, begun: Mapping[tuple[Path, Path], str | None]) -> None:
+        """Begin with what earlier runs have begun: source and target of a move → SHA-256."""
+        self._how: How = how
+        self._begun = begun
+        self._taken: dict[Path, set[str]] = {}
+        self._sidecars = SidecarFinder()
+
+    def find(self, picture: LibraryPicture, folder: Path) -> Placing:
+        """Return the first place that does; its names are taken from then on."""
+        if folder not in self._taken:
+            self._taken[folder] = _list_taken(folder)
+        safe = Path(make_name_safe(picture.path.name))
+        for number in itertools.count(1):
+            name = safe.name if number == 1 else f"{safe.stem} ({number}){safe.suffix}"
+            target = folder / name
+            if placing := self._find_free(picture.path, target):
+                self._taken[folder] |= {
+                    fold_name(one.target.name) for one in (placing, *placing.sidecars)
+                }
+                return placing
+            if _has_picture(target, picture, self._how):
+                return Placing(picture.path, target, True)
+        raise AssertionError("numbers do not end")
+
+    def _find_free(self, source: Path, target: Path) -> Placing | None:
+        """Return how a picture and its sidecars move; None where one of the names is taken."""
+        picture = self._check(source, target)
+        beside = self._sidecars.find(source, target) if picture and self._how == "move" else {}
+        sidecars = tuple(one for pair in beside.items() if (one := self._check(*pair)))
+        return replace(picture, sidecars=sidecars) if picture and len(sidecars) == len(beside) else None
+
+    def _check(self, source: Path, target: Path) -> Placing | None:
+        if fold_name(target.name) not in self._taken[target.parent]:
+            return Placing(source, target, False)
+        sha256 = self._begun.get((source, target))
+        if sha256 and is_left_over(source, target, sha256):
+            return Placing(source, target, False, is_begun=True)
+        return None
 
 
 def _has_picture(target: Path, picture: LibraryPicture, how: How) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kyara.dataset.library.parts import show_path
 from kyara.dataset.library.reading import LibraryPicture
 from kyara.errors import BadInputError
+from kyara.storage.paths import show_path
 
 
 @dataclass(frozen=True)

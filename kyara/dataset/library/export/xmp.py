@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -19,7 +20,7 @@ from PIL import Image
 from kyara.dataset.library.export.choosing import list_names, name_face
 from kyara.dataset.library.export.target import Target
 from kyara.dataset.library.export.writing import NewFile, read_file
-from kyara.dataset.library.export.xmp_packet import Area, Packet
+from kyara.dataset.library.export.xmp_packet import Area, Packet, Region
 from kyara.dataset.library.reading import LibraryPicture
 from kyara.errors import BadInputError
 from kyara.vision.structure import find_orientation
@@ -30,7 +31,7 @@ TAGS = "Xmp.digiKam.TagsList"
 OURS = {SUBJECTS: "Xmp.kyara.Subjects", HIERARCHY: "Xmp.kyara.Hierarchy", TAGS: "Xmp.kyara.Tags"}
 """List of keywords -> the list of those in it that we have written."""
 SAME_FACE = 0.5
-"""Least intersection over union at which somebody else's named region is of the same face."""
+"""Least intersection over union at which somebody else's region is of the same face."""
 _TURN_BACK: dict[int, Callable[[float, float], tuple[float, float]]] = {
     2: lambda x, y: (1 - x, y),
     3: lambda x, y: (1 - x, 1 - y),
@@ -76,17 +77,27 @@ def describe_picture(picture: LibraryPicture, turned: int, language: str, old: b
         BadInputError: the sidecar that is there cannot be read, or not be written again.
     """
     packet = Packet(old)
-    names = list_names(picture, language)
+    theirs = [region for region in packet.regions if not region.is_ours]
+    faces = [
+        (face, name_face(face, language), find_area(face.box, picture.width, picture.height, turned))
+        for face in picture.faces
+    ]
+    corrected = [region for region in theirs if region.is_corrected]
+    believed = tuple(
+        face
+        for face, name, area in faces
+        if all(region.name == name for region in corrected if _is_same_face(area, region))
+    )
+    names = list_names(replace(picture, faces=believed), language)
     _merge(packet, SUBJECTS, [text for name, work in names for text in (name, work) if text])
     _merge(packet, HIERARCHY, [_join("|", name, work) for name, work in names])
     _merge(packet, TAGS, [_join("/", name, work) for name, work in names], ordered=True)
-    theirs = [region for region in packet.regions if not region.is_ours]
-    named = [region.area for region in theirs if region.name and region.area]
-    ours = []
-    for face in picture.faces:
-        area = find_area(face.box, picture.width, picture.height, turned)
-        if not any(measure_overlap(area, other) >= SAME_FACE for other in named):
-            ours.append((name_face(face, language), face.label or "", area))
+    named = [region for region in theirs if region.name]
+    ours = [
+        (name, face.label or "", area)
+        for face, name, area in faces
+        if not any(_is_same_face(area, region) for region in named)
+    ]
     sides = picture.width, picture.height
     packet.write_regions(theirs, ours, *(sides if turned < 5 else sides[::-1]))
     return packet.encode()
@@ -127,6 +138,10 @@ def measure_overlap(a: Area, b: Area) -> float:
         shared *= max(0.0, end - start)
     union = a[2] * a[3] + b[2] * b[3] - shared
     return shared / union if union > 0 else 0.0
+
+
+def _is_same_face(area: Area, region: Region) -> bool:
+    return region.area is not None and measure_overlap(area, region.area) >= SAME_FACE
 
 
 def _merge(packet: Packet, key: str, wanted: Sequence[str], *, ordered: bool = False) -> None:

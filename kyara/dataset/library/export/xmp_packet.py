@@ -37,7 +37,17 @@ class Region:
     @property
     def is_ours(self) -> bool:
         """Whether we have written it, and nobody has given it another name since."""
-        return any(_OUR_NAME.fullmatch(path) and str(value) == self.name for path, value in self.entries)
+        return self._our_name is not None and self._our_name == self.name
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether we have written it, and somebody has given it another name since."""
+        return self._our_name is not None and self.name not in ("", self._our_name)
+
+    @property
+    def _our_name(self) -> str | None:
+        found = (str(value) for path, value in self.entries if _OUR_NAME.fullmatch(path))
+        return next(found, None)
 
     @property
     def name(self) -> str:

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from kyara.dataset.folder import INBOX_FOLDER
 from kyara.errors import BadInputError
 from kyara.storage.atomic import explain_os_error, replace_file
+from kyara.storage.rereading import read_once
 
 SUGGESTIONS_FILE = "suggestions.json"
 FORMAT = 1
@@ -62,9 +62,6 @@ class Suggestions:
         return known + sorted(wanted.difference(known))
 
 
-_read: dict[Path, tuple[tuple[int, int, int], Suggestions]] = {}
-
-
 def read_suggestions(dataset: Path) -> Suggestions | None:
     """Return what is kept in the inbox; None where nothing is.
 
@@ -73,20 +70,13 @@ def read_suggestions(dataset: Path) -> Suggestions | None:
     """
     path = dataset / INBOX_FOLDER / SUGGESTIONS_FILE
     try:
-        about = path.stat()
-        seen = (about.st_mtime_ns, about.st_size, about.st_ino)
-        if (known := _read.get(path)) and known[0] == seen:
-            return known[1]
-        document = json.loads(path.read_text(encoding="utf-8"))
-        found = _from_json(document)
+        return _read(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInputError(
             f"{path} cannot be read ({error!r}): remove it and ask the model again."
         ) from error
-    _read[path] = (seen, found)
-    return found
 
 
 def write_suggestions(dataset: Path, suggestions: Suggestions) -> None:
@@ -104,7 +94,9 @@ def write_suggestions(dataset: Path, suggestions: Suggestions) -> None:
         raise explain_os_error(error, str(path), "The earlier suggestions stay.") from error
 
 
-def _from_json(document: Mapping[str, Any]) -> Suggestions:
+@read_once
+def _read(path: Path) -> Suggestions:
+    document = json.loads(path.read_text(encoding="utf-8"))
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']}; this Kyara reads {FORMAT}")
     faces = {

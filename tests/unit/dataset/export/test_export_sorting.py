@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from export_library import MIKU, SABER, hash_all, read_library
 
+from kyara.dataset.library.export import sorting
 from kyara.dataset.library.export.choosing import Choice
 from kyara.dataset.library.export.journal import (
     JOURNAL_PREFIX,
@@ -94,6 +95,89 @@ def test_a_picture_of_two_is_moved_to_the_surest_and_back(chosen, pictures, out)
     assert undo_sorting(out.parent / "journal.jsonl", pytest.fail) == 3
     assert hash_all(pictures) == before
     assert not out.exists()
+
+
+def write_beside(pictures: Path, *names: str) -> None:
+    for name in names:
+        (pictures / "a" / name).write_text(f"about {name}")
+
+
+def test_sidecars_move_with_their_picture_and_come_back(chosen, pictures, out):
+    write_beside(pictures, "turned.jpg.xmp", "turned.jpg.txt", "turned.txt", "notes.txt")
+    (pictures / "a" / "both 初音.jpg.xmp").symlink_to("turned.jpg.xmp")
+    before = hash_all(pictures)
+    assert sort(chosen, out, "move") == 3
+    names = ("turned.jpg", "turned.jpg.xmp", "turned.jpg.txt", "turned.txt")
+    moved = [name for name in list_all(out) if "turned" in name]
+    assert moved == sorted(f"{MIKU_FOLDER}/{name}" for name in names)
+    assert (out / MIKU_FOLDER / "turned.jpg.xmp").read_text() == "about turned.jpg.xmp"
+    assert list_all(pictures / "a") == ["both 初音.jpg.xmp", "notes.txt"]
+    assert undo_sorting(out.parent / "journal.jsonl", pytest.fail) == 3, "pictures are counted"
+    assert hash_all(pictures) == before and not out.exists()
+
+
+@pytest.mark.parametrize("how", ["link", "copy"])
+def test_sidecars_stay_with_a_picture_that_stays(chosen, pictures, out, how):
+    write_beside(pictures, "turned.jpg.xmp")
+    sort(chosen, out, how)
+    assert list_all(out) == SORTED
+
+
+def test_a_text_of_two_pictures_moves_with_neither(chosen, pictures, out):
+    write_beside(pictures, "turned.png", "turned.txt", "turned.jpg.txt")
+    sort(chosen, out, "move")
+    assert list_all(pictures / "a") == ["turned.png", "turned.txt"]
+    assert (out / MIKU_FOLDER / "turned.jpg.txt").exists()
+
+
+@pytest.mark.parametrize("taken", ["turned.jpg", "TURNED.jpg.xmp", "turned.txt"])
+def test_a_picture_and_its_sidecars_have_one_number(chosen, pictures, out, taken):
+    write_beside(pictures, "turned.jpg.xmp", "turned.txt")
+    folder = out / MIKU_FOLDER
+    folder.mkdir(parents=True)
+    (folder / taken).write_text("mine")
+    sort(chosen, out, "move")
+    numbered = ["turned (2).jpg", "turned (2).jpg.xmp", "turned (2).txt"]
+    assert list_all(folder) == sorted([taken, *numbered])
+    assert (folder / taken).read_text() == "mine"
+
+
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_a_run_that_is_killed_between_a_sidecar_and_its_picture_goes_on(
+    chosen, pictures, out, monkeypatch, cut_short
+):
+    write_beside(pictures, "turned.jpg.xmp")
+    before = hash_all(pictures)
+    real = sorting.move_file
+
+    def die(source: Path, target: Path) -> None:
+        real(source, target)
+        if source.name == "turned.jpg.xmp":
+            if cut_short:  # as between two disks: it is in both places
+                source.write_bytes(target.read_bytes())
+            raise KeyboardInterrupt
+
+    first = out / f"{JOURNAL_PREFIX}1.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr(sorting, "move_file", die)
+        placings = list(plan_sorting(chosen, out, "move", "ja"))
+        with pytest.raises(KeyboardInterrupt), SortJournal.begin(first) as journal:
+            carry_out(placings, "move", journal)
+    left = [one for one in chosen if one.path.exists()]
+    sort(left, out, "move")
+    assert list_all(out / MIKU_FOLDER) == ["turned.jpg", "turned.jpg.xmp"]
+    undo_sorting(out.parent / "journal.jsonl", pytest.fail)
+    undo_sorting(first, pytest.fail)
+    assert hash_all(pictures) == before
+
+
+def test_a_sidecar_stays_with_a_picture_whose_old_place_is_taken(chosen, pictures, out):
+    write_beside(pictures, "turned.jpg.xmp", "both 初音.jpg.txt")
+    sort(chosen, out, "move")
+    (pictures / "a" / "turned.jpg").write_text("another")
+    assert undo_sorting(out.parent / "journal.jsonl", lambda _: None) == 2
+    assert list_all(out) == [f"{MIKU_FOLDER}/turned.jpg", f"{MIKU_FOLDER}/turned.jpg.xmp"]
+    assert (pictures / "a" / "both 初音.jpg.txt").exists()
 
 
 @pytest.mark.parametrize("how", ["link", "copy", "move"])

@@ -157,8 +157,39 @@ def test_a_name_that_somebody_has_corrected_in_a_region_of_ours_stays(library, p
     assert corrected != told
     sidecar.write_text(corrected, encoding="utf-8")
     export(library, "en")
-    names = [region.get("Name") for region in read_xmp(sidecar)["RegionInfo"]["RegionList"]]
-    assert names == ["Kagamine Rin"]
+    found = read_xmp(sidecar)
+    assert [region["Name"] for region in found["RegionInfo"]["RegionList"]] == ["Kagamine Rin"]
+    assert not {"Subject", "HierarchicalSubject", "TagsList"} & found.keys(), "ours told the old name"
+
+
+def test_a_corrected_name_takes_only_its_own_keywords_away(library, pictures):
+    sidecar = pictures / "a" / "both 初音.jpg.xmp"
+    export(library, "en")
+    told = sidecar.read_text(encoding="utf-8")
+    mine = told.replace(
+        "<rdf:li>Hatsune Miku</rdf:li>", "<rdf:li>mine</rdf:li><rdf:li>Hatsune Miku</rdf:li>", 1
+    )
+    corrected = re.sub(r'(mwg-rs:Name(?:="|>))Hatsune Miku', r"\1Kagamine Rin", mine)
+    assert corrected != mine != told
+    sidecar.write_text(corrected, encoding="utf-8")
+    for _ in range(2):
+        export(library, "en")
+        found = read_xmp(sidecar)
+        assert found["Subject"] == ["mine", "Saber", "Fate/stay night"]
+        assert found["TagsList"] in (["Fate\\stay night/Saber"], "Fate\\stay night/Saber")
+        names = [region["Name"] for region in found["RegionInfo"]["RegionList"]]
+        assert names == ["Kagamine Rin", "Saber"]
+
+
+def test_a_name_that_was_corrected_to_the_right_one_keeps_its_keywords(library, pictures):
+    sidecar = pictures / "a" / "turned.jpg.xmp"
+    export(library, "en")
+    told = sidecar.read_text(encoding="utf-8")
+    sidecar.write_text(re.sub(r'(kyara:Name(?:="|>))Hatsune Miku', r"\1Kagamine Rin", told), "utf-8")
+    export(library, "en")
+    found = read_xmp(sidecar)
+    assert found["Subject"] == ["Hatsune Miku", "Vocaloid"]
+    assert [region["Name"] for region in found["RegionInfo"]["RegionList"]] == ["Hatsune Miku"]
 
 
 def test_the_orientation_of_a_very_large_picture_is_read(tmp_path, monkeypatch):
