@@ -22,6 +22,7 @@ from kyara.recognition.characters import check_label, check_texts, name_after_la
 from kyara.recognition.enrolment_store import PACKED, Changes, TaughtCharacter, TaughtStore
 from kyara.recognition.gallery import scale_to_unit
 from kyara.recognition.identities import Enrolment, Identities
+from kyara.recognition.neighbour_index import INDEX_FROM
 from kyara.recognition.packs import Pack, check_network
 
 MAX_TAUGHT_CROPS = 20
@@ -62,19 +63,23 @@ class Lesson:
 class LiveIdentities:
     """The identities of this moment. They may be used from several threads."""
 
-    def __init__(self, bundle: Bundle, backbone: Backbone, store: TaughtStore) -> None:
+    def __init__(
+        self, bundle: Bundle, backbone: Backbone, store: TaughtStore, index_from: int = INDEX_FROM
+    ) -> None:
         """Start with the bundle's own characters, and take in what was taught.
 
-        A store that cannot be read is logged: the bundle serves without it.
+        A store that cannot be read is logged: the bundle serves without it. From so many references on
+        there is an index of those that are here now; what is taught later is compared beside it.
         """
         self.store = store
         self._bundle = bundle
         self._backbone = backbone
+        self._index_from = index_from
         self._identities = Identities.of_bundle(bundle)
         self._moment = 0
         self._turn = threading.Lock()
         self._complaint = ""
-        self.now()
+        self._identities = self.now().indexed(index_from)
 
     def now(self) -> Identities:
         """Return the identities, with everything taken in that any process has taught so far."""
@@ -105,7 +110,8 @@ class LiveIdentities:
         extracted = self._extract_again(missing)
         enrolments = [self._make_enrolment(taught, extracted) for taught in changes.characters]
         before = Identities.of_bundle(self._bundle) if changes.anew else self._identities
-        self._identities = before.learn(enrolments)
+        learned = before.learn(enrolments)
+        self._identities = learned.indexed(self._index_from) if changes.anew and self._moment else learned
         self._moment = changes.moment
 
     def _fits(self, vector: np.ndarray | None) -> bool:
