@@ -99,9 +99,7 @@ class SyntheticFaces:
         far = rng.integers(0, len(self._offsets), len(near))
         noise = self._offsets[far]
         share = self._smoothing
-        return scale_to_unit(
-            self._middle + np.sqrt(1 - share**2) * self._offsets[near] + share * noise
-        )
+        return scale_to_unit(self._middle + np.sqrt(1 - share**2) * self._offsets[near] + share * noise)
 
     def _draw_signs(self, characters: int, rng: np.random.Generator) -> np.ndarray:
         signs = rng.integers(0, 2, (characters, self.dimension), np.int8)

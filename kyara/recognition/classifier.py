@@ -26,7 +26,6 @@ from kyara.recognition.bundle import Bundle, Character, load_bundle
 from kyara.recognition.enrolment import Lesson, LiveIdentities
 from kyara.recognition.enrolment_store import TaughtStore
 from kyara.recognition.identities import Identities, Neighbour
-from kyara.recognition.neighbour_index import INDEX_FROM
 
 CROPS_AT_ONCE = 8
 """So many crops are held until it is clear which of them are looked at again."""
@@ -48,7 +47,7 @@ class Classifier:
         *,
         threads: int | None = None,
         taught: Path | str | None = None,
-        index_from: int = INDEX_FROM,
+        index_from: int | None = None,
     ) -> None:
         """Load a model.
 
@@ -57,7 +56,8 @@ class Classifier:
             threads: CPU threads for the network; by default those the process may use, up to 4.
             taught: where taught characters are kept: a file, which need not exist yet, or the URL of a
                 database; by default nothing is.
-            index_from: references from which on an index proposes the characters that are compared.
+            index_from: references from which on an index proposes the characters that are compared, for
+                who answers many questions; None: everybody is always compared, and no index is built.
 
         Raises:
             BundleError: no such model, or it is damaged.
@@ -220,15 +220,13 @@ class Classifier:
 
         Returns:
             A view of this moment with the scores and similarities of all faces in it, as `score` gives
-            them; with an index one view a face, whose characters are those that the face was compared with.
+            them; with an index one view a face, of the characters that the face was compared with.
         """
         view = self.frozen()
         if view._fixed.gallery.index is None:
             return [(view, *view.score(features))]
         views = [view._view(view._fixed.narrow(one)) for one in features]
-        return [
-            (view, *view.score(one[None])) for view, one in zip(views, features, strict=True)
-        ]
+        return [(view, *view.score(one[None])) for view, one in zip(views, features, strict=True)]
 
     def choose(self, scores: np.ndarray, similarities: np.ndarray, top_k: int) -> list[FaceAnswers]:
         """Return the answers that scores and similarities make; see `score` and `answer`."""

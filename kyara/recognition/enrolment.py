@@ -22,7 +22,6 @@ from kyara.recognition.characters import check_label, check_texts, name_after_la
 from kyara.recognition.enrolment_store import PACKED, Changes, TaughtCharacter, TaughtStore
 from kyara.recognition.gallery import scale_to_unit
 from kyara.recognition.identities import Enrolment, Identities
-from kyara.recognition.neighbour_index import INDEX_FROM
 from kyara.recognition.packs import Pack, check_network
 
 MAX_TAUGHT_CROPS = 20
@@ -64,7 +63,7 @@ class LiveIdentities:
     """The identities of this moment. They may be used from several threads."""
 
     def __init__(
-        self, bundle: Bundle, backbone: Backbone, store: TaughtStore, index_from: int = INDEX_FROM
+        self, bundle: Bundle, backbone: Backbone, store: TaughtStore, index_from: int | None = None
     ) -> None:
         """Start with the bundle's own characters, and take in what was taught.
 
@@ -111,7 +110,9 @@ class LiveIdentities:
         enrolments = [self._make_enrolment(taught, extracted) for taught in changes.characters]
         before = Identities.of_bundle(self._bundle) if changes.anew else self._identities
         learned = before.learn(enrolments)
-        self._identities = learned.indexed(self._index_from) if changes.anew and self._moment else learned
+        self._identities = (
+            learned.indexed(self._index_from) if changes.anew and self._moment else learned
+        )
         self._moment = changes.moment
 
     def _fits(self, vector: np.ndarray | None) -> bool:

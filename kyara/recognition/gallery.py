@@ -19,8 +19,6 @@ from functools import cached_property
 import numpy as np
 
 from kyara.recognition.neighbour_index import (
-    INDEX_FROM,
-    PROBED_SHARE,
     PROPOSED,
     TRAINING_REFERENCES_A_LIST,
     NeighbourIndex,
@@ -30,8 +28,6 @@ from kyara.vision.tracking import scale_to_unit
 
 BLOCK_REFERENCES = 4096
 """References are kept in blocks of about so many: an addition copies one block, not the gallery."""
-HALF_FROM = INDEX_FROM
-"""From so many references on, more are kept as float16, as bundles and the store of taught ones have them."""
 _INDEXED_AT_ONCE = 65_536
 
 
@@ -40,8 +36,8 @@ class Gallery:
     """References and whom they show.
 
     Attributes:
-        blocks: `float32 (≤ about BLOCK_REFERENCES, features)` each, unit length; R rows together. Of a
-            large gallery `float16`, of the length they came with: they are scaled when they are read.
+        blocks: `float32 (≤ about BLOCK_REFERENCES, features)` each, unit length; R rows together.
+            Those that an index knows are `float16`, and scaled when they are read.
         rows: `int64 (R,)`, the character of each reference: a number below `classes`.
         ids: the name of each reference; may be empty strings.
         taught: `bool (R,)`, whether an operator added it.
@@ -105,11 +101,7 @@ class Gallery:
         if not len(rows):
             return replace(self, lengths=lengths)
         parts = np.split(features, range(BLOCK_REFERENCES, len(rows), BLOCK_REFERENCES))
-        half = len(self.rows) + len(rows) >= HALF_FROM
-        blocks = list(self.blocks)
-        new = [
-            part.astype(np.float16) if half else scale_to_unit(part.astype(np.float32)) for part in parts
-        ]
+        blocks, new = list(self.blocks), [scale_to_unit(part.astype(np.float32)) for part in parts]
         fits = bool(blocks) and len(blocks[-1]) + len(new[0]) <= BLOCK_REFERENCES
         if fits and blocks[-1].dtype == new[0].dtype:
             new[0] = np.concatenate([blocks.pop(), new[0]])
@@ -192,11 +184,8 @@ class Gallery:
             taken[here] = _read(self.blocks[number][positions[here] - self._block_starts[number]])
         return taken
 
-    def with_index(self, probed_share: float = PROBED_SHARE) -> Gallery:
-        """Return this gallery with an index of all its references.
-
-        Args:
-            probed_share: share of the index that is searched for a face.
+    def with_index(self) -> Gallery:
+        """Return this gallery with an index of all its references, which are kept as float16 then.
 
         Raises:
             ImportError: FAISS is not installed.
@@ -209,7 +198,9 @@ class Gallery:
             np.concatenate([_read(block) for block in self.blocks[start : start + at_once]])
             for start in range(0, len(self.blocks), at_once)
         )
-        return replace(self, index=NeighbourIndex.build(parts, sample, self.rows, probed_share))
+        index = NeighbourIndex.build(parts, sample, self.rows)
+        halves = tuple(block.astype(np.float16, copy=False) for block in self.blocks)
+        return replace(self, blocks=halves, index=index)
 
     def propose(self, features: np.ndarray) -> np.ndarray:
         """Return the characters whose references may be nearest to a face: `int64`, ascending.

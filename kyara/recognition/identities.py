@@ -116,16 +116,16 @@ class Identities:
         merged = merge_scores(head, nearest, prototype, bundle.calibration)
         return merged[:, self.slots], nearest[:, self.slots]
 
-    def indexed(self, index_from: int) -> Identities:
+    def indexed(self, index_from: int | None) -> Identities:
         """Return the identities with an index of their references, if there are so many.
 
         Without the library that takes, every reference goes on being compared, and the log says so.
 
         Args:
-            index_from: references from which on there is an index; at least `MIN_REFERENCES`.
+            index_from: references from which on there is one, at least `MIN_REFERENCES`; None: never.
         """
         count = len(self.gallery.rows)
-        if count < max(index_from, MIN_REFERENCES) or self.bundle.task == "multi":
+        if index_from is None or count < max(index_from, MIN_REFERENCES) or self.bundle.task == "multi":
             return self
         if not has_library():
             logger.warning("%s", describe_missing_library(count))
@@ -183,7 +183,9 @@ class Identities:
         """
         gallery = self.gallery
         if gallery.index is not None:
-            near = self.narrow(features) if label is None else self._keep(self.slots[[self.columns[label]]])
+            near = (
+                self.narrow(features) if label is None else self._keep(self.slots[[self.columns[label]]])
+            )
             return near.find_neighbours(features, label, most)
         wanted = np.zeros(gallery.classes, bool)
         wanted[self.slots if label is None else self.slots[self.columns[label]]] = True

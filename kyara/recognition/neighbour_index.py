@@ -1,8 +1,8 @@
 """Beside a large gallery: an index that proposes which references may be nearest to a face.
 
 The index keeps each reference in a few bytes: an inverted file of product-quantised vectors, searched
-with SIMD instructions. What it proposes is compared exactly afterwards, from the references themselves, so it
-decides who is compared and never how alike they are. It speaks of the references that the gallery had
+with SIMD instructions. What it proposes is compared exactly afterwards, from the references themselves:
+it decides who is compared, never how alike they are. It speaks of the references that the gallery had
 when it was built: those removed since are left out, those added since are not in it.
 
 The library, FAISS, is in the extra `scale`. `docs/scale.md` has what was measured.
@@ -26,7 +26,7 @@ INDEX_FROM = 500_000
 """References from which on an index is worth its start; `docs/scale.md` says why."""
 PROPOSED = 200
 """References that are proposed for a face."""
-PROBED_SHARE = 0.25
+PROBED_SHARE = 0.5
 """Share of the inverted lists that is searched for a face."""
 MIN_REFERENCES = 1000
 """Fewer do not train the codes."""
@@ -49,10 +49,12 @@ class NeighbourIndex:
     Attributes:
         positions: `int64 (I,)`, where each indexed reference is in the gallery now; -1: removed.
         left: how many of them are not removed; in the gallery they come before all that was added since.
+        probed: inverted lists that are searched for a face.
     """
 
     positions: np.ndarray
     left: int
+    probed: int
     _lists: Any
     _members: np.ndarray
     _starts: np.ndarray
@@ -63,7 +65,6 @@ class NeighbourIndex:
         parts: Iterable[np.ndarray],
         sample: np.ndarray,
         rows: np.ndarray,
-        probed_share: float = PROBED_SHARE,
     ) -> NeighbourIndex:
         """Build the index of a gallery, with every core that the process may use.
 
@@ -71,7 +72,6 @@ class NeighbourIndex:
             parts: the references in order, `float32 (N, features)` of unit length at a time.
             sample: `float32 (S, features)`, references that the lists and codes are trained on.
             rows: `int64 (R,)`, the character of each reference.
-            probed_share: see `PROBED_SHARE`.
 
         Raises:
             ImportError: FAISS is not installed.
@@ -90,10 +90,10 @@ class NeighbourIndex:
         index.train(sample)
         for part in parts:
             index.add(part)
-        index.nprobe = max(1, round(lists * probed_share))
         order = np.argsort(rows, kind="stable")
         starts = np.searchsorted(rows[order], np.arange(rows.max() + 2))
-        return cls(np.arange(len(rows)), len(rows), index, order, starts)
+        probed = max(1, round(lists * PROBED_SHARE))
+        return cls(np.arange(len(rows)), len(rows), probed, index, order, starts)
 
     def propose(self, face: np.ndarray) -> np.ndarray:
         """Return the positions of references that may be nearest to a face, in no order.
@@ -104,7 +104,8 @@ class NeighbourIndex:
         import faiss
 
         faiss.omp_set_num_threads(1)  # as NumPy has: threads that spin slow the network down
-        found = self._lists.search(face[None], PROPOSED)[1][0]
+        how = faiss.SearchParametersIVF(nprobe=self.probed)
+        found = self._lists.search(face[None], PROPOSED, params=how)[1][0]
         return self._place(found[found >= 0])
 
     def find_members(self, characters: np.ndarray) -> np.ndarray:
