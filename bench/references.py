@@ -7,6 +7,7 @@ docs/scale.md. It takes about half an hour on two cores, and 12 GB of memory.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ import psutil
 
 import kyara  # noqa: F401  (before NumPy works, whose threads it settles)
 from bench.gallery import NEW_REFERENCES, measure_ms
-from bench.results import RESULTS
+from bench.reference_page import write_references
+from bench.results import RESULTS, load_results, save_part
 from bench.synthetic import Block, SyntheticFaces
 from kyara.recognition.bundle import load_bundle
 from kyara.recognition.gallery import Gallery
@@ -39,28 +41,20 @@ TIMED = 50
 """Faces that are timed one by one."""
 
 
-def measure(sizes: Sequence[int] = SIZES, queries: int = QUERIES) -> dict[str, Any]:
-    """Measure every size, and other indexes at one of them."""
+def measure(size: int, queries: int = QUERIES) -> dict[str, Any]:
+    """Measure one size, and other indexes where it is `RIVALS_AT`."""
     bundle = load_bundle(find_serving())
     faces = SyntheticFaces(bundle.gallery_features, bundle.gallery_rows)
-    rows, rivals = [], []
-    for size in sizes:
-        print(f"{size:,} references …", file=sys.stderr, flush=True)
-        drawn = draw(faces, size, queries)
-        row, truth = measure_exact(drawn)
-        drawn.halve()  # beside each other they would not fit into memory
-        indexed = drawn.as_gallery()
-        rows.append(row | measure_index(indexed, drawn.asked, truth))
-        if size == RIVALS_AT:
-            rivals = [
-                *measure_ours(indexed, drawn.asked, truth),
-                *measure_rivals(indexed, drawn.asked, truth),
-            ]
-        del drawn, indexed
-    return {"model": bundle.name, "dimension": faces.dimension, "queries": queries, "rows": rows} | {
-        "rivals_at": RIVALS_AT,
-        "rivals": rivals,
-    }
+    drawn = draw(faces, size, queries)
+    row, truth = measure_exact(drawn)
+    drawn.halve()  # beside each other they would not fit into memory
+    gallery, asked = drawn.as_gallery(), drawn.asked
+    rivals = []
+    if size == RIVALS_AT:
+        rivals = [*measure_ours(gallery, asked, truth), *measure_rivals(gallery, asked, truth)]
+    row |= measure_index(gallery, asked, truth)
+    about = {"model": bundle.name, "dimension": faces.dimension, "questions": queries}
+    return {**about, **row, "rivals": rivals}
 
 
 @dataclass
@@ -160,7 +154,6 @@ def measure_index(gallery: Gallery, asked: np.ndarray, truth: np.ndarray) -> dic
         "resident_mb": round(read_memory()),
         "load": round(psutil.getloadavg()[0], 1),
     }
-    print(row, file=sys.stderr, flush=True)
     return row
 
 
@@ -255,8 +248,11 @@ def _measure_scalar(
     faiss.omp_set_num_threads(1)
     rows = []
     for share in (1 / 16, 1 / 4):
-        index.nprobe = round(lists * share)
-        found = _measure_search(lambda face: index.search(face[None], PROPOSED)[1][0], asked, truth)
+        how = faiss.SearchParametersIVF()
+        how.nprobe = round(lists * share)
+        found = _measure_search(
+            lambda face, how=how: index.search(face[None], PROPOSED, params=how)[1][0], asked, truth
+        )
         mb = round(len(everything) * (dimension + 8) / 1e6)
         name = "faiss, inverted file of bytes"
         rows.append({"name": name, "setting": f"{share:.0%} of the lists", **found, **built, "mb": mb})
@@ -304,3 +300,21 @@ def _measure_search(
 def read_memory() -> float:
     """Return this process' resident memory in MB."""
     return psutil.Process().memory_info().rss / 1e6
+
+
+def main() -> None:
+    """Measure every size, or some, each written as soon as it is done; then write the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench.references", description=__doc__)
+    parser.add_argument("--only", nargs="+", type=int, metavar="N", help="these sizes")
+    parser.add_argument("--render", action="store_true", help="measure nothing, write the page again")
+    options = parser.parse_args()
+    for size in [] if options.render else options.only or SIZES:
+        began = time.perf_counter()
+        data = measure(size)
+        save_part(REFERENCES, str(size), data, time.perf_counter() - began, quick=False)
+        print(f"{size:,} references: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+    write_references(load_results(REFERENCES))
+
+
+if __name__ == "__main__":
+    main()

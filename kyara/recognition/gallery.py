@@ -65,6 +65,10 @@ class Gallery:
     def _block_starts(self) -> np.ndarray:
         return np.cumsum([0, *map(len, self.blocks)])
 
+    @cached_property
+    def _is_half(self) -> np.ndarray:
+        return np.array([block.dtype == np.float16 for block in self.blocks], bool)
+
     @classmethod
     def empty(cls, classes: int) -> Gallery:
         none = np.zeros(0, np.int64)
@@ -178,10 +182,15 @@ class Gallery:
     def take(self, positions: np.ndarray) -> np.ndarray:
         """Return the features of some references: `float32 (N, features)`, unit length."""
         taken = np.empty((len(positions), self.blocks[0].shape[1]), np.float32)
-        numbers = np.searchsorted(self._block_starts, positions, side="right") - 1
-        for number in np.unique(numbers).tolist():
-            here = np.flatnonzero(numbers == number)
-            taken[here] = _read(self.blocks[number][positions[here] - self._block_starts[number]])
+        order = np.argsort(positions, kind="stable")
+        numbers = np.searchsorted(self._block_starts, positions[order], side="right") - 1
+        starts = _find_starts(numbers)
+        ends = np.r_[starts[1:], len(order)]
+        for first, end, number in zip(starts, ends, numbers[starts].tolist(), strict=True):
+            own = order[first:end]
+            taken[own] = self.blocks[number][positions[own] - self._block_starts[number]]
+        halved = order[self._is_half[numbers]]
+        taken[halved] = scale_to_unit(taken[halved])
         return taken
 
     def with_index(self) -> Gallery:

@@ -104,7 +104,8 @@ class NeighbourIndex:
         import faiss
 
         faiss.omp_set_num_threads(1)  # as NumPy has: threads that spin slow the network down
-        how = faiss.SearchParametersIVF(nprobe=self.probed)
+        how = faiss.SearchParametersIVF()
+        how.nprobe = self.probed
         found = self._lists.search(face[None], PROPOSED, params=how)[1][0]
         return self._place(found[found >= 0])
 
