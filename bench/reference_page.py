@@ -35,11 +35,13 @@ def _render_machine(parts: list[dict[str, Any]]) -> str:
     day, cores = parts[-1]["at"][:10], machine["cores"]
     loads = ", ".join(f"{part['machine']['load']}" for part in parts)
     took = ", ".join(f"{part['took_s']:,.0f} s" for part in parts)
+    timed = f"{parts[-1]['data']['exact_timed_on']:,}"
     return (
         f"{data['dimension']} numbers an embedding, as {data['model']} makes them; {data['questions']} "
         f"questions. {machine['processor']}, {cores} cores, {day}. Other work ran beside it (load at "
-        f"the end of each size: {loads}), so times are of the processor, one thread (the index is built by "
-        f"all), and ratios say more than times. Measuring the sizes took {took}."
+        f"the end of each size: {loads}), so times are of the processor, one thread (all build the "
+        f"index), and ratios say more than times. Measuring the sizes took {took}. The exact "
+        f"search of more than {timed} references was timed on so many; its time grows with their number."
     )
 
 

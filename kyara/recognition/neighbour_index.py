@@ -147,5 +147,5 @@ class NeighbourIndex:
 
 
 def count_lists(references: int) -> int:
-    """Return how many inverted lists there are: about the square root of the references."""
-    return 2 ** round(np.log2(references) / 2)
+    """Return how many inverted lists there are: a power of 2 below the square root of the references."""
+    return 2 ** int(np.log2(references) / 2)

@@ -19,6 +19,7 @@ from kyara.recognition.identities import Identities
 from kyara.recognition.neighbour_index import MIN_REFERENCES, NeighbourIndex
 from kyara.recognition.ranking import identify_embedded
 from kyara.storage.paths import MODEL_FOLDER
+from kyara.vision.images import read_image
 
 HALF = 1e-3
 """How far the cosine of two float16 vectors may be from that of their originals."""
@@ -156,8 +157,6 @@ def crowd(tiny_model_folder: Path) -> Bundle:
 
 
 def read_crops(tiny_data: Path) -> list[np.ndarray]:
-    from kyara.vision.images import read_image
-
     return [read_image(path) for path in sorted(tiny_data.rglob("*.png"))[::12]]
 
 
