@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 LIBRARY = "faiss"
-INDEX_FROM = 500_000
-"""References from which on an index is worth its start; `docs/scale.md` says why."""
+INDEX_FROM = 300_000
+"""From so many references on the exact search costs more than the network; see `docs/scale.md`."""
 PROPOSED = 200
 """References that are proposed for a face."""
 PROBED_SHARE = 0.5
