@@ -63,7 +63,7 @@ test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## s
 bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
 	$(BIN)/python -m bench
 
-bench-references: .venv/dev.stamp  ## measure the gallery at ten million references, half an hour; writes docs/scale.md
+bench-references: .venv/dev.stamp  ## measure the gallery at ten million references, some ten minutes; writes docs/scale.md
 	$(BIN)/python -m bench.references
 
 soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md

@@ -2,7 +2,7 @@
 
 `make bench-references` draws synthetic embeddings like those of the model that serves
 (`bench.synthetic`), measures, and writes `bench/references.json` and the second measured part of
-docs/scale.md. It takes about half an hour on two cores, and 9 GB of memory.
+docs/scale.md. It takes some ten minutes on two cores, and 7 GB of memory.
 """
 
 from __future__ import annotations

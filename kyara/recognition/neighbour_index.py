@@ -26,8 +26,8 @@ INDEX_FROM = 300_000
 """From so many references on the exact search costs more than the network; see `docs/scale.md`."""
 PROPOSED = 200
 """References that are proposed for a face."""
-PROBED_SHARE = 0.5
-"""Share of the inverted lists that is searched for a face."""
+PROBED_SHARE = 1.0
+"""Share of the inverted lists that is searched for a face: fewer save little and lose answers."""
 MIN_REFERENCES = 1000
 """Fewer do not train the codes."""
 TRAINING_REFERENCES_A_LIST = 64
