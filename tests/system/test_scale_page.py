@@ -82,7 +82,7 @@ def make_references(references: int) -> dict[str, Any]:
             "ms": 9.0,
             "processor_ms": 4.0,
         }
-        for share in (0.25, 0.5)
+        for share in (0.25, 1)
     ]
     rival = {"name": "graph", "setting": "64", "recall_at_1": 0.99, "recall_at_10": 0.98}
     data = {
