@@ -6,7 +6,7 @@ export PORT ?= 5000
 export THREADS ?= 72
 BIN := .venv/bin
 
-.PHONY: run assets test lint chaos bench soak reliability scale-test translations cli-reference search-data screenshot fuzz hostile audit clean help
+.PHONY: run assets test lint chaos bench bench-references soak reliability scale-test translations cli-reference search-data screenshot fuzz hostile audit clean help
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -62,6 +62,9 @@ test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## s
 
 bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
 	$(BIN)/python -m bench
+
+bench-references: .venv/dev.stamp  ## measure the gallery at ten million references, some ten minutes; writes docs/scale.md
+	$(BIN)/python -m bench.references
 
 soak: .venv/dev.stamp static/vendor/.stamp  ## overload the site for three minutes; writes docs/reliability.md
 	$(BIN)/python scripts/run_soak.py

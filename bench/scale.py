@@ -27,11 +27,11 @@ def write_scale(results: dict[str, Any], page: Path = PAGE) -> None:
     replace_file(page, put_block(text, render_block(results)).encode())
 
 
-def put_block(text: str, block: str) -> str:
-    """Return a page with another measured part."""
-    first, last = map(re.escape, MARKS)
+def put_block(text: str, block: str, marks: tuple[str, str] = MARKS) -> str:
+    """Return a page with another measured part, which stands between two marks."""
+    first, last = map(re.escape, marks)
     # a function, so that no backslash of the block means anything
-    whole = f"{MARKS[0]}\n{block}\n{MARKS[1]}"
+    whole = f"{marks[0]}\n{block}\n{marks[1]}"
     return re.sub(f"{first}.*?{last}", lambda _: whole, text, flags=re.DOTALL)
 
 

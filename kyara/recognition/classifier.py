@@ -29,8 +29,8 @@ from kyara.recognition.identities import Identities, Neighbour
 
 CROPS_AT_ONCE = 8
 """So many crops are held until it is clear which of them are looked at again."""
-Scored = tuple[np.ndarray, np.ndarray]
-"""Scores and similarities, `float32 (N, characters)` each."""
+Scored = list[tuple["Classifier", np.ndarray, np.ndarray]]
+"""Views, and the scores and similarities of some faces in each, `float32 (N, characters)`; in order."""
 
 
 class Classifier:
@@ -47,6 +47,7 @@ class Classifier:
         *,
         threads: int | None = None,
         taught: Path | str | None = None,
+        index_from: int | None = None,
     ) -> None:
         """Load a model.
 
@@ -55,6 +56,8 @@ class Classifier:
             threads: CPU threads for the network; by default those the process may use, up to 4.
             taught: where taught characters are kept: a file, which need not exist yet, or the URL of a
                 database; by default nothing is.
+            index_from: references from which on an index proposes the characters that are compared, for
+                who answers many questions; None: everybody is always compared, and no index is built.
 
         Raises:
             BundleError: no such model, or it is damaged.
@@ -63,8 +66,12 @@ class Classifier:
             bundle = load_bundle(bundle)
         self.bundle = bundle
         self.backbone = load_backbone(bundle, threads=threads)
-        self._live = LiveIdentities(bundle, self.backbone, TaughtStore(taught)) if taught else None
-        self._fixed = Identities.of_bundle(bundle)
+        self._live: LiveIdentities | None = None
+        if taught:
+            self._live = LiveIdentities(bundle, self.backbone, TaughtStore(taught), index_from)
+            self._fixed = self._live.now()
+        else:
+            self._fixed = Identities.of_bundle(bundle).indexed(index_from)
 
     @property
     def _identities(self) -> Identities:
@@ -78,6 +85,11 @@ class Classifier:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(character.label for character in self.characters)
+
+    @property
+    def columns(self) -> Mapping[str, int]:
+        """Where each label is among the columns of the scores."""
+        return self._identities.columns
 
     @property
     def taught(self) -> dict[str, list[str]]:
@@ -133,7 +145,7 @@ class Classifier:
         """
         view = self.frozen()  # what settles a face and what names it are of one moment
         features, scored = view._look(crops)
-        return view.choose(*(scored or view.score(features)), top_k)
+        return _choose(scored or view.score_each(features), top_k)
 
     def look(self, crops: Iterable[np.ndarray]) -> np.ndarray:
         """Turn crops into features, looking again only where the first views leave it unsure.
@@ -156,8 +168,8 @@ class Classifier:
         while some := list(islice(source, CROPS_AT_ONCE)):
             each = self.backbone.extract_each(some, slice(0, first))
             features = each.mean(axis=1)
-            scored = self.score(features)
-            unsure = np.flatnonzero(~self._find_settled(*scored))
+            scored = self.score_each(features)
+            unsure = np.flatnonzero(~_find_settled(scored))
             if len(unsure):
                 left = (some[place] for place in unsure)
                 rest = self.backbone.extract_each(left, slice(first, count))
@@ -180,7 +192,7 @@ class Classifier:
             return each.mean(axis=1)
         view = self.frozen()
         features = each[:, :first].mean(axis=1)
-        settled = view._find_settled(*view.score(features))
+        settled = _find_settled(view.score_each(features))
         return np.where(settled[:, None], features, each.mean(axis=1))
 
     def _find_settled(self, scores: np.ndarray, similarities: np.ndarray) -> np.ndarray:
@@ -198,8 +210,23 @@ class Classifier:
             features: `float32 (N, features)` as `backbone.extract` returns them.
             top_k: answers a face, at least 1.
         """
+        return _choose(self.score_each(features), top_k)
+
+    def score_each(self, features: np.ndarray) -> Scored:
+        """Score faces among those who may be answered: all characters, or those that an index proposes.
+
+        Args:
+            features: `float32 (N, features)` as `backbone.extract` returns them.
+
+        Returns:
+            A view of this moment with the scores and similarities of all faces in it, as `score` gives
+            them; with an index one view a face, of the characters that the face was compared with.
+        """
         view = self.frozen()
-        return view.choose(*view.score(features), top_k)
+        if view._fixed.gallery.index is None:
+            return [(view, *view.score(features))]
+        views = [view._view(view._fixed.narrow(one)) for one in features]
+        return [(view, *view.score(one[None])) for view, one in zip(views, features, strict=True)]
 
     def choose(self, scores: np.ndarray, similarities: np.ndarray, top_k: int) -> list[FaceAnswers]:
         """Return the answers that scores and similarities make; see `score` and `answer`."""
@@ -221,7 +248,7 @@ class Classifier:
 
         Returns:
             Two `float32 (N, characters)`: logits, and the highest cosine to a reference of each
-            character, NaN where it has none.
+            character, NaN where it has none. Everybody is compared, whether there is an index or not.
         """
         return self._identities.score(features)
 
@@ -332,3 +359,18 @@ class Classifier:
         view = copy(self)
         view._live, view._fixed = None, identities
         return view
+
+
+def _find_settled(scored: Scored) -> np.ndarray:
+    """Tell of which faces the first views say enough: `bool (N,)`."""
+    each = [view._find_settled(scores, similarities) for view, scores, similarities in scored]
+    return np.concatenate(each) if each else np.zeros(0, bool)
+
+
+def _choose(scored: Scored, top_k: int) -> list[FaceAnswers]:
+    """Return the answers to faces; see `Classifier.choose`."""
+    return [
+        face
+        for view, scores, similarities in scored
+        for face in view.choose(scores, similarities, top_k)
+    ]

@@ -62,19 +62,23 @@ class Lesson:
 class LiveIdentities:
     """The identities of this moment. They may be used from several threads."""
 
-    def __init__(self, bundle: Bundle, backbone: Backbone, store: TaughtStore) -> None:
+    def __init__(
+        self, bundle: Bundle, backbone: Backbone, store: TaughtStore, index_from: int | None = None
+    ) -> None:
         """Start with the bundle's own characters, and take in what was taught.
 
-        A store that cannot be read is logged: the bundle serves without it.
+        A store that cannot be read is logged: the bundle serves without it. From so many references on
+        there is an index of those that are here now; what is taught later is compared beside it.
         """
         self.store = store
         self._bundle = bundle
         self._backbone = backbone
+        self._index_from = index_from
         self._identities = Identities.of_bundle(bundle)
         self._moment = 0
         self._turn = threading.Lock()
         self._complaint = ""
-        self.now()
+        self._identities = self.now().indexed(index_from)
 
     def now(self) -> Identities:
         """Return the identities, with everything taken in that any process has taught so far."""
@@ -105,7 +109,10 @@ class LiveIdentities:
         extracted = self._extract_again(missing)
         enrolments = [self._make_enrolment(taught, extracted) for taught in changes.characters]
         before = Identities.of_bundle(self._bundle) if changes.anew else self._identities
-        self._identities = before.learn(enrolments)
+        learned = before.learn(enrolments)
+        self._identities = (
+            learned.indexed(self._index_from) if changes.anew and self._moment else learned
+        )
         self._moment = changes.moment
 
     def _fits(self, vector: np.ndarray | None) -> bool:

@@ -5,19 +5,30 @@ memory, so whoever holds a gallery may go on using it while the next one is put 
 
 The search is exact: every reference is compared. The cosine to a character's prototype (the normalised
 mean of its references) is found from the same cosines, without a second product.
+
+A large gallery may have an index (`with_index`), which proposes the characters that a face is compared
+with (`propose`); they are compared exactly, too, in a gallery of their own (`narrow`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from kyara.recognition.neighbour_index import (
+    PROPOSED,
+    TRAINING_REFERENCES_A_LIST,
+    NeighbourIndex,
+    count_lists,
+)
 from kyara.vision.tracking import scale_to_unit
 
 BLOCK_REFERENCES = 4096
 """References are kept in blocks of about so many: an addition copies one block, not the gallery."""
+_INDEXED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -26,10 +37,12 @@ class Gallery:
 
     Attributes:
         blocks: `float32 (≤ about BLOCK_REFERENCES, features)` each, unit length; R rows together.
+            Those that an index knows are `float16`, and scaled when they are read.
         rows: `int64 (R,)`, the character of each reference: a number below `classes`.
         ids: the name of each reference; may be empty strings.
         taught: `bool (R,)`, whether an operator added it.
         lengths: `float32 (classes,)`, length of the sum of each character's references; 0 without one.
+        index: proposes whom a face is compared with; None: everybody.
     """
 
     blocks: tuple[np.ndarray, ...]
@@ -37,14 +50,24 @@ class Gallery:
     ids: tuple[str, ...]
     taught: np.ndarray
     lengths: np.ndarray
-    _order: np.ndarray = field(init=False, repr=False)
-    _starts: np.ndarray = field(init=False, repr=False)
+    index: NeighbourIndex | None = None
 
-    def __post_init__(self) -> None:
-        """Sort the references by character, once for all searches."""
-        order = np.argsort(self.rows, kind="stable")
-        object.__setattr__(self, "_order", order)
-        object.__setattr__(self, "_starts", _find_starts(self.rows[order]))
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """The references sorted by character, once for all searches."""
+        return np.argsort(self.rows, kind="stable")
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return _find_starts(self.rows[self._order])
+
+    @cached_property
+    def _block_starts(self) -> np.ndarray:
+        return np.cumsum([0, *map(len, self.blocks)])
+
+    @cached_property
+    def _is_half(self) -> np.ndarray:
+        return np.array([block.dtype == np.float16 for block in self.blocks], bool)
 
     @classmethod
     def empty(cls, classes: int) -> Gallery:
@@ -83,7 +106,8 @@ class Gallery:
             return replace(self, lengths=lengths)
         parts = np.split(features, range(BLOCK_REFERENCES, len(rows), BLOCK_REFERENCES))
         blocks, new = list(self.blocks), [scale_to_unit(part.astype(np.float32)) for part in parts]
-        if blocks and len(blocks[-1]) + len(new[0]) <= BLOCK_REFERENCES:
+        fits = bool(blocks) and len(blocks[-1]) + len(new[0]) <= BLOCK_REFERENCES
+        if fits and blocks[-1].dtype == new[0].dtype:
             new[0] = np.concatenate([blocks.pop(), new[0]])
         blocks += new
         larger = Gallery(
@@ -92,6 +116,7 @@ class Gallery:
             (*self.ids, *ids),
             np.concatenate([self.taught, np.full(len(rows), taught)]),
             lengths,
+            self.index,
         )
         return larger._measure(rows)
 
@@ -114,6 +139,7 @@ class Gallery:
             tuple(name for name, leaves in zip(self.ids, gone.tolist(), strict=True) if not leaves),
             self.taught[~gone],
             self.lengths,
+            self.index.remove(gone) if self.index else None,
         )
         return smaller._measure(self.rows[gone])
 
@@ -137,46 +163,125 @@ class Gallery:
             prototype[:, present] = sums / np.maximum(self.lengths[present], 1e-12)
         return nearest, prototype
 
-    def measure_cosines(self, features: np.ndarray) -> np.ndarray:
-        """Return the cosine of each face to each reference: `float32 (N, R)`.
+    def measure_cosines(self, features: np.ndarray, start: int = 0) -> np.ndarray:
+        """Return the cosine of each face to each reference: `float32 (N, R - start)`.
 
         Args:
             features: `float32 (N, features)` of any length.
+            start: leave out the references before this position.
         """
         unit = scale_to_unit(features.astype(np.float32, copy=False))
-        cosines = np.empty((len(unit), len(self.rows)), np.float32)
-        for start, block in self._enumerate_blocks():
-            cosines[:, start : start + len(block)] = unit @ block.T
+        cosines = np.empty((len(unit), len(self.rows) - start), np.float32)
+        for first, block in self._enumerate_blocks():
+            if first + len(block) > start:
+                own = block[max(0, start - first) :]
+                place = max(0, first - start)
+                cosines[:, place : place + len(own)] = unit @ _read(own).T
         return cosines
 
     def take(self, positions: np.ndarray) -> np.ndarray:
         """Return the features of some references: `float32 (N, features)`, unit length."""
         taken = np.empty((len(positions), self.blocks[0].shape[1]), np.float32)
-        for start, block in self._enumerate_blocks():
-            here = (positions >= start) & (positions < start + len(block))
-            taken[here] = block[positions[here] - start]
+        order = np.argsort(positions, kind="stable")
+        numbers = np.searchsorted(self._block_starts, positions[order], side="right") - 1
+        starts = _find_starts(numbers)
+        ends = np.r_[starts[1:], len(order)]
+        for first, end, number in zip(starts, ends, numbers[starts].tolist(), strict=True):
+            own = order[first:end]
+            taken[own] = self.blocks[number][positions[own] - self._block_starts[number]]
+        halved = order[self._is_half[numbers]]
+        taken[halved] = scale_to_unit(taken[halved])
         return taken
 
+    def with_index(self) -> Gallery:
+        """Return this gallery with an index of all its references, which are kept as float16 then.
+
+        Raises:
+            ImportError: FAISS is not installed.
+        """
+        count = len(self.rows)
+        sampled = min(count, TRAINING_REFERENCES_A_LIST * count_lists(count))
+        sample = self.take(np.linspace(0, count - 1, sampled).astype(np.int64))
+        at_once = max(1, _INDEXED_AT_ONCE // BLOCK_REFERENCES)
+        parts = (
+            np.concatenate([_read(block) for block in self.blocks[start : start + at_once]])
+            for start in range(0, len(self.blocks), at_once)
+        )
+        index = NeighbourIndex.build(parts, sample, self.rows)
+        halves = tuple(block.astype(np.float16, copy=False) for block in self.blocks)
+        return replace(self, blocks=halves, index=index)
+
+    def propose(self, features: np.ndarray) -> np.ndarray:
+        """Return the characters whose references may be nearest to a face: `int64`, ascending.
+
+        Those added since the index was built are compared exactly; without an index it is everybody.
+
+        Args:
+            features: `float32 (features,)` of any length.
+        """
+        if self.index is None:
+            return np.unique(self.rows)
+        left = self.index.left
+        positions = self.index.propose(scale_to_unit(features[None].astype(np.float32))[0])
+        added = self.measure_cosines(features[None], left)[0]
+        if len(added) > PROPOSED:
+            best = np.argpartition(-added, PROPOSED)[:PROPOSED]
+        else:
+            best = np.arange(len(added))
+        return np.unique(self.rows[np.concatenate([positions, best + left])])
+
+    def find_positions(self, characters: np.ndarray) -> np.ndarray:
+        """Return where the references of some characters are: `int64`, ascending.
+
+        Args:
+            characters: `int64`.
+        """
+        if self.index is None:
+            return np.flatnonzero(np.isin(self.rows, characters))
+        added = np.flatnonzero(np.isin(self.rows[self.index.left :], characters)) + self.index.left
+        return np.concatenate([np.sort(self.index.find_members(characters)), added])
+
+    def narrow(self, characters: np.ndarray) -> Gallery:
+        """Return a gallery of some characters, which are counted from 0 there, in their order.
+
+        Args:
+            characters: `int64 (C,)`, ascending.
+        """
+        positions = self.find_positions(characters)
+        if not len(positions):
+            return Gallery.empty(len(characters))
+        return Gallery(
+            (self.take(positions),),
+            np.searchsorted(characters, self.rows[positions]),
+            tuple(self.ids[position] for position in positions.tolist()),
+            self.taught[positions],
+            self.lengths[characters],
+        )
+
     def _enumerate_blocks(self) -> Iterator[tuple[int, np.ndarray]]:
-        start = 0
-        for block in self.blocks:
-            yield start, block
-            start += len(block)
+        return zip(self._block_starts.tolist(), self.blocks, strict=False)
 
     def _measure(self, touched: np.ndarray) -> Gallery:
         """Return this gallery with the lengths of the touched characters' sums measured again."""
         characters = np.unique(touched)
         lengths = self.lengths.copy()
         lengths[characters] = 0
-        parts = -(-len(characters) // BLOCK_REFERENCES)  # so that not all features are copied at once
-        for some in np.array_split(characters, parts):
-            positions = self._order[np.isin(self.rows[self._order], some)]
-            if len(positions):
-                rows = self.rows[positions]
-                starts = _find_starts(rows)
-                sums = np.add.reduceat(self.take(positions), starts, axis=0)
-                lengths[rows[starts]] = np.linalg.norm(sums, axis=1)
+        positions = self.find_positions(characters)
+        positions = positions[np.argsort(self.rows[positions], kind="stable")]
+        rows = self.rows[positions]
+        starts = _find_starts(rows)
+        ends = np.r_[starts[1:], len(rows)]
+        for first in range(0, len(starts), BLOCK_REFERENCES):  # so that not all are copied at once
+            some = slice(first, first + BLOCK_REFERENCES)
+            own = positions[starts[first] : ends[some][-1]]
+            sums = np.add.reduceat(self.take(own), starts[some] - starts[first], axis=0)
+            lengths[rows[starts[some]]] = np.linalg.norm(sums, axis=1)
         return replace(self, lengths=lengths)
+
+
+def _read(block: np.ndarray) -> np.ndarray:
+    """Return references as they are compared: `float32`, unit length."""
+    return block if block.dtype == np.float32 else scale_to_unit(block.astype(np.float32))
 
 
 def _find_starts(rows: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ its slot for good. The characters that can be answered are a choice of slots.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +21,12 @@ from kyara.recognition.answers import merge_scores
 from kyara.recognition.bundle import Bundle, Character
 from kyara.recognition.gallery import Gallery, scale_to_unit
 from kyara.recognition.head import score_features
+from kyara.recognition.neighbour_index import LIBRARY, MIN_REFERENCES, has_library
+
+HEAD_CANDIDATES = 20
+"""Characters that the head alone proposes for a face, beside those that an index proposes."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,58 @@ class Identities:
         merged = merge_scores(head, nearest, prototype, bundle.calibration)
         return merged[:, self.slots], nearest[:, self.slots]
 
+    def indexed(self, index_from: int | None) -> Identities:
+        """Return the identities with an index of their references, if there are so many.
+
+        Without the library that takes, every reference goes on being compared, and the log says so.
+
+        Args:
+            index_from: references from which on there is one, at least `MIN_REFERENCES`; None: never.
+        """
+        count = len(self.gallery.rows)
+        if index_from is None or count < max(index_from, MIN_REFERENCES) or self.bundle.task == "multi":
+            return self
+        if not has_library():
+            logger.warning("%s", describe_missing_library(count))
+            return self
+        logger.info("Building the index of %d references.", count)
+        return replace(self, gallery=self.gallery.with_index())
+
+    def narrow(self, features: np.ndarray) -> Identities:
+        """Return only those who may be among the best answers to a face: all, without an index.
+
+        The others are not compared. What is left is scored exactly; it is not for teaching.
+
+        Args:
+            features: `float32 (features,)`.
+        """
+        bundle, gallery = self.bundle, self.gallery
+        if gallery.index is None:
+            return self
+        logits = score_features(features[None], bundle.head_weight, bundle.head_bias)[0]
+        best = np.argsort(-logits, kind="stable")[:HEAD_CANDIDATES]
+        return self._keep(np.union1d(gallery.propose(features), bundle.head_rows[best]))
+
+    def _keep(self, slots: np.ndarray) -> Identities:
+        """Return the identities of some slots (ascending), numbered anew; others are left out."""
+        columns = np.searchsorted(self.slots, slots)
+        columns = columns[self.slots[np.minimum(columns, len(self.slots) - 1)] == slots]
+        kept, bundle = self.slots[columns], self.bundle
+        heads = np.flatnonzero(np.isin(bundle.head_rows, kept))
+        narrowed = replace(
+            bundle,
+            head_weight=bundle.head_weight[:, heads],
+            head_bias=bundle.head_bias[heads],
+            head_rows=np.searchsorted(kept, bundle.head_rows[heads]),
+        )
+        return replace(
+            self,
+            bundle=narrowed,
+            characters=tuple(self.characters[column] for column in columns.tolist()),
+            slots=np.arange(len(kept)),
+            gallery=self.gallery.narrow(kept),
+        )
+
     def find_neighbours(
         self, features: np.ndarray, label: str | None = None, most: int = 3
     ) -> list[Neighbour]:
@@ -123,6 +182,11 @@ class Identities:
             KeyError: the label is not known.
         """
         gallery = self.gallery
+        if gallery.index is not None:
+            near = (
+                self.narrow(features) if label is None else self._keep(self.slots[[self.columns[label]]])
+            )
+            return near.find_neighbours(features, label, most)
         wanted = np.zeros(gallery.classes, bool)
         wanted[self.slots if label is None else self.slots[self.columns[label]]] = True
         positions = np.flatnonzero(wanted[gallery.rows])
@@ -232,3 +296,11 @@ class Identities:
         slots = np.array(sorted(members), np.int64)
         characters = tuple(members[slot] for slot in slots.tolist())
         return replace(self, characters=characters, slots=slots, gallery=gallery)
+
+
+def describe_missing_library(references: int) -> str:
+    """Return the sentence on a gallery that would be indexed if the library were installed."""
+    return (
+        f"{references:,} references are compared one by one with every face, because {LIBRARY} is "
+        'missing: pip install "kyara[scale]".'
+    )

@@ -79,21 +79,20 @@ def identify_embedded(
     view = classifier.frozen()  # everything is of one moment
     each = view.backbone.extract_each(crops)
     features = view.settle(each)
-    scores, similarities = view.score(features)
-    embeddings = scale_to_unit(each.mean(axis=1))
-    columns = {label: column for column, label in enumerate(view.labels)}
-    counts = view.references
+    embeddings = iter(scale_to_unit(each.mean(axis=1)))
     found = []
-    for row, answers in enumerate(view.choose(scores, similarities, top_k)):
-        own = [columns[answer.label] for answer in answers.answers]
-        found.append(
-            EmbeddedFace(
-                answers,
-                embeddings[row],
-                tuple(float(scores[row, column]) for column in own),
-                tuple(int(counts[column]) for column in own),
+    for compared, scores, similarities in view.score_each(features):
+        columns, counts = compared.columns, compared.references
+        for own, answers in zip(scores, compared.choose(scores, similarities, top_k), strict=True):
+            answered = [columns[answer.label] for answer in answers.answers]
+            found.append(
+                EmbeddedFace(
+                    answers,
+                    next(embeddings),
+                    tuple(float(own[column]) for column in answered),
+                    tuple(int(counts[column]) for column in answered),
+                )
             )
-        )
     return found
 
 

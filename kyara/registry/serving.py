@@ -21,6 +21,7 @@ class ServingClassifier(Classifier):
         *,
         threads: int | None = None,
         taught: Path | str | None = None,
+        index_from: int | None = None,
     ) -> None:
         """Load a model.
 
@@ -30,10 +31,11 @@ class ServingClassifier(Classifier):
             taught: where taught characters are kept: a file, which need not exist yet, or the URL of a
                 database. By default the serving model has the place of `registry.find_taught`, and a
                 bundle that is given has none.
+            index_from: as of `Classifier`.
 
         Raises:
             BundleError: no such model, or it is damaged.
         """
         if bundle is None:
             bundle, taught = find_serving(), taught or find_taught()
-        super().__init__(bundle, threads=threads, taught=taught)
+        super().__init__(bundle, threads=threads, taught=taught, index_from=index_from)

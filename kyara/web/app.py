@@ -127,7 +127,7 @@ def _load_model(app: APIFlask) -> ModelQueue:
     )
     events = app.extensions["kyara_events"] = Events(app.config["REDIS_URL"])
     models = app.extensions["kyara_models"] = open_models(folder, app.config, events)
-    watch = ModelWatch(queue, models, taught, events)
+    watch = ModelWatch(queue, models, taught, events, app.config["INDEX_FROM"])
     queue.on_use = watch.start  # again in a worker that was forked off
     watch.start()
     return queue

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from kyara.errors import KyaraError
+from kyara.recognition.neighbour_index import INDEX_FROM, MIN_REFERENCES
 from kyara.storage.paths import ROOT
 from kyara.storage.settings import OUR_SENTENCE, PlaceSettings
 from kyara.web.operator.gallery_api import check_token
@@ -77,6 +78,12 @@ class Settings(PlaceSettings):
     )
     max_content_length: int = Field(
         8 * 1024 * 1024, ge=1024, le=1024**3, description="Bytes that the body of a request may have."
+    )
+    index_from: int = Field(
+        INDEX_FROM,
+        ge=MIN_REFERENCES,
+        le=10**9,
+        description="References from which on an index proposes whom a face is compared with.",
     )
     log_format: Literal["text", "json"] = Field("text", description="`json`: one object a line.")
     metrics: Literal["loopback", "off"] = Field("loopback", description="Who may read `/metrics`.")

@@ -28,6 +28,7 @@ CHECKS: Mapping[str, Check] = {
     "model": data.check_model,
     "answer": data.check_answer,
     "taught characters": data.check_taught,
+    "gallery": data.check_gallery,
     "report folder": data.check_report_folder,
     "report database": data.check_report_database,
     "disk": data.check_disk,

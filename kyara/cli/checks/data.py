@@ -76,6 +76,26 @@ def check_taught(config: Mapping[str, Any]) -> Finding:
     return _check_sqlite(path, "Nothing was taught yet.", "Put a copy in its place, or remove it.")
 
 
+def check_gallery(config: Mapping[str, Any]) -> Finding:
+    """Is there what a gallery of this size is searched with?"""
+    from kyara.recognition.enrolment_store import TaughtStore
+    from kyara.recognition.identities import describe_missing_library
+    from kyara.recognition.neighbour_index import has_library
+
+    place = find_taught(
+        Path(config["MODEL_FOLDER"]),
+        place=config["TAUGHT_DATABASE"],
+        database_url=config.get("DATABASE_URL", ""),
+    )
+    with closing(TaughtStore(place)) as store:
+        count = len(_load_bundle(config).gallery_rows) + store.count_references()
+    if count < config["INDEX_FROM"]:
+        return fine(f"{count:,} references, each compared with every face.")
+    if not has_library():
+        return warning(describe_missing_library(count), "Install it, or set KYARA_INDEX_FROM higher.")
+    return fine(f"{count:,} references, searched through an index.")
+
+
 def check_report_folder(config: Mapping[str, Any]) -> Finding:
     """Can reports be written?"""
     folder = Path(config["REPORT_FOLDER"])

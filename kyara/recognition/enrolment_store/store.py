@@ -212,6 +212,13 @@ class TaughtStore:
             connection.execute(touch.values(changed=next_change()))
             return _count_crops(connection, label)
 
+    def count_references(self) -> int:
+        """Return how many crops were taught, those of packs included."""
+        if not self._place.exists():
+            return 0
+        with self._place.explain("read"), self._place.read() as connection:
+            return connection.scalar(select(func.count()).select_from(crops)) or 0
+
     def list_packs(self) -> list[InstalledPack]:
         """Return the packs that are installed, in the order in which they were."""
         if not self._place.exists():

@@ -22,6 +22,7 @@ from pathlib import Path
 from kyara.errors import BundleError, KyaraError
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.name_search import prepare_search
+from kyara.recognition.neighbour_index import INDEX_FROM
 from kyara.registry import Models
 from kyara.storage.events import TAUGHT, Events
 from kyara.web.serving.model_queue import ModelQueue
@@ -36,7 +37,14 @@ logger = logging.getLogger("kyara")
 class ModelWatch:
     """Keeps a queue's model the one that serves, for as long as the queue lives."""
 
-    def __init__(self, queue: ModelQueue, models: Models, taught: Path | str, events: Events) -> None:
+    def __init__(
+        self,
+        queue: ModelQueue,
+        models: Models,
+        taught: Path | str,
+        events: Events,
+        index_from: int = INDEX_FROM,
+    ) -> None:
         """Load the model that serves; there may be none yet.
 
         Args:
@@ -44,11 +52,13 @@ class ModelWatch:
             models: which one serves.
             taught: where taught characters are kept; see `registry.find_taught`.
             events: that other servers send.
+            index_from: as of `Classifier`.
         """
         self._queue = weakref.ref(queue)
         self._models = models
         self._taught = taught
         self._events = events
+        self._index_from = index_from
         self._seen: Hashable = "never"
         self._told: set[str] = set()
         self._failures = 0
@@ -130,7 +140,7 @@ class ModelWatch:
         bundle = self._models.load_serving()
         if queue.serves(bundle.name, bundle.version):
             return
-        classifier = Classifier(bundle, taught=self._taught)
+        classifier = Classifier(bundle, taught=self._taught, index_from=self._index_from)
         queue.serve(classifier)
         logger.info("%s (version %s) serves.", bundle.name, bundle.version)
         preparing = (classifier.characters,)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from command_line import run_kyara
 
+import kyara.recognition.neighbour_index
 from app import DEFAULTS
 from kyara.cli.checks import CHECKS, examine
 from kyara.cli.checks.finding import Finding
@@ -62,6 +63,16 @@ def test_the_command_prints_words_or_json_and_its_status_tells(config, monkeypat
     assert model["state"] == "problem"
     assert "No model serves" in model["found"]
     assert model["advice"]
+
+
+def test_a_large_gallery_wants_the_library_that_searches_it(config, monkeypatch):
+    assert check("gallery", config).state == "ok"
+    found = check("gallery", config, INDEX_FROM=1)
+    assert (found.state, found.found.split()[-3:]) == ("ok", ["through", "an", "index."])
+    monkeypatch.setattr(kyara.recognition.neighbour_index, "has_library", lambda: False)
+    found = check("gallery", config, INDEX_FROM=1)
+    assert found.state == "warning"
+    assert 'faiss is missing: pip install "kyara[scale]".' in found.found
 
 
 def test_a_damaged_bundle_is_found_by_its_hash(config):
