@@ -24,7 +24,7 @@ from kyara.dataset.library.looking import SHARD_PICTURES, name_detector, plan_lo
 from kyara.dataset.library.opening import find_file
 from kyara.dataset.library.parts import Part, is_within, plan_parts
 from kyara.dataset.library.storing import ShardWriter
-from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
+from kyara.dataset.library.tables import NO_FACE, FaceRow, PictureRow, RootRow
 from kyara.errors import BadInputError, BusyError, NotFoundError
 from kyara.recognition.embeddings import split_names
 from kyara.storage.atomic import explain_os_error, hold_lock
@@ -278,7 +278,8 @@ def count_library(engine: Engine) -> dict[str, int]:
             select(func.count(PictureRow.id)).where(there, PictureRow.error.is_not(None))
         )
         query = select(FaceRow.status, func.count()).join(PictureRow, PictureRow.id == FaceRow.picture)
-        rows = connection.execute(query.where(there).group_by(FaceRow.status))
+        query = query.where(there, FaceRow.status != NO_FACE)
+        rows = connection.execute(query.group_by(FaceRow.status))
         faces = {status: count for status, count in rows}
     statuses = {status: faces.get(status, 0) for status in ("known", "probably", "unknown")}
     counts = {"pictures": pictures, "missing": missing, "unreadable": unreadable or 0}
