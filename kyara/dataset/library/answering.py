@@ -43,6 +43,8 @@ class Answerer:
     @cached_property
     def network(self) -> str:
         """Fingerprint of the network: what its embeddings are good for."""
+        if self.loaded is not None:
+            return self.loaded.backbone.fingerprint
         return fingerprint_network(self.bundle.backbone.read_bytes(), self.bundle.preprocessing)
 
     @cached_property
