@@ -159,4 +159,6 @@ def _find_dense(unit: np.ndarray) -> np.ndarray:
 
 
 def _number(groups: np.ndarray) -> np.ndarray:
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    """Number groups from 0, in the order of their first faces."""
+    _, first, places = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int64)[places]
