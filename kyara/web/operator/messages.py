@@ -122,6 +122,7 @@ def script_messages() -> dict[str, str]:
             "These faces were seen by another network: `kyara scan` has to look at them again."
         ),
         "group_answering": _("Other faces are answered again: {total} left."),
+        "group_somebody_new": _("Choose who it is, or press Enter again: {name} is somebody new."),
         "group_did_name": _("Named."),
         "group_did_not_a_face": _("Said to be no face."),
         "group_did_split": _("Split."),

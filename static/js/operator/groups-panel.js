@@ -30,6 +30,8 @@ export class GroupPanel {
   group;
   /** @type {HTMLElement[]} */
   #tiles = [];
+  /** What was typed and means somebody new, though others are called nearly so. */
+  #confirmed = "";
 
   /** @param {Acts} acts */
   constructor(acts) {
@@ -62,6 +64,7 @@ export class GroupPanel {
     byId("group-title", HTMLElement).textContent = title;
     byId("group-size", HTMLElement).textContent = say("faces", { count: group.size });
     this.field.reset([]);
+    this.#confirmed = "";
     this.work.value = "";
     this.label.value = "";
     this.refused.textContent = group.asleep ? say("group_asleep") : "";
@@ -97,8 +100,20 @@ export class GroupPanel {
       return;
     }
     const label = this.label.value.trim() || this.field.character?.label || "";
+    if (!label && (await this.#mayMeanSomebody(typed))) return;
     this.#complain(await this.acts.name(this.group, typed, label, this.work.value.trim()));
     this.name.focus();
+  }
+
+  /** Show who is called nearly so; Enter once more makes somebody new. @param {string} typed */
+  async #mayMeanSomebody(typed) {
+    if (this.#confirmed === typed) return false;
+    const found = await findNames(typed, "").catch(() => []);
+    if (found.length === 0 || this.name.value.trim() !== typed) return false;
+    this.#confirmed = typed;
+    this.#complain(say("group_somebody_new", { name: typed }));
+    this.field.showInstead(found);
+    return true;
   }
 
   /** @param {string} words */

@@ -103,8 +103,8 @@ async function decide(what, said, stay) {
   try {
     const answer = await post(`${PATH}/${what}`, { ...said, seen: head.step });
     const words = what === "undo" ? say("undone") : what === "redo" ? say("redone") : say(`group_did_${answer.action}`);
-    told.textContent = [words, answer.told].filter(Boolean).join(" ");
     await load(next);
+    told.textContent = [words, answer.told].filter(Boolean).join(" ");
     return "";
   } catch (error) {
     const stale = error instanceof ServerError && error.status === 409;
