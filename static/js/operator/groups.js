@@ -26,6 +26,10 @@ let groups = [];
 /** @type {Head} */
 let head = { step: 0, undo: null, redo: null };
 let busy = false;
+/** The decision that is being taken. @type {Promise<unknown>} */
+let running = Promise.resolve();
+/** Undo and redo, one after the other, however fast the keys come. */
+let turns = Promise.resolve();
 let answering = false;
 
 const panel = new GroupPanel({
@@ -95,9 +99,16 @@ async function choose(id) {
  * @param {string} what @param {object} said @param {number} [stay] the group to look at afterwards
  * @returns {Promise<string>} why it was refused; empty if it was not
  */
-async function decide(what, said, stay) {
-  if (busy) return "";
+function decide(what, said, stay) {
+  if (busy) return Promise.resolve("");
   busy = true;
+  const decision = take(what, said, stay);
+  running = decision;
+  return decision;
+}
+
+/** @param {string} what @param {object} said @param {number} [stay] @returns {Promise<string>} */
+async function take(what, said, stay) {
   complain("");
   const next = stay ?? following();
   try {
@@ -152,21 +163,23 @@ function complain(words) {
 }
 
 /** @param {"undo" | "redo"} what */
-async function turn(what) {
-  if ((what === "undo" ? head.undo : head.redo) === null) return;
-  complain(await decide(what, {}, panel.group));
+function turn(what) {
+  turns = turns.then(async () => {
+    await running;
+    if ((what === "undo" ? head.undo : head.redo) !== null) complain(await decide(what, {}, panel.group));
+  });
 }
 
-undo.addEventListener("click", () => void turn("undo"));
-redo.addEventListener("click", () => void turn("redo"));
+undo.addEventListener("click", () => turn("undo"));
+redo.addEventListener("click", () => turn("redo"));
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || event.altKey) return;
   const { target, key } = event;
   if (target instanceof HTMLElement && target.closest("input, textarea, select, dialog")) return;
   const letter = key.toLowerCase();
   const commands = {
-    z: () => void turn(event.shiftKey ? "redo" : "undo"),
-    y: () => void turn("redo"),
+    z: () => turn(event.shiftKey ? "redo" : "undo"),
+    y: () => turn("redo"),
     n: () => panel.focusName(),
     s: () => void panel.split(),
     x: () => void panel.reject(),
