@@ -4,7 +4,7 @@
 
 import { CharacterField } from "../page/combobox.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
-import { say, sayPercent } from "../page/messages.js";
+import { isTouched, say, sayPercent } from "../page/messages.js";
 import { ask } from "./api.js";
 
 /** @typedef {import("../page/api.js").Character} Character */
@@ -71,7 +71,7 @@ export class GroupPanel {
     byId("group-reject", HTMLButtonElement).disabled = group.state === "not_a_face";
     this.#showFaces(group);
     this.#showSuggestions(group);
-    if (typing) this.name.focus({ preventScroll: true });
+    if (typing && !isTouched) this.name.focus({ preventScroll: true });
   }
 
   focusName() {
