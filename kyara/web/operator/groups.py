@@ -6,6 +6,7 @@ request: faces are asked for by their numbers, and their pictures are where the 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from kyara.dataset.library.groups.suggesting import Suggestions, suggest
 from kyara.dataset.library.opening import open_library
 from kyara.errors import KyaraError, NotFoundError
 from kyara.recognition.classifier import Classifier
+from kyara.recognition.name_search import KnownNames
 from kyara.storage.events import TAUGHT
 from kyara.vision.images import encode_png
 from kyara.web.operator.guard import find_operator
@@ -47,6 +49,8 @@ MOST_FACES = 300
 """Of a group, that the page shows."""
 ANSWERING_S = 1.5
 """How long one request may answer faces again; the page asks until all are answered."""
+_DECODING = threading.BoundedSemaphore(2)
+"""A picture of a library may have 64 Mpx; more of them at a time could fill the memory."""
 STATES = [str(state) for state in State]
 
 blueprint = APIBlueprint("group_pages", __name__, url_prefix="/operator/groups", enable_openapi=False)
@@ -125,10 +129,10 @@ def list_some(asked: dict[str, Any]) -> dict[str, Any]:
     """List the largest groups in a state, and what the page shows beside them."""
     with _open() as engine:
         found = list_groups(engine, State(asked["state"]))
-        some = found[: asked["limit"]]
+        some, names = found[: asked["limit"]], find_names()
         faces = list_faces(engine, [group.id for group in some])
         return {
-            "groups": [{**_describe(group), "cover": faces[group.id][0]} for group in some],
+            "groups": [{**_describe(group, names), "cover": faces[group.id][0]} for group in some],
             "total": len(found),
             "ungrouped": count_ungrouped(engine),
             "head": read_head(engine),
@@ -148,7 +152,7 @@ def show_group(group: int) -> dict[str, Any]:
         covers = list_faces(engine, [near.id for near in said.groups])
     language, names = select_language(), find_names()
     return {
-        **_describe(found),
+        **_describe(found, names),
         "faces": faces[:MOST_FACES],
         "asleep": classifier is not None and group not in suggested,
         "suggestions": [
@@ -175,7 +179,9 @@ def show_face(face: int) -> Response:
         placed = find_faces_by_id(engine, [face])
     if not placed:
         raise NotFoundError(_("There is no such face any more."))
-    return Response(encode_png(cut_thumbnail(placed[0])), mimetype="image/png")
+    with _DECODING:
+        thumbnail = cut_thumbnail(placed[0])
+    return Response(encode_png(thumbnail), mimetype="image/png")
 
 
 @blueprint.post("/name")
@@ -269,14 +275,9 @@ def _tell(outcome: Outcome) -> str:
     return " ".join(told)
 
 
-def _describe(group: Group) -> dict[str, Any]:
-    named = group.state == State.NAMED and group.label is not None
-    return {
-        "id": group.id,
-        "state": str(group.state),
-        "size": group.size,
-        "name": find_names().say(group.label or "") if named else "",
-    }
+def _describe(group: Group, names: KnownNames) -> dict[str, Any]:
+    named = names.say(group.label) if group.label and group.state == State.NAMED else ""
+    return {"id": group.id, "state": str(group.state), "size": group.size, "name": named}
 
 
 def _count_outdated(engine: Engine) -> int:

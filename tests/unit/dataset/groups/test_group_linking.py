@@ -52,7 +52,10 @@ def test_few_faces(faces: int) -> None:
 def test_the_groups_are_those_of_scikit_learn(seed: int, least: float) -> None:
     unit = draw_crowd(seed)
     oracle = AgglomerativeClustering(
-        n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - least
+        n_clusters=None,  # type: ignore[arg-type]  # its stub says int
+        metric="cosine",
+        linkage="average",
+        distance_threshold=1 - least,
     )
     ours = link_faces(unit, least, neighbours=len(unit))
     assert adjusted_rand_score(ours, oracle.fit_predict(unit)) == pytest.approx(1)
