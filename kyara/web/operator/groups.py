@@ -20,13 +20,15 @@ from flask_babel import gettext as _
 from sqlalchemy import Engine
 
 from kyara.dataset.library.answering import Answerer, answer_anew, count_outdated
+from kyara.dataset.library.groups.changes import MOST_CHOSEN
 from kyara.dataset.library.groups.cutting import cut_thumbnail, find_faces_by_id
-from kyara.dataset.library.groups.deciding import MOST_CHOSEN, GroupJournal, Outcome
+from kyara.dataset.library.groups.deciding import GroupJournal, Outcome
 from kyara.dataset.library.groups.naming import choose_character
 from kyara.dataset.library.groups.reading import (
     Group,
     State,
     count_ungrouped,
+    find_covers,
     find_group,
     list_faces,
     list_groups,
@@ -130,9 +132,9 @@ def list_some(asked: dict[str, Any]) -> dict[str, Any]:
     with _open() as engine:
         found = list_groups(engine, State(asked["state"]))
         some, names = found[: asked["limit"]], find_names()
-        faces = list_faces(engine, [group.id for group in some])
+        covers = find_covers(engine, [group.id for group in some])
         return {
-            "groups": [{**_describe(group, names), "cover": faces[group.id][0]} for group in some],
+            "groups": [{**_describe(group, names), "cover": covers.get(group.id, 0)} for group in some],
             "total": len(found),
             "ungrouped": count_ungrouped(engine),
             "head": read_head(engine),
@@ -149,7 +151,7 @@ def show_group(group: int) -> dict[str, Any]:
         faces = list_faces(engine, [group])[group]
         suggested = suggest(engine, classifier, [group]) if classifier else {}
         said = suggested.get(group, Suggestions())
-        covers = list_faces(engine, [near.id for near in said.groups])
+        covers = find_covers(engine, [near.id for near in said.groups])
     language, names = select_language(), find_names()
     return {
         **_describe(found, names),
@@ -164,10 +166,10 @@ def show_group(group: int) -> dict[str, Any]:
                 "id": near.id,
                 "name": names.say(near.label) if near.label else "",
                 "similarity": round(near.similarity, 4),
-                "cover": covers[near.id][0],
+                "cover": covers[near.id],
             }
             for near in said.groups
-            if covers[near.id]
+            if near.id in covers
         ],
     }
 

@@ -8,6 +8,7 @@ What was decided is in the library's database and outlives every scan:
     suggesting.py whom a group may show: characters that are known, and other groups
     naming.py     what a person typed → a character
     deciding.py   named, no face, split, merged; taken back without end
+    changes.py    what each decision does to groups
     effects.py    a decision → its faces' rows
     teaching.py   a group's faces → references of a character, and back
     cutting.py    a face → its pixels, from the picture on disk

@@ -7,25 +7,21 @@ model is taught, or forgets: that is told if it fails, and the decision stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from kyara.dataset.library.groups.effects import label_faces, move_faces, note_character
+from kyara.dataset.library.groups.changes import Change, Placing, merge, relabel, split
+from kyara.dataset.library.groups.effects import label_faces, note_character
 from kyara.dataset.library.groups.reading import Forest
 from kyara.dataset.library.groups.teaching import forget_references, teach_group
-from kyara.dataset.library.tables import CharacterRow, FaceRow, GroupRow, GroupStepRow
-from kyara.errors import BadInputError, ConflictError, KyaraError, NotFoundError
+from kyara.dataset.library.tables import CharacterRow, GroupRow, GroupStepRow
+from kyara.errors import ConflictError, KyaraError, NotFoundError
 from kyara.recognition.characters import NOT_A_FACE, Character, name_after_label
 from kyara.recognition.classifier import Classifier
 from kyara.storage.clock import tell_time
 from kyara.storage.database import lock_table
-
-MOST_CHOSEN = 1_000
-"""Faces or groups of one decision."""
-Placing = dict[str, Any]
-"""How a group stands: `label` and `merged_into`."""
 
 
 @dataclass
@@ -49,15 +45,6 @@ class Outcome:
     forgotten: int = 0
     unread: int = 0
     problem: str = ""
-
-
-@dataclass
-class _Change:
-    """What a decision does to groups, and which of them are to be taught anew whatever they are."""
-
-    placings: dict[int, tuple[Placing, Placing]] = field(default_factory=dict)
-    taught_anew: set[int] = field(default_factory=set)
-    character: Character | None = None
 
 
 class GroupJournal:
@@ -92,8 +79,8 @@ class GroupJournal:
             ConflictError: it has this name already, or somebody was faster.
         """
 
-        def change(_: Connection, forest: Forest) -> _Change:
-            return _relabel(forest, [group], character.label, character)
+        def change(_: Connection, forest: Forest) -> Change:
+            return relabel(forest, [group], character.label, character)
 
         return self._decide("name", change)
 
@@ -103,7 +90,7 @@ class GroupJournal:
         Raises:
             KyaraError: as `name`.
         """
-        return self._decide("not_a_face", lambda _, forest: _relabel(forest, groups, NOT_A_FACE))
+        return self._decide("not_a_face", lambda _, forest: relabel(forest, groups, NOT_A_FACE))
 
     def merge(self, group: int, others: Sequence[int]) -> Outcome:
         """Put groups together; the name of one is that of all.
@@ -113,7 +100,7 @@ class GroupJournal:
             BadInputError: nothing to put together.
             ConflictError: they have different names, or somebody was faster.
         """
-        return self._decide("merge", lambda _, forest: _merge(forest, group, others))
+        return self._decide("merge", lambda _, forest: merge(forest, group, others))
 
     def split(self, group: int, faces: Collection[int]) -> Outcome:
         """Take faces out of a group, into one of their own that has no name.
@@ -124,8 +111,8 @@ class GroupJournal:
             ConflictError: somebody was faster.
         """
 
-        def change(connection: Connection, forest: Forest) -> _Change:
-            return _split(connection, forest, group, sorted(set(faces)))
+        def change(connection: Connection, forest: Forest) -> Change:
+            return split(connection, forest, group, sorted(set(faces)))
 
         return self._decide("split", change)
 
@@ -146,7 +133,7 @@ class GroupJournal:
         """
         return self._turn(back=False)
 
-    def _decide(self, action: str, make: Callable[[Connection, Forest], _Change]) -> Outcome:
+    def _decide(self, action: str, make: Callable[[Connection, Forest], Change]) -> Outcome:
         with self._engine.begin() as connection:
             self._hold(connection)
             before = Forest.read(connection)
@@ -235,77 +222,6 @@ class GroupJournal:
         with self._engine.begin() as connection:
             row = update(GroupRow).where(GroupRow.id == group)
             connection.execute(row.values(taught=references))
-
-
-def _relabel(
-    forest: Forest, groups: Sequence[int], label: str, character: Character | None = None
-) -> _Change:
-    change = _Change(character=character)
-    for group in groups:
-        forest.check_root(group)
-        before = _place(forest, group)
-        if before["label"] != label:
-            change.placings[group] = before, {**before, "label": label}
-    if not change.placings:
-        raise ConflictError("That is said of it already; nothing was changed.")
-    return change
-
-
-def _merge(forest: Forest, group: int, others: Sequence[int]) -> _Change:
-    roots = [forest.check_root(one) for one in dict.fromkeys([group, *others])]
-    if not 2 <= len(roots) <= MOST_CHOSEN:
-        raise BadInputError(f"Choose 2 to {MOST_CHOSEN} groups to put together; received {len(roots)}.")
-    labels = sorted({label for root in roots if (label := forest.rows[root][0]) is not None})
-    if len(labels) > 1:
-        raise ConflictError(
-            f"They have different names ({', '.join(labels)}): give one of them the other's name first."
-        )
-    change = _Change()
-    before = _place(forest, group)
-    if labels and before["label"] is None:
-        change.placings[group] = before, {**before, "label": labels[0]}
-    for root in roots[1:]:
-        was = _place(forest, root)
-        change.placings[root] = was, {**was, "merged_into": group}
-    return change
-
-
-def _split(connection: Connection, forest: Forest, group: int, faces: Sequence[int]) -> _Change:
-    forest.check_root(group)
-    parts = forest.list_parts([group])[group]
-    if not 1 <= len(faces) <= MOST_CHOSEN:
-        raise BadInputError(f"Choose 1 to {MOST_CHOSEN} faces to take out; received {len(faces)}.")
-    query = select(FaceRow.id, FaceRow.face_group).where(
-        FaceRow.id.in_(faces), FaceRow.face_group.in_(parts)
-    )
-    found = connection.execute(query.order_by(FaceRow.id)).all()
-    if missing := set(faces) - {row.id for row in found}:
-        raise NotFoundError(f"The group {group} has no face {min(missing)}.")
-    left = select(FaceRow.id).where(FaceRow.face_group.in_(parts), FaceRow.id.not_in(faces)).limit(1)
-    if connection.scalar(left) is None:
-        raise BadInputError("All faces of the group are chosen; leave some in it.")
-    of_part: dict[int, list[int]] = {}
-    for row in found:
-        of_part.setdefault(row.face_group, []).append(row.id)
-    change, first = _Change(), None
-    for part, some in of_part.items():
-        row = insert(GroupRow).values(label=None, merged_into=part).returning(GroupRow.id)
-        new = connection.execute(row).scalar_one()
-        move_faces(connection, some, new)
-        change.placings[new] = _make_placing(None, part), _make_placing(None, first)
-        first = first or new
-        if forest.label(group) is not None:
-            change.taught_anew.add(part)
-        forest.rows[new] = None, part
-    return change
-
-
-def _place(forest: Forest, group: int) -> Placing:
-    return _make_placing(*forest.rows[group])
-
-
-def _make_placing(label: str | None, merged_into: int | None) -> Placing:
-    return {"label": label, "merged_into": merged_into}
 
 
 def _write(connection: Connection, placings: dict[int, Placing]) -> Forest:

@@ -164,6 +164,23 @@ def list_faces(engine: Engine, roots: Sequence[int]) -> dict[int, list[int]]:
     }
 
 
+def find_covers(engine: Engine, roots: Sequence[int]) -> dict[int, int]:
+    """Return root → the id of its first face; groups without faces are left out."""
+    with engine.connect() as connection:
+        forest = Forest.read(connection)
+        of_root = {part: root for root, parts in forest.list_parts(roots).items() for part in parts}
+        query = select(FaceRow.face_group, func.min(FaceRow.id))
+        query = query.join(PictureRow, PictureRow.id == FaceRow.picture)
+        query = query.where(FaceRow.face_group.is_not(None), is_in_group())
+        rows = connection.execute(query.group_by(FaceRow.face_group)).all()
+    covers: dict[int, int] = {}
+    for group, face in rows:
+        if group in of_root:
+            root = of_root[group]
+            covers[root] = min(face, covers.get(root, face))
+    return covers
+
+
 def read_means(
     engine: Engine, forest: Forest, roots: Sequence[int], network: str
 ) -> dict[int, np.ndarray]:
