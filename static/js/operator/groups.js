@@ -14,6 +14,15 @@ import { GroupPanel } from "./groups-panel.js";
 /** @typedef {{step: number, undo: string | null, redo: string | null}} Head */
 
 const PATH = "/operator/groups";
+/** What is said where no group is in a state. @type {Record<string, string>} */
+const EMPTY = { open: say("groups_none_open"), named: say("groups_none_named"), not_a_face: say("groups_none_not_a_face") };
+/** What is said of a decision. @type {Record<string, string>} */
+const DONE = {
+  name: say("group_did_name"),
+  not_a_face: say("group_did_not_a_face"),
+  split: say("group_did_split"),
+  merge: say("group_did_merge"),
+};
 const state = settings.state ?? "open";
 const problem = byId("groups-problem", HTMLElement);
 const told = byId("groups-told", HTMLElement);
@@ -61,7 +70,7 @@ async function load(wanted) {
 
 /** @param {number} ungrouped */
 function describeEmpty(ungrouped) {
-  const words = [say(`groups_none_${state}`)];
+  const words = [EMPTY[state]];
   if (state === "open" && ungrouped > 0) words.push(say("groups_ungrouped", { count: ungrouped }));
   return words.join(" ");
 }
@@ -113,7 +122,7 @@ async function take(what, said, stay) {
   const next = stay ?? following();
   try {
     const answer = await post(`${PATH}/${what}`, { ...said, seen: head.step });
-    const words = what === "undo" ? say("undone") : what === "redo" ? say("redone") : say(`group_did_${answer.action}`);
+    const words = what === "undo" ? say("undone") : what === "redo" ? say("redone") : DONE[answer.action];
     await load(next);
     told.textContent = [words, answer.told].filter(Boolean).join(" ");
     return "";
