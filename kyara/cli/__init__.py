@@ -16,6 +16,7 @@ from kyara.cli.evaluate import evaluate
 from kyara.cli.explain import explain
 from kyara.cli.export import export
 from kyara.cli.features import features
+from kyara.cli.groups import groups
 from kyara.cli.identify import identify
 from kyara.cli.label import label
 from kyara.cli.library import library
@@ -70,6 +71,7 @@ for command in (
     scan,
     search,
     library,
+    groups,
     export,
     label,
     reports,

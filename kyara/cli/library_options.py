@@ -21,6 +21,7 @@ library_option: Any = click.option(
     "--library",
     "place",
     default=LIBRARY_FILE,
+    envvar="KYARA_LIBRARY",
     metavar="FILE|URL",
     help="The library: an SQLite file, or the URL of a PostgreSQL database.",
 )

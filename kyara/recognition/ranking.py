@@ -27,9 +27,11 @@ UNGATED_WEIGHTS = (0.0, 1.0, COSINE_IN_LOGITS, 0.0, 0.0)
 MOST_COMPARED = 500
 """References that the cosines of different characters are measured on."""
 STRANGERS_SHARE = 0.95
+GROUPED_SHARE = 0.999
+"""Of pairs of strangers, those that are less alike than faces that are put together without asking."""
 
-_alike_from: dict[str, float | None] = {}
-"""By the bundle's version: a process serves few."""
+_alike_from: dict[tuple[str, float], float | None] = {}
+"""By the bundle's version and the share: a process serves few."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +116,21 @@ def describe_ranking(bundle: Bundle) -> dict[str, Any] | None:
     }
 
 
-def find_alike_from(bundle: Bundle) -> float | None:
+def find_alike_from(bundle: Bundle, share: float = STRANGERS_SHARE) -> float | None:
     """Return the cosine from which two pictures may well show one character; None where nothing tells.
 
-    Below it they are no more alike than pictures of different characters are in 95 of 100 cases,
-    measured on the bundle's own references.
+    Below it they are no more alike than pictures of different characters are in 95 of 100 cases, or
+    another share of them, measured on the bundle's own references.
     """
-    if bundle.version not in _alike_from:
-        _alike_from[bundle.version] = _measure_strangers(bundle)
-    return _alike_from[bundle.version]
+    key = bundle.version, share
+    if key not in _alike_from:
+        _alike_from[key] = _measure_strangers(bundle, share)
+    return _alike_from[key]
 
 
-def _measure_strangers(bundle: Bundle) -> float | None:
+def _measure_strangers(bundle: Bundle, share: float) -> float | None:
     count = len(bundle.gallery_rows)
     picks = np.linspace(0, max(0, count - 1), min(count, MOST_COMPARED)).astype(np.int64)
     rows, unit = bundle.gallery_rows[picks], bundle.gallery_features[picks]
     cosines = (unit @ unit.T)[rows[:, None] != rows[None]]
-    return round(float(np.quantile(cosines, STRANGERS_SHARE)), 4) if cosines.size else None
+    return round(float(np.quantile(cosines, share)), 4) if cosines.size else None

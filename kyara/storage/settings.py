@@ -135,6 +135,9 @@ class PlaceSettings(EnvironmentSettings):
     run_folder: Path = Field(
         paths.RUN_FOLDER, description="Trainings that the models page starts, and their checkpoints."
     )
+    library: str = Field(
+        "", description="A library of pictures whose groups operators name: a file or an SQLAlchemy URL."
+    )
     taught_database: str = Field(
         "", description="Where taught characters are kept: a file or an SQLAlchemy URL."
     )

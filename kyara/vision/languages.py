@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -47,3 +48,10 @@ LANGUAGES = {
 }
 """Code → language, in the order in which they are listed and fall back."""
 assert get_args(LanguageCode) == tuple(LANGUAGES)
+
+
+def guess_language(text: str) -> str:
+    """Say in which of the languages a name is written: kana is Japanese, Han alone Chinese."""
+    if re.search(r"[\u3040-\u30ff\uff66-\uff9f]", text):
+        return "ja"
+    return "zh" if re.search(r"[\u3400-\u9fff]", text) else "en"

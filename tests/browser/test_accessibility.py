@@ -31,6 +31,7 @@ OTHER_PAGES = (
     "datasets",
     "characters",
     "characters?query=nobody",
+    "groups",
     "reports?state=rejected",
     "label",
 )

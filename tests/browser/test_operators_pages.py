@@ -21,6 +21,7 @@ PAGES = (
     "label",
     "datasets",
     "characters",
+    "groups",
     "models",
     "models/comparisons/worse",
 )

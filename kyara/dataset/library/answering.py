@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
-from kyara.dataset.library.looking import EMBEDDING
-from kyara.dataset.library.tables import CharacterRow, FaceRow
+from kyara.dataset.library.tables import EMBEDDING, OPERATOR, CharacterRow, FaceRow
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.backbone import fingerprint_network
 from kyara.recognition.bundle import Bundle, load_bundle
@@ -34,14 +33,18 @@ class Answerer:
     Attributes:
         bundle: the model.
         taught: where taught characters are kept, as `Classifier` takes it; None: nowhere.
+        loaded: the model with what it was taught, where it is in memory already.
     """
 
     bundle: Bundle
     taught: Path | str | None = None
+    loaded: Classifier | None = None
 
     @cached_property
     def network(self) -> str:
         """Fingerprint of the network: what its embeddings are good for."""
+        if self.loaded is not None:
+            return self.loaded.backbone.fingerprint
         return fingerprint_network(self.bundle.backbone.read_bytes(), self.bundle.preprocessing)
 
     @cached_property
@@ -72,7 +75,7 @@ class Answerer:
     def classifier(self) -> Classifier:
         """The model of one moment: what is taught meanwhile, the next scan will see."""
         _ = self.fingerprint  # before: if it is older than the answers, they are made again
-        return Classifier(self.bundle, taught=self.taught).frozen()
+        return (self.loaded or Classifier(self.bundle, taught=self.taught)).frozen()
 
     def answer(self, embeddings: np.ndarray) -> list[dict[str, Any]]:
         """Return what a face's row says of who it is.
@@ -153,4 +156,6 @@ def answer_anew(engine: Engine, answerer: Answerer) -> Iterator[int]:
 
 
 def _is_outdated(answerer: Answerer) -> tuple[Any, Any]:
-    return FaceRow.network == answerer.network, FaceRow.answered_by != answerer.fingerprint
+    """Return the conditions that a face is to be answered again; what a person said stands."""
+    answered = answerer.fingerprint, OPERATOR
+    return FaceRow.network == answerer.network, FaceRow.answered_by.not_in(answered)

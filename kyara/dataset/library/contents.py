@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, delete, func, select
 
 from kyara.dataset.library.parts import is_within
-from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
+from kyara.dataset.library.tables import NO_FACE, FaceRow, PictureRow, RootRow
 from kyara.errors import NotFoundError
 
 
@@ -21,7 +21,8 @@ def count_library(engine: Engine) -> dict[str, int]:
             select(func.count(PictureRow.id)).where(there, PictureRow.error.is_not(None))
         )
         query = select(FaceRow.status, func.count()).join(PictureRow, PictureRow.id == FaceRow.picture)
-        rows = connection.execute(query.where(there).group_by(FaceRow.status))
+        query = query.where(there, FaceRow.status != NO_FACE)
+        rows = connection.execute(query.group_by(FaceRow.status))
         faces = {status: count for status, count in rows}
     statuses = {status: faces.get(status, 0) for status in ("known", "probably", "unknown")}
     counts = {"pictures": pictures, "missing": missing, "unreadable": unreadable or 0}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kyara.dataset.library.tables import EMBEDDING
 from kyara.errors import KyaraError
 from kyara.recognition.backbone import Backbone
 from kyara.recognition.bundle import Bundle
@@ -26,7 +27,6 @@ SHARD_PICTURES = 32
 """Pictures that a worker is handed at a time, and that a commit has: what a kill may cost."""
 STAGES = ("decode", "find", "embed")
 """What a worker does with a picture: read, hash and decode; find faces and cut them out; embed them."""
-EMBEDDING = np.dtype("<f2")
 
 
 def plan_looking(bundle: Bundle, detector: str | None, level: int | None) -> Task:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select
 
 from kyara.dataset.library.opening import open_library
-from kyara.dataset.library.tables import CharacterRow, FaceRow, PictureRow, RootRow
+from kyara.dataset.library.tables import NO_FACE, CharacterRow, FaceRow, PictureRow, RootRow
 from kyara.recognition.characters import Character
 
 PICTURES_AT_ONCE = 500
@@ -209,7 +209,8 @@ def _read_faces(
         *(FaceRow.x, FaceRow.y, FaceRow.width, FaceRow.height),
         *(FaceRow.label, FaceRow.confidence, FaceRow.status),
     )
-    query = select(*columns).where(FaceRow.picture.in_(pictures)).order_by(FaceRow.id)
+    query = select(*columns).where(FaceRow.picture.in_(pictures), FaceRow.status != NO_FACE)
+    query = query.order_by(FaceRow.id)
     found: dict[int, list[LibraryFace]] = {}
     for row in connection.execute(query):
         character = characters.get(row.label or "")

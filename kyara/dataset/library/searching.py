@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from kyara.dataset.library.answering import read_embeddings
 from kyara.dataset.library.reading import Library, LibraryPicture, is_shown
-from kyara.dataset.library.tables import FaceRow, PictureRow
+from kyara.dataset.library.tables import NO_FACE, FaceRow, PictureRow
 from kyara.errors import BadInputError
 from kyara.recognition.gallery import scale_to_unit
 
@@ -60,7 +60,11 @@ def _read_faces(library: Library, network: str) -> Iterator[tuple[list[int], np.
     last = 0
     query = select(FaceRow.id, FaceRow.picture, FaceRow.embedding)
     query = query.join(PictureRow, PictureRow.id == FaceRow.picture).where(is_shown())
-    query = query.where(FaceRow.network == network).order_by(FaceRow.id).limit(FACES_AT_ONCE)
+    query = (
+        query.where(FaceRow.network == network, FaceRow.status != NO_FACE)
+        .order_by(FaceRow.id)
+        .limit(FACES_AT_ONCE)
+    )
     while True:
         with library.engine.connect() as connection:
             rows = connection.execute(query.where(FaceRow.id > last)).all()

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, Engine, select, tuple_
 
 from kyara.dataset.library.answering import Answerer
 from kyara.dataset.library.comparing import SeenBy, Tally
-from kyara.dataset.library.looking import EMBEDDING
 from kyara.dataset.library.parts import Part, is_within
-from kyara.dataset.library.tables import PictureRow
-from kyara.dataset.library.writing import put_faces, put_picture
+from kyara.dataset.library.tables import EMBEDDING, PictureRow
+from kyara.dataset.library.writing import keep_decided, put_faces, put_picture, read_decided
 from kyara.recognition.embeddings import read_pictures
 from kyara.storage.clock import tell_time
 from kyara.storage.parallel import Record, Work
@@ -111,13 +110,16 @@ class ShardWriter:
         picture |= {"width": entry.get("width", 0), "height": entry.get("height", 0)}
         picture |= {"error": entry.get("error"), "missing_since": None}
         picture |= {"seen_by": self._seen_by.note(entry.get("error")), "scanned_at": tell_time()}
-        number = put_picture(connection, *place, picture, numbers.get(place))
+        known = numbers.get(place)
+        decided = [] if known is None else read_decided(connection, known, entry["sha256"])
+        number = put_picture(connection, *place, picture, known)
         found = zip(entry.get("boxes", ()), entry.get("scores", ()), embeddings, answers, strict=True)
         faces = []
         for (x, y, width, height), score, embedding, answer in found:
             face = {"x": x, "y": y, "width": width, "height": height, "score": score}
             face |= {"embedding": embedding.tobytes(), "network": self._answerer.network}
             faces.append({**face, **answer})
+        keep_decided(faces, decided)
         put_faces(connection, number, faces)
 
 

@@ -10,9 +10,11 @@ import os
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Dialect,
     Double,
     ForeignKey,
@@ -28,6 +30,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from kyara.recognition.characters import MAX_LABEL_CHARACTERS
 from kyara.storage.database import DatabaseKind, UtcDateTime
 from kyara.storage.migrations import Schema
+
+EMBEDDING = np.dtype("<f2")
+"""Of a face's embedding, as its row has it."""
+OPERATOR = "operator"
+"""In `answered_by`: a person has said who it is, and no model says otherwise."""
+NO_FACE = "not_a_face"
+"""Status of a face of which a person has said that it is none."""
 
 
 class PathBytes(TypeDecorator[str]):
@@ -87,6 +96,38 @@ class PictureRow(LibraryBase):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+class GroupRow(LibraryBase):
+    """Faces that look like one character, and who it is if a person has said so.
+
+    Groups that were put together point to the one that stands for all of them: its label counts. So no
+    decision moves a face, but for a split, and each can be taken back whatever was scanned since.
+    """
+
+    __tablename__ = "library_groups"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str | None] = mapped_column(String(MAX_LABEL_CHARACTERS))
+    """`NOT_A_FACE` of `recognition.characters`, a character's, or NULL: nobody has said."""
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("library_groups.id"))
+    """The group that it is part of."""
+    taught: Mapped[list[str] | None] = mapped_column(JSON)
+    """Ids of the references that were made of its faces."""
+
+
+class GroupStepRow(LibraryBase):
+    """A decision about groups; what it changed is kept as before and after."""
+
+    __tablename__ = "library_group_steps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str] = mapped_column(String(16))
+    operator: Mapped[str] = mapped_column(String(40))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changes: Mapped[list[Any]] = mapped_column(JSON)
+    """`[group, before, after]` each; both are `{"label", "merged_into"}`."""
+    undone: Mapped[bool] = mapped_column(Boolean)
+
+
 class FaceRow(LibraryBase):
     """A face of a picture, and who it is."""
 
@@ -95,6 +136,7 @@ class FaceRow(LibraryBase):
         Index("ix_library_faces_picture", "picture"),
         Index("ix_library_faces_label", "label", "confidence"),
         Index("ix_library_faces_answered_by", "answered_by"),
+        Index("ix_library_faces_group", "face_group"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -114,9 +156,11 @@ class FaceRow(LibraryBase):
     confidence: Mapped[float] = mapped_column(Double)
     """Of the likeliest character, 0 to 1; of an unknown face that of a guess."""
     status: Mapped[str] = mapped_column(String(16))
-    """`known`, `probably` or `unknown`."""
+    """`known`, `probably`, `unknown` or `NO_FACE`."""
     answered_by: Mapped[str] = mapped_column(String(64))
-    """The model that said so, and what it had been taught."""
+    """The model that said so, and what it had been taught; or `OPERATOR`."""
+    face_group: Mapped[int | None]
+    """Id of the group that it was put into; NULL: it looks like no other, or was not grouped yet."""
 
 
 class CharacterRow(LibraryBase):

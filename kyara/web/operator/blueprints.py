@@ -6,6 +6,7 @@ from kyara.web.operator import (
     characters,
     dashboard,
     datasets,
+    groups,
     guard,
     labelling,
     login,
@@ -26,5 +27,5 @@ def set_up_operator_pages(app: APIFlask) -> None:
     """
     guard.set_up_guard(app)
     set_up_review(app)
-    for module in (guard, review, reports, labelling, datasets, characters, packs):
+    for module in (guard, review, reports, labelling, datasets, characters, packs, groups):
         app.register_blueprint(module.blueprint)

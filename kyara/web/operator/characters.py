@@ -23,10 +23,10 @@ from kyara.recognition.enrolment_store import PACKED
 from kyara.recognition.name_search import KnownNames, search_characters
 from kyara.storage.database import explain_database_errors
 from kyara.storage.events import TAUGHT
-from kyara.vision.languages import LANGUAGES
+from kyara.vision.languages import LANGUAGES, guess_language
 from kyara.web.crops import SentCrops
 from kyara.web.operator.known_now import teach_crops
-from kyara.web.operator.label_answers import guess_language, refuse_known
+from kyara.web.operator.label_answers import refuse_known
 from kyara.web.operator.packs import describe_card
 from kyara.web.ops.limits import charge
 from kyara.web.public.characters import Part

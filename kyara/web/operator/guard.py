@@ -41,6 +41,7 @@ NAVIGATION = (
     ("review_pages.show_review", _("Review"), {"kind": "all"}),
     ("dataset_pages.show_datasets", _("Datasets"), {}),
     ("character_pages.show_characters", _("Characters"), {}),
+    ("group_pages.show_groups", _("Groups"), {}),
     ("model_pages.show_models", _("Models"), {}),
 )
 """Endpoints, what they are called, and their values; those that do not exist are left out."""

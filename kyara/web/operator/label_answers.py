@@ -156,10 +156,3 @@ def refuse_known(everybody: Collection[Character], label: str, name: str, langua
                 **who,
             )
         )
-
-
-def guess_language(text: str) -> str:
-    """Say in which of the languages a name is written: kana is Japanese, Han alone Chinese."""
-    if re.search(r"[\u3040-\u30ff\uff66-\uff9f]", text):
-        return "ja"
-    return "zh" if re.search(r"[\u3400-\u9fff]", text) else "en"

@@ -21,10 +21,11 @@ from kyara.dataset.review.labelling.preparing import read_progress, start_prepar
 from kyara.dataset.review.steps import ReviewConflictError
 from kyara.recognition.name_search import search_characters
 from kyara.vision.images import ENOUGH_PX, decode_image
+from kyara.vision.languages import guess_language
 from kyara.vision.picture_files import FILE_FORMATS
 from kyara.web.operator.guard import find_operator
 from kyara.web.operator.known_now import follow_decision
-from kyara.web.operator.label_answers import Describer, guess_language, refuse_known
+from kyara.web.operator.label_answers import Describer, refuse_known
 from kyara.web.operator.label_schemas import CharacterIn, DecisionIn, FacesIn, SearchIn, UndoIn
 from kyara.web.problems import answer_stale
 from kyara.web.public.pages import select_language

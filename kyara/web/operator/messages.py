@@ -100,6 +100,34 @@ def script_messages() -> dict[str, str]:
             "can be installed again."
         ),
         "pack_choose": _("Choose what becomes of those who may be somebody known."),
+        # groups of unknown faces
+        "groups_total_one": _("One group"),
+        "groups_total_other": _("{count} groups"),
+        "groups_ungrouped_one": _("One unknown face has no group; `kyara groups make` looks at it."),
+        "groups_ungrouped_other": _(
+            "{count} unknown faces have no group; `kyara groups make` looks at them."
+        ),
+        "groups_none_open": _("No group is left without a name."),
+        "groups_none_named": _("No group has a name yet."),
+        "groups_none_not_a_face": _("No group was said to show no face."),
+        "group_title": _("Group {number}"),
+        "group_named": _("Group {number}: {name}"),
+        "group_more_one": _("And one more face."),
+        "group_more_other": _("And {count} more faces."),
+        "group_face": _("Face {number} of {total}"),
+        "group_gone": _("the picture is gone or has changed"),
+        "group_chosen_one": _("One face chosen"),
+        "group_chosen_other": _("{count} faces chosen"),
+        "group_asleep": _(
+            "These faces were seen by another network: `kyara scan` has to look at them again."
+        ),
+        "group_answering": _("Other faces are answered again: {total} left."),
+        "group_somebody_new": _("Choose who it is, or press Enter again: {name} is somebody new."),
+        "group_did_name": _("Named."),
+        "group_did_not_a_face": _("Said to be no face."),
+        "group_did_split": _("Split."),
+        "group_did_merge": _("Put together."),
+        "redone": _("Redone."),
         "characters_found_one": _("One name"),
         "characters_found_other": _("{count} names"),
         "nobody_called": _("Nobody is called {name}. Esc, then N: a new character."),

@@ -1,0 +1,167 @@
+"""The page of groups in a real browser: named by keyboard, split, put together, undone; its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe import Inspection
+from grouped_library import view, write_unknown
+from operator_steps import StartServer, log_in, start_with_operator
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+from steps import LOCALES, PHONE
+from verdict_models import write_verdict_model
+
+from kyara.dataset.library.groups.deciding import GroupJournal
+from kyara.dataset.library.groups.making import make_groups
+from kyara.dataset.library.opening import open_library
+from kyara.recognition.classifier import Classifier
+
+OpenGroups = Callable[..., Page]
+
+
+@pytest.fixture
+def place(tiny_classifier: Classifier, tmp_path: Path) -> str:
+    """Groups of five, four and three faces."""
+    place = write_unknown(tmp_path / "scanned", tiny_classifier)
+    with open_library(place) as engine:
+        make_groups(engine, tiny_classifier.backbone.fingerprint, 0.8)
+    return place
+
+
+@pytest.fixture
+def open_groups(
+    browser: Browser, own_server: StartServer, tiny_bundle: Path, place: str, tmp_path: Path
+) -> Iterator[OpenGroups]:
+    """Open the page of a site whose model calls nobody known: `open_groups("?state=named")`."""
+    models = tmp_path / "model"
+    write_verdict_model(tiny_bundle, models, "unknown")
+    server = start_with_operator(own_server, tmp_path, model=models, LIBRARY=place)
+    contexts = []
+
+    def open_groups(query: str = "", language: str = "en", **size: int) -> Page:
+        viewport: ViewportSize = {"width": size.get("width", 1280), "height": size.get("height", 900)}
+        contexts.append(browser.new_context(locale=LOCALES[language], viewport=viewport))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        log_in(page, server, f"/operator/groups{query}")
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield open_groups
+    for context in contexts:
+        context.close()
+
+
+def see(place: str) -> dict:
+    with open_library(place) as engine:
+        return view(engine)
+
+
+def test_groups_are_named_one_after_the_other_by_keyboard(open_groups, place) -> None:
+    page = open_groups()
+    expect(page.locator("#group-title")).to_have_text("Group 1")
+    expect(page.locator(".group-faces .tile-face")).to_have_count(5)
+    expect(page.locator("#group-name")).to_be_focused()
+    page.keyboard.type("Rei Drawn")
+    page.keyboard.press("Enter")
+    expect(page.locator("#groups-told")).to_have_text("Named.")
+    expect(page.locator("#group-title")).to_have_text("Group 2")
+    expect(page.locator("#group-name")).to_be_focused()
+    page.keyboard.type("ao gla")  # part of a name: nobody new is made of it by the way
+    page.keyboard.press("Enter")
+    expect(page.locator("#group-options li:visible")).to_have_text("Ao GlassesThe Drawn Four")
+    expect(page.locator("#group-refused")).to_contain_text("press Enter again: ao gla is somebody new")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#group-title")).to_have_text("Group 3")
+    assert [label for label, _ in see(place)["named"]] == ["ao_glasses", "rei_drawn"]
+    expect(page.locator("#groups-answering")).to_have_text("")
+    page.get_by_role("link", name="Named", exact=True).click()
+    expect(page.locator(".group-words").first).to_have_text("Group 1: Rei Drawn")
+
+
+def test_faces_are_chosen_with_the_keys_split_off_and_put_together_again(open_groups, place) -> None:
+    page, before = open_groups(), see(place)
+    page.locator(".tile-face").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#group-chosen")).to_have_text("2 faces chosen")
+    page.keyboard.press("s")
+    expect(page.locator("#groups-told")).to_have_text("Split.")
+    expect(page.locator(".group-count")).to_have_text(["4", "3", "3", "2"])
+    expect(page.locator("#group-title")).to_have_text("Group 1")
+    page.locator("#group-others button").first.click()  # the part that was split off is the nearest
+    expect(page.locator("#groups-told")).to_have_text("Put together.")
+    expect(page.locator(".group-count")).to_have_text(["5", "4", "3"])
+    for sizes in (["4", "3", "3", "2"], ["5", "4", "3"]):
+        page.locator(".tile-face").first.focus()
+        page.keyboard.press("z")
+        expect(page.locator(".group-count")).to_have_text(sizes)
+    expect(page.locator("#groups-told")).to_have_text("Undone.")
+    expect(page.locator("#groups-undo")).to_be_disabled()
+    assert see(place) == before
+    page.locator("#groups-redo").click()
+    expect(page.locator("#groups-told")).to_have_text("Redone.")
+    expect(page.locator(".group-count")).to_have_text(["4", "3", "3", "2"])
+
+
+def test_one_click_takes_a_suggestion_and_x_says_that_it_is_no_face(open_groups, place) -> None:
+    page = open_groups()
+    expect(page.locator("#group-suggestions button").first).to_contain_text("Aka Ribbon")
+    page.locator("#group-suggestions button").first.click()
+    expect(page.locator("#group-title")).to_have_text("Group 2")
+    page.locator(".tile-face").first.focus()
+    page.keyboard.press("x")
+    expect(page.locator("#group-title")).to_have_text("Group 3")
+    expect(page.locator("#groups-told")).to_have_text("Said to be no face.")
+    seen = see(place)
+    assert [label for label, _ in seen["named"]] == ["aka_ribbon"]
+    assert [len(faces) for _, faces in seen["not_a_face"]] == [4]
+    page.locator("#group-reject").click()
+    expect(page.locator("#groups-problem")).to_have_text("No group is left without a name.")
+
+
+def test_what_somebody_else_decided_is_shown_and_a_name_that_cannot_be_is_told(
+    open_groups, place, tiny_classifier
+) -> None:
+    page = open_groups()
+    page.locator("#group-name").fill("！？")
+    page.keyboard.press("Enter")
+    expect(page.locator("#group-refused")).to_contain_text("No label can be made of the name")
+    with open_library(place) as engine:
+        GroupJournal(engine, tiny_classifier, "len").reject([2])
+    page.locator("#group-reject").click()
+    expect(page.locator("#group-refused")).to_contain_text("Somebody else has changed the groups")
+    expect(page.locator(".group-count")).to_have_text(["5", "3"])
+
+
+def test_a_picture_that_is_gone_has_a_placeholder(open_groups, tmp_path) -> None:
+    for path in (tmp_path / "scanned" / "pictures").glob("aka_ribbon-1-0.png"):
+        path.unlink()
+    page = open_groups()
+    gone = page.locator(".tile-face.is-gone")
+    expect(gone).to_have_count(1)
+    expect(gone).to_have_attribute("title", "the picture is gone or has changed")
+
+
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("language", LOCALES)
+def test_axe_finds_nothing_and_nothing_overflows(open_groups, language: str, device: dict) -> None:
+    page = open_groups("", language, **device)
+    found = Inspection(page)
+    found.look("a group")
+    page.locator(".tile-face").first.click()
+    found.look("a chosen face")
+    page.locator("#group-name").fill("a")
+    expect(page.locator("#group-options li").first).to_be_visible()
+    found.look("names")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= page.evaluate("innerWidth")
+    page.locator("#group-reject").click()
+    expect(page.locator("#groups-told")).not_to_be_empty()
+    page.goto(page.url.partition("?")[0] + "?state=named")
+    expect(page.locator("#groups-problem")).to_be_visible()
+    found.look("nothing here")
+    found.conclude()

@@ -1,0 +1,94 @@
+"""A library of drawn faces that nobody knows: pictures on disk, rows as a scan writes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from drawings import LABELS, draw_face
+from libraries import open_new
+from sqlalchemy import Engine, select
+
+from kyara.dataset.library.groups.reading import State, list_faces, list_groups
+from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
+from kyara.dataset.library.writing import put_faces, put_picture
+from kyara.recognition.classifier import Classifier
+from kyara.recognition.pictures import cut_seen
+from kyara.storage.clock import tell_time
+from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.images import read_image
+
+SIDE_PX = 96
+
+
+def write_unknown(
+    folder: Path, classifier: Classifier, counts: Sequence[int] = (5, 4, 3), seed: int = 1
+) -> str:
+    """Draw so many faces of each drawn character, a picture each; in the library all are unknown.
+
+    Returns:
+        The library's file; the pictures are in `pictures/`, named after their characters.
+    """
+    pictures, rng = folder / "pictures", np.random.default_rng(seed)
+    pictures.mkdir(parents=True, exist_ok=True)
+    place = str(folder / "library.db")
+    with open_new(place, pictures) as engine:
+        for character, count in enumerate(counts):
+            for number in range(count):
+                path = pictures / f"{LABELS[character]}-{seed}-{number}.png"
+                draw_face(character, rng, SIDE_PX).save(path)
+                add_face(engine, path, classifier)
+    return place
+
+
+def add_face(engine: Engine, path: Path, classifier: Classifier, **more: Any) -> int:
+    """Write the rows of a picture that is one unknown face; return the face's id."""
+    pixels, found, network = read_image(path), path.stat(), classifier.backbone.fingerprint
+    height, width = pixels.shape[:2]
+    box = Box(0, 0, width, height)
+    window = classifier.bundle.preprocessing.find_window(FoundFace(box, 1.0), 1.0, width, height)
+    (embedding,) = classifier.backbone.extract([cut_seen(pixels, window)])
+    picture: dict[str, Any] = {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+    picture |= {"width": width, "height": height, "seen_by": f"network-1/{network}", "error": None}
+    picture |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    picture |= {"scanned_at": tell_time(), "missing_since": None}
+    face = {"x": 0, "y": 0, "width": width, "height": height, "score": 1.0, "network": network}
+    face |= {"embedding": embedding.astype("<f2").tobytes(), "label": None, "confidence": 0.1}
+    face |= {"status": "unknown", "answered_by": classifier.bundle.version, **more}
+    with engine.begin() as connection:
+        root = connection.scalar(select(RootRow.id).where(RootRow.path == str(path.parent)))
+        assert root is not None
+        number = put_picture(connection, root, path.name, picture, None)
+        put_faces(connection, number, [face])
+        face_id = connection.scalar(select(FaceRow.id).where(FaceRow.picture == number))
+    assert face_id is not None
+    return face_id
+
+
+def name_faces(engine: Engine) -> dict[int, str]:
+    """Return face → the name of its picture's character."""
+    query = select(FaceRow.id, PictureRow.path).join(PictureRow, PictureRow.id == FaceRow.picture)
+    with engine.connect() as connection:
+        return {row.id: row.path.partition("-")[0] for row in connection.execute(query)}
+
+
+def view(engine: Engine) -> dict[str, list[tuple[str | None, list[int]]]]:
+    """Return what a person sees: state → groups, each its label and faces, whatever their numbers."""
+    seen = {}
+    for state in State:
+        groups = list_groups(engine, state)
+        faces = list_faces(engine, [group.id for group in groups])
+        seen[str(state)] = sorted((one.label, sorted(faces[one.id])) for one in groups)
+    return seen
+
+
+def read_rows(engine: Engine) -> list[dict[str, Any]]:
+    """Return who each face is, in order."""
+    names = ("id", "label", "confidence", "status", "answered_by")
+    columns = [getattr(FaceRow, name) for name in names]
+    with engine.connect() as connection:
+        rows = connection.execute(select(*columns).order_by(FaceRow.id)).all()
+    return [dict(row._mapping) for row in rows]
