@@ -119,6 +119,21 @@ def test_faces_are_followed_and_named_while_the_video_goes_on(open_page: OpenPag
     expect(page.locator("#frame-label")).to_have_attribute("aria-live", "off")
 
 
+def test_a_load_that_fails_is_begun_once_more(open_page: OpenPage, clip: Path) -> None:
+    page = open_page()
+    page.evaluate("""() => {
+        const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "src");
+        const broken = URL.createObjectURL(new Blob(["broken"], { type: "video/webm" }));
+        let loads = 0;
+        Object.defineProperty(HTMLMediaElement.prototype, "src", {
+            get,
+            set(value) { set.call(this, ++loads === 1 ? broken : value); },
+        });
+    }""")
+    open_clip(page, clip)
+    start_live(page)
+
+
 def test_a_probable_name_is_a_question_and_not_on_the_list(
     open_page: OpenPage, verdict_server: Callable[[Verdict], Server], clip: Path
 ) -> None:

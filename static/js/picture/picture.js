@@ -13,7 +13,7 @@ const MAX_PIXELS = 64e6;
 /** A video is offered in tenths of a second, a long one in this many steps. */
 const MAX_VIDEO_STEPS = 3000;
 const VIDEO_STEP_S = 0.1;
-/** A browser that is busy may lose a load: it is begun once more. */
+/** A browser that is busy may lose a load, or fail at it: it is begun once more. */
 const VIDEO_AGAIN_MS = 5_000;
 const VIDEO_PATIENCE_MS = 30_000;
 
@@ -241,11 +241,7 @@ async function openVideo(blob) {
     URL.revokeObjectURL(url);
   };
   try {
-    video.src = url;
-    const again = setTimeout(() => {
-      if (video.readyState === video.HAVE_NOTHING) video.load();
-    }, VIDEO_AGAIN_MS);
-    await happens(video, "loadeddata").finally(() => clearTimeout(again));
+    await load(video, url).catch(() => load(video, url));
     // A stream that was recorded in a browser does not know its length until its end is looked for.
     if (!Number.isFinite(video.duration)) await seek(video, Number.MAX_SAFE_INTEGER);
     if (!video.videoWidth) throw new UnreadableError();
@@ -267,6 +263,15 @@ async function openVideo(blob) {
     play: () => (count > 1 ? new VideoPlayback(video, count) : null),
     close,
   };
+}
+
+/** @param {HTMLVideoElement} video @param {string} url */
+async function load(video, url) {
+  video.src = url;
+  const again = setTimeout(() => {
+    if (video.readyState === video.HAVE_NOTHING) video.load();
+  }, VIDEO_AGAIN_MS);
+  await happens(video, "loadeddata").finally(() => clearTimeout(again));
 }
 
 /** @param {HTMLVideoElement} video @param {number} time in seconds */
