@@ -119,7 +119,7 @@ def test_faces_are_followed_and_named_while_the_video_goes_on(open_page: OpenPag
     expect(page.locator("#frame-label")).to_have_attribute("aria-live", "off")
 
 
-def test_a_load_that_fails_is_begun_once_more(open_page: OpenPage, clip: Path) -> None:
+def test_a_load_that_fails_is_begun_again(open_page: OpenPage, clip: Path) -> None:
     page = open_page()
     page.evaluate("""() => {
         const { get, set } = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "src");

@@ -13,9 +13,12 @@ const MAX_PIXELS = 64e6;
 /** A video is offered in tenths of a second, a long one in this many steps. */
 const MAX_VIDEO_STEPS = 3000;
 const VIDEO_STEP_S = 0.1;
-/** A browser that is busy may lose a load, or fail at it: it is begun once more. */
+/** A browser that is busy may lose a load: it is begun once more. */
 const VIDEO_AGAIN_MS = 5_000;
 const VIDEO_PATIENCE_MS = 30_000;
+/** A browser that is busy may fail at a video that it can play, too. */
+const VIDEO_ATTEMPTS = 3;
+const VIDEO_PAUSE_MS = 300;
 
 /** The browser cannot make a picture of this file. */
 class UnreadableError extends Error {
@@ -130,13 +133,27 @@ export class Picture {
  */
 export async function openPicture(blob, frame = 0) {
   const type = await sniffType(blob);
+  const began = performance.now();
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await openFrame(blob, type, frame);
+    } catch {
+      const isLast = attempt === VIDEO_ATTEMPTS || performance.now() - began > VIDEO_PATIENCE_MS;
+      if (isLast || !type.startsWith("video/")) throw new UnreadableError();
+      await new Promise((resolve) => setTimeout(resolve, VIDEO_PAUSE_MS));
+    }
+  }
+}
+
+/** @param {Blob} blob @param {string} type @param {number} frame @returns {Promise<Picture>} */
+async function openFrame(blob, type, frame) {
+  const source = await openSource(blob, type);
+  const first = Math.min(frame, source.count - 1);
   try {
-    const source = await openSource(blob, type);
-    const first = Math.min(frame, source.count - 1);
     return new Picture(source, await source.decode(first), first);
   } catch (error) {
-    if (error instanceof UnreadableError) throw error;
-    throw new UnreadableError();
+    source.close();
+    throw error;
   }
 }
 
@@ -241,7 +258,11 @@ async function openVideo(blob) {
     URL.revokeObjectURL(url);
   };
   try {
-    await load(video, url).catch(() => load(video, url));
+    video.src = url;
+    const again = setTimeout(() => {
+      if (video.readyState === video.HAVE_NOTHING) video.load();
+    }, VIDEO_AGAIN_MS);
+    await happens(video, "loadeddata").finally(() => clearTimeout(again));
     // A stream that was recorded in a browser does not know its length until its end is looked for.
     if (!Number.isFinite(video.duration)) await seek(video, Number.MAX_SAFE_INTEGER);
     if (!video.videoWidth) throw new UnreadableError();
@@ -263,15 +284,6 @@ async function openVideo(blob) {
     play: () => (count > 1 ? new VideoPlayback(video, count) : null),
     close,
   };
-}
-
-/** @param {HTMLVideoElement} video @param {string} url */
-async function load(video, url) {
-  video.src = url;
-  const again = setTimeout(() => {
-    if (video.readyState === video.HAVE_NOTHING) video.load();
-  }, VIDEO_AGAIN_MS);
-  await happens(video, "loadeddata").finally(() => clearTimeout(again));
 }
 
 /** @param {HTMLVideoElement} video @param {number} time in seconds */
