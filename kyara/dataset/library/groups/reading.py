@@ -149,8 +149,12 @@ def find_group(engine: Engine, group: int) -> Group:
     """
     with engine.connect() as connection:
         forest = Forest.read(connection)
-    root = forest.check_root(group)
-    return Group(root, forest.rows[root][0], len(list_faces(engine, [root])[root]))
+        root = forest.check_root(group)
+        query = select(func.count(FaceRow.id)).join(PictureRow, PictureRow.id == FaceRow.picture)
+        size = 0
+        for some in _split(forest.list_parts([root])[root]):
+            size += connection.scalar(query.where(FaceRow.face_group.in_(some), is_in_group())) or 0
+    return Group(root, forest.rows[root][0], size)
 
 
 def list_faces(engine: Engine, roots: Sequence[int]) -> dict[int, list[int]]:
