@@ -105,11 +105,12 @@ def _plan(chosen: Chosen, out: Path, how: How, language: str) -> list[Placing]:
 
 def _carry_out(placings: list[Placing], how: How, out: Path) -> Path:
     """Do what is planned; return the journal."""
-    from kyara.dataset.library.export.journal import SortJournal, name_journal
+    from kyara.dataset.library.export.journal import JOURNAL_PREFIX, SortJournal
+    from kyara.dataset.library.export.journal_file import name_journal
     from kyara.dataset.library.export.sorting import carry_out
 
     with (
-        SortJournal.begin(out / name_journal()) as journal,
+        SortJournal.begin(out / name_journal(JOURNAL_PREFIX)) as journal,
         show_bar(len(placings), "Sorting") as bar,
     ):
         carry_out(placings, how, journal, bar.update)

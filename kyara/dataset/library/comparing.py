@@ -175,9 +175,10 @@ class Comparison:
         with self._engine.connect() as connection:
             sizes = {file.size for file in files}
             known = set(connection.scalars(select(PictureRow.size).where(PictureRow.size.in_(sizes))))
+        awaited = {pair.row.path for pair in pairs if pair.row and pair.row.next_sha256}
         hashes = {}
         for file in files:
-            if file.size in known and (sha256 := self._hash(file)):
+            if (file.size in known or file.path in awaited) and (sha256 := self._hash(file)):
                 hashes[file.path] = sha256
         return hashes
 
@@ -203,10 +204,10 @@ class Comparison:
                 change_picture(connection, row.id, missing_since=None)
             return self._is_outdated(row)
         sha256 = hashes.get(file.path)
-        if row is not None and sha256 == row.sha256:  # it was touched, or copied back
-            change_picture(
-                connection, row.id, missing_since=None, size=file.size, mtime_ns=file.mtime_ns
-            )
+        if row is not None and sha256 and sha256 in (row.sha256, row.next_sha256):
+            # it was touched, or copied back; or an export that wrote into it was killed just then
+            now = {"size": file.size, "mtime_ns": file.mtime_ns, "sha256": sha256, "next_sha256": None}
+            change_picture(connection, row.id, missing_since=None, **now)
             return row.error is not None or self._is_outdated(row)
         twins = self._find_twins(connection, sha256)
         gone = next((twin for twin in twins if not os.path.lexists(_join(twin))), None)
@@ -249,6 +250,7 @@ class Comparison:
         kept = ("sha256", "width", "height", "seen_by", "scanned_at", "error")
         picture = {name: getattr(twin, name) for name in kept}
         picture |= {"size": file.size, "mtime_ns": file.mtime_ns, "missing_since": None}
+        picture |= {"next_sha256": None}
         number = put_picture(connection, self._part.root, file.path, picture, row and row.id)
         columns = [
             column for column in FaceRow.__table__.columns if column.name not in ("id", "picture")

@@ -108,7 +108,7 @@ class ShardWriter:
     ) -> None:
         picture = {name: entry[name] for name in ("size", "mtime_ns", "sha256")}
         picture |= {"width": entry.get("width", 0), "height": entry.get("height", 0)}
-        picture |= {"error": entry.get("error"), "missing_since": None}
+        picture |= {"error": entry.get("error"), "missing_since": None, "next_sha256": None}
         picture |= {"seen_by": self._seen_by.note(entry.get("error")), "scanned_at": tell_time()}
         known = numbers.get(place)
         decided = [] if known is None else read_decided(connection, known, entry["sha256"])

@@ -77,6 +77,19 @@ def describe_picture(picture: LibraryPicture, turned: int, language: str, old: b
         BadInputError: the sidecar that is there cannot be read, or not be written again.
     """
     packet = Packet(old)
+    fill_packet(packet, picture, turned, language)
+    return packet.encode()
+
+
+def fill_packet(packet: Packet, picture: LibraryPicture, turned: int, language: str) -> None:
+    """Put who is in a picture into its XMP, in place of what we have put there before.
+
+    Args:
+        packet: what the XMP says.
+        picture: whose faces all have names.
+        turned: its Exif orientation, 1 to 8.
+        language: of names and works.
+    """
     theirs = [region for region in packet.regions if not region.is_ours]
     faces = [
         (face, name_face(face, language), find_area(face.box, picture.width, picture.height, turned))
@@ -100,7 +113,6 @@ def describe_picture(picture: LibraryPicture, turned: int, language: str, old: b
     ]
     sides = picture.width, picture.height
     packet.write_regions(theirs, ours, *(sides if turned < 5 else sides[::-1]))
-    return packet.encode()
 
 
 def read_orientation(path: Path) -> int:
