@@ -56,6 +56,7 @@ _OUT = {
 }
 _BESIDE = "Folder for the files, in folders as the pictures'.  [default: beside each picture]"
 _NEEDS_OUT = ("coco", "yolo", "csv")
+_SAY_OUT = "nothing is written there. Say with --out where on this machine the files go."
 _MERGED = ("xmp",)
 """What is in a file stays in it, so none is ever replaced."""
 
@@ -186,11 +187,15 @@ def _list_files(
     """Return what gives the files of a format."""
     from kyara.dataset.library.export.formats import FORMATS
     from kyara.dataset.library.export.target import Target, find_root
+    from kyara.dataset.library.sources import is_bucket, make_path, refuse_buckets
 
     pictures = chosen.pictures
     if not pictures:
         return list
-    target = Target(root.resolve() if root else find_root(pictures), out, language)
+    if out is None:
+        refuse_buckets([picture.path for picture in pictures], _SAY_OUT)
+    root = make_path(root) if root else find_root(pictures)
+    target = Target(root if is_bucket(root) else root.resolve(), out, language)
     return lambda: FORMATS[name](pictures, target)
 
 

@@ -80,7 +80,13 @@ def write_originals(
     if undo:
         _undo(undo, choice["place"], dry_run=dry_run, as_json=as_json)
         return
+    from kyara.dataset.library.sources import refuse_buckets
+
     chosen = Chosen.read(**choice)
+    refuse_buckets(
+        [picture.path for picture in chosen.pictures],
+        "nothing is written there; `export xmp --out FOLDER` writes sidecars.",
+    )
     run = _Run(language, dry_run)
     if chosen.pictures:
         run.write(chosen.pictures, choice["place"], folder)

@@ -51,9 +51,13 @@ def sort(
     if out is None:
         raise click.UsageError("Say with --out where the folders go.")
     from kyara.dataset.library.export.sorting import leave_out_links
+    from kyara.dataset.library.sources import refuse_buckets
 
     out = out.resolve()
     chosen = Chosen.read(**choice)
+    refuse_buckets(
+        [picture.path for picture in chosen.pictures], "only pictures in folders can be sorted."
+    )
     pictures, links = leave_out_links(chosen.pictures, out, how)
     for link in links:
         echo(f"kyara: {show_path(link)} is a link; it is not moved.", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 from sqlalchemy import Engine, select
 
+from kyara.dataset.library.sources import find_source, join_path, make_path
 from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.errors import KyaraError, NotFoundError
 from kyara.recognition.bundle_parts import Preprocessing
@@ -60,7 +60,7 @@ def find_faces_by_id(engine: Engine, faces: Sequence[int]) -> list[PlacedFace]:
 
 
 def _place(row: Any) -> PlacedFace:
-    path = Path(os.path.join(row.folder, row.path))
+    path = make_path(join_path(row.folder, row.path))
     box = Box(row.x, row.y, row.width, row.height)
     box_scale = _read_cascade_scale() if row.seen_by.startswith("cascade-") else 1.0
     return PlacedFace(row.id, path, box, (row.size, row.mtime_ns), box_scale)
@@ -80,13 +80,11 @@ def read_picture(face: PlacedFace) -> np.ndarray:
         KyaraError: its file is gone, has changed since the scan, or cannot be read.
     """
     try:
-        with face.path.open("rb") as file:
-            found = os.fstat(file.fileno())
-            if (found.st_size, found.st_mtime_ns) != face.stamp:
-                raise NotFoundError("The picture has changed since it was scanned; scan it again.")
-            data = file.read()
+        found, data = find_source(str(face.path)).read(str(face.path))
     except OSError as error:
         raise NotFoundError(f"The picture cannot be read ({error.strerror}).") from error
+    if (found.size, found.mtime_ns) != face.stamp:
+        raise NotFoundError("The picture has changed since it was scanned; scan it again.")
     return decode_image(data, formats=FILE_FORMATS, max_pixels=4 * MAX_IMAGE_PIXELS)
 
 
