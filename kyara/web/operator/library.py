@@ -213,7 +213,7 @@ def write_list(chosen: dict[str, Any]) -> Response:
 @blueprint.post("/say")
 @blueprint.input(SayIn, location="json", arg_name="said")
 def say(said: dict[str, Any]) -> dict[str, Any]:
-    """Say who faces show, or that they are none; undone and redone on the page of groups, and by its calls."""
+    """Say who faces show, or that they are none; undone and redone by the calls of groups."""
     character = None
     if not said["nobody"]:
         character = choose_character(find_names(), said["name"], label=said["label"], work=said["work"])
@@ -236,7 +236,7 @@ def _find_near(library: Library, asked: dict[str, Any], start: int) -> tuple[lis
 
 
 def _read_everybody(library: Library) -> dict[str, Character]:
-    """Return whoever is in the library; those of the model, whose spellings are there already, as it has them."""
+    """Return whoever is in the library; the model's are as it has them: it keeps how they are spelt."""
     known = find_names().characters
     return {label: known.get(label, own) for label, own in library.read_characters().items()}
 

@@ -144,7 +144,7 @@ def script_messages() -> dict[str, str]:
         "library_no_faces": _("no face"),
         "library_not_shown": _("the picture cannot be shown now"),
         "library_position": _("Picture {number} of {total}"),
-        "library_seek": _("Find faces like this one: {name}"),
+        "library_seek": _("Find this face: {name}"),
         "library_leave_out": _("Leave out {name}"),
         "library_chosen_one": _("One picture chosen"),
         "library_chosen_other": _("{count} pictures chosen"),

@@ -10,6 +10,8 @@ import { findNamesAt } from "./api.js";
 /** @typedef {import("../page/api.js").Character} Character */
 /** @typedef {import("./library-search.js").Wanted} Wanted */
 
+const findNames = findNamesAt("/operator/library/characters");
+
 export class SearchForm {
   /** Who is looked for; `label` may be a name as it was typed. @type {Character[]} */
   #who = [];
@@ -23,11 +25,8 @@ export class SearchForm {
     this.least = byId("search-least", HTMLSelectElement);
     this.chips = byId("search-who", HTMLElement);
     const list = byId("search-options", HTMLElement);
-    this.field = new CharacterField(this.name, list, { find: findNamesAt("/operator/library/characters"), first: true });
-    this.name.addEventListener("choose", () => {
-      this.#take();
-      this.search();
-    });
+    this.field = new CharacterField(this.name, list, { find: findNames, first: true });
+    this.name.addEventListener("choose", () => void this.#submit());
     this.name.addEventListener("keydown", (event) => {
       if (event.key !== "Backspace" || this.name.value !== "" || this.#who.length === 0) return;
       event.preventDefault();
@@ -35,8 +34,7 @@ export class SearchForm {
     });
     byId("search-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#take();
-      this.search();
+      void this.#submit();
     });
     this.least.addEventListener("change", () => this.search());
   }
@@ -69,11 +67,15 @@ export class SearchForm {
     this.#showWho();
   }
 
-  /** Take what stands in the field to those who are looked for. */
-  #take() {
-    const { character, label } = this.field;
-    if (label === "") return;
-    const one = character ?? { label, name: label, work: "" };
+  async #submit() {
+    const { chosen, label } = this.field;
+    this.field.close();
+    if (label !== "") this.#take(chosen ?? (await findBest(label)));
+    this.search();
+  }
+
+  /** @param {Character} one who is looked for, too */
+  #take(one) {
     this.#who = [...this.#who.filter((other) => other.label !== one.label), one].slice(-this.most);
     this.field.reset([]);
     this.#showWho();
@@ -101,4 +103,10 @@ export class SearchForm {
       }),
     );
   }
+}
+
+/** Who is meant most likely, where Enter came before the list; the text itself where nobody is. @param {string} text @returns {Promise<Character>} */
+async function findBest(text) {
+  const [best] = await findNames(text, "").catch(() => []);
+  return best ?? { label: text, name: text, work: "" };
 }
