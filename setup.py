@@ -71,8 +71,8 @@ class BuildWithData(build_py):
         shutil.rmtree(package, ignore_errors=True)  # files of an earlier build would be shipped, too
         super().run()
         if not LAST_BROWSER_FILE.is_file():
-            script = ROOT / "scripts" / "install_browser_libraries.py"
-            subprocess.run([sys.executable, str(script)], check=True)
+            for script in ("install_browser_libraries.py", "bundle_page.py"):
+                subprocess.run([sys.executable, str(ROOT / "scripts" / script)], check=True)
         for name in FOLDERS:
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, package / "_data" / name, ignore=NOT_SHIPPED)

@@ -20,7 +20,8 @@ import flask_bootstrap
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from kyara.web.ops.assets import STORE, SUFFIXES, hash_content  # noqa: E402
+from kyara.web.ops.assets import STORE, SUFFIXES  # noqa: E402
+from kyara.web.ops.page_bundle import hash_content  # noqa: E402
 
 COMPRESSIBLE = frozenset({".css", ".js", ".json", ".svg", ".wasm", ".xml"})
 SMALLEST_BYTES = 600

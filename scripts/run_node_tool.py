@@ -1,4 +1,4 @@
-"""Run a checker from node_modules (tsc, pyright) with the machine's node or the environment's."""
+"""Run a tool from node_modules (esbuild, tsc, pyright) with the machine's node or the environment's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main() -> int:
+def run_tool(tool: str, *arguments: str) -> int:
     """Return the tool's exit status."""
-    tool, *arguments = sys.argv[1:]
     path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
     return subprocess.run(
         [ROOT / "node_modules" / ".bin" / tool, *arguments],
@@ -23,4 +22,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tool(*sys.argv[1:]))

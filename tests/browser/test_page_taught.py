@@ -38,14 +38,14 @@ from scripts.local_site import Server
 StartServer = Callable[..., Server]
 GATE = (-2.0, 0.3, 4.0, 0.2, 0.1)
 READ_CHARACTERS = """async () => {
-    const { taught } = await import(document.querySelector('link[href$="taught/taught.js"]').href);
+    const { readCharacters } = await import("/static/js/taught/store.js");
     const count = ({ label, name, pictures }) => ({ label, name, pictures: pictures.length });
-    return taught.characters.map(count);
+    return (await readCharacters()).map(count);
 }"""
 
 READ_EMBEDDINGS = """async () => {
-    const { taught } = await import(document.querySelector('link[href$="taught/taught.js"]').href);
-    const pictures = taught.characters.flatMap((character) => character.pictures);
+    const { readCharacters } = await import("/static/js/taught/store.js");
+    const pictures = (await readCharacters()).flatMap((character) => character.pictures);
     return pictures.map(({ embedding }) => embedding && [...embedding]);
 }"""
 
@@ -392,14 +392,23 @@ def test_a_kept_picture_that_the_server_refuses_stops_no_other(
     open_example(page)
     page.evaluate(
         """async () => {
-            const link = document.querySelector('link[href$="taught/taught.js"]');
-            const { taught } = await import(link.href);
+            const { taught } = await import("/static/js/taught/taught.js"); // as another tab would
             const naming = { label: "", name: "Broken", work: "" };
             await taught.teach(naming, "data:image/jpeg;base64,AAAA");
         }"""
     )
     tell(page, 0, "Whole")
     expect_taught(page, 0, "Whole")
+    page.evaluate(
+        """async () => {
+            const { readCharacters } = await import("/static/js/taught/store.js");
+            const isRefused = async () => {
+                const broken = (await readCharacters()).find(({ name }) => name === "Broken");
+                return broken.pictures[0].network && broken.pictures[0].embedding === null;
+            };
+            while (!(await isRefused())) await new Promise((resolve) => setTimeout(resolve, 50));
+        }"""
+    )
 
 
 def test_without_a_connection_the_picture_is_kept_and_looked_at_later(

@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 from videos import EXAMPLE
 
 from kyara.storage import extras, paths
+from kyara.web.ops.page_bundle import PAGE_BUNDLE
 
 SOURCES = (
     *("kyara", "model", "static", "templates", "translations", "README.md", "gunicorn.conf.py"),
@@ -178,8 +179,10 @@ def test_serve_shows_pages_files_and_translations_and_writes_into_the_current_fo
         assert process.stderr is not None
         listening = next(line for line in process.stderr if "Listening at" in line)
         url = listening.split("Listening at: ")[1].split()[0]
-        assert "このアニメキャラ" in read(f"{url}/")[2].decode()
-        for name in ("js/page/main.js", "css/page.css", "vendor/opencv.wasm", "detector.json"):
+        page = read(f"{url}/")[2].decode()
+        assert "このアニメキャラ" in page
+        assert PAGE_BUNDLE in page
+        for name in (PAGE_BUNDLE, "css/page.css", "vendor/opencv.wasm", "detector.json"):
             assert read(f"{url}/static/{name}")[0] == 200
         faces = json.loads(read(f"{url}/api/identify", face)[2])["faces"]
         assert len(faces[0]["answers"]) == 5

@@ -12,7 +12,6 @@ and each encoding has a strong ETag of its own.
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
 import os
 import re
@@ -25,27 +24,21 @@ from werkzeug.security import safe_join
 from werkzeug.wrappers import Response
 
 from kyara.storage.paths import ROOT
-from kyara.storage.rereading import read_once
+from kyara.web.ops.page_bundle import (
+    MODULES,
+    PAGE_SCRIPT,
+    choose_page_script,
+    hash_content,
+    hash_scripts,
+    join_hashes,
+)
 
 STORE = ROOT / "build" / "assets"
 ENDPOINTS = ("static", "bootstrap.static")
-MODULES = "js/"
-"""Scripts import each other by relative paths: they share one version."""
 MAX_AGE_S = 365 * 24 * 3600
 SUFFIXES = {"br": ".br", "gzip": ".gz"}
 """Content coding → suffix of the compressed copy, the better first."""
 _VERSION = re.compile(r"[0-9a-f]{12}")
-
-
-@read_once
-def hash_content(path: Path) -> str:
-    """Return the hash that names a file's content as it is now: 32 hexadecimal digits.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 class Assets:
@@ -70,12 +63,13 @@ class Assets:
     def _find_modules(self, folder: Path) -> tuple[str, dict[Path, str]]:
         """Return the version of all scripts, as they were when first asked for, and their hashes."""
         if folder not in self._modules:
-            paths = sorted((folder / MODULES).rglob("*.js"))
-            hashes = {path: hash_content(path) for path in paths}
-            lines = [f"{path.relative_to(folder)} {content}\n" for path, content in hashes.items()]
-            version = hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
-            self._modules[folder] = (version, hashes)
+            hashes = hash_scripts(folder)
+            self._modules[folder] = (join_hashes(folder, hashes), hashes)
         return self._modules[folder]
+
+    def choose_page_script(self, folder: Path) -> str:
+        """Return the path of the script that the visitors' page loads, in the static folder."""
+        return choose_page_script(folder, self._find_modules(folder)[0])
 
     def send(self, folder: Path, name: str, version: str) -> Response:
         """Answer with a file, compressed if the browser takes it and a copy is there.
@@ -124,6 +118,7 @@ def _choose_coding(codings: list[str]) -> str | None:
 
 def set_up_assets(app: Flask, store: Path = STORE) -> None:
     """Give static files their versions and serve them; in debug mode everything is as Flask has it."""
+    app.jinja_env.globals["page_script"] = lambda: PAGE_SCRIPT
     if app.debug:
         return
     assets = Assets(store)
@@ -143,6 +138,7 @@ def set_up_assets(app: Flask, store: Path = STORE) -> None:
         name, version = (rest, first) if _VERSION.fullmatch(first) else (filename, "")
         return assets.send(folders[request.endpoint or ""], name, version)
 
+    app.jinja_env.globals["page_script"] = lambda: assets.choose_page_script(folders["static"])
     app.url_defaults(add_version)
     for endpoint in folders:
         app.view_functions[endpoint] = serve

@@ -6,7 +6,7 @@ import { ConnectionError, ServerError, explain, isAbort } from "../page/api.js";
 import { cutCrop, encodeCrops } from "../picture/crops.js";
 import { closeFromOutside } from "../page/dialogs.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
-import { say, sayPercent, sayWhen, settings } from "../page/messages.js";
+import { lazily, say, sayPercent, sayWhen, settings } from "../page/messages.js";
 
 /** @typedef {import("../page/api.js").Explanation} Explanation */
 /** @typedef {import("../page/api.js").Neighbour} Neighbour */
@@ -15,7 +15,7 @@ import { say, sayPercent, sayWhen, settings } from "../page/messages.js";
 /** @typedef {{bitmap: ImageBitmap, box: Box, number: number, answer: IdentifiedFace}} Subject */
 
 const CROP_CSS_PX = 320;
-const cosine = new Intl.NumberFormat(settings.locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cosine = lazily(() => new Intl.NumberFormat(settings.locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 }));
 
 export class WhyDialog {
   /** @type {Subject | null} */
@@ -145,7 +145,7 @@ function createRow({ name, similarity, thumbnail }, own) {
   const row = copyTemplate("neighbour-template");
   row.classList.toggle("is-own", own);
   part(row, ".neighbour-name").textContent = name;
-  part(row, ".neighbour-similarity").textContent = cosine.format(similarity);
+  part(row, ".neighbour-similarity").textContent = cosine().format(similarity);
   part(row, ".progress-bar").style.width = `${Math.max(0.5, similarity * 100)}%`;
   const picture = row.querySelector("img");
   if (picture && thumbnail) {

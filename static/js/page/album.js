@@ -212,11 +212,3 @@ export class Album extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
-
-/** Show the thumbnails, as soon as there is something to choose from. @param {Album} album */
-export function showStrip(album) {
-  const isNeeded = album.entries.length > (album.current ? 1 : 0);
-  if (!isNeeded && byId("pictures", HTMLElement).hidden) return;
-  const load = import("../picture/strip.js");
-  void load.then(({ renderStrip }) => renderStrip(album), () => {}); // without a network at the next change
-}

@@ -3,12 +3,13 @@
  * the answers, and corrections go back.
  */
 
-import { Album, showStrip } from "./album.js";
+import { Album } from "./album.js";
 import { Arrivals } from "../picture/arrivals.js";
 import { Cards, describe, markOf, nameOf } from "../answers/cards.js";
 import { Editor } from "../faces/editor.js";
 import { byId } from "./elements.js";
 import { growBox, middleBox } from "../faces/geometry.js";
+import { searchElsewhere } from "../answers/elsewhere.js";
 import { Identification } from "../answers/identification.js";
 import { receivePictures } from "../picture/intake.js";
 import { Live } from "../live/live.js";
@@ -18,6 +19,9 @@ import { resumeReports, submitReport } from "../report/report-queue.js";
 import { FaceSearch } from "../faces/search.js";
 import { PageState, faceBox } from "./state.js";
 import { StatusLine, announce } from "./status.js";
+import { showStrip } from "../picture/strip.js";
+import { takeAlong } from "../answers/take-along.js";
+import { TaughtPanel } from "../taught/panel.js";
 import { Tools } from "./tools.js";
 import { isOwnLabel, taught } from "../taught/taught.js";
 import { teachFace } from "../taught/teaching.js";
@@ -46,7 +50,7 @@ const cards = new Cards(byId("cards", HTMLOListElement), {
   remove: removeFace,
   again: askAgain,
   wider: drawWider,
-  elsewhere: (_id, site) => void searchElsewhere(site),
+  elsewhere: (_id, site) => state.picture && void searchElsewhere(state.picture.bitmap, site),
   mine: (label) => void openTaught(taught.idOf(label)),
   point: (id) => editor.highlight(id),
 });
@@ -70,7 +74,7 @@ const tools = new Tools({
   },
   live: () => void toggleLive(),
   pause: () => void live.pause(),
-  take: (what) => void takeAlong(what),
+  take: (what) => void takeAlong(what, state, album),
 });
 const live = new Live(editor.canvas, search, status, (frame) => showFrame(frame, true));
 const reportDialog = new ReportDialog(({ report, naming }, { bitmap, face }) => {
@@ -80,7 +84,7 @@ const reportDialog = new ReportDialog(({ report, naming }, { bitmap, face }) => 
 });
 byId("taught-button", HTMLButtonElement).addEventListener("click", () => void openTaught());
 const whyDialog = new WhyDialog();
-/** @type {import("../taught/panel.js").TaughtPanel | null} */
+/** @type {TaughtPanel | null} */
 let taughtPanel = null;
 const viewer = new Viewer({ album, state, status, search, editor, tools, live });
 
@@ -146,10 +150,6 @@ async function showFrame(frame, settled) {
   if (settled) void search.run();
 }
 
-function sayUnreachable() {
-  status.show({ kind: "error", text: say("unreachable") });
-}
-
 function turnPicture() {
   const { picture } = state;
   if (!picture || picture.frameCount > 1) return;
@@ -178,25 +178,11 @@ function askAgain() {
 
 /** Show whom this browser was taught. @param {string} [id] the one to show first */
 async function openTaught(id) {
-  const panel = await import("../taught/panel.js").catch(sayUnreachable);
-  if (!panel) return;
-  taughtPanel ??= new panel.TaughtPanel(askAll);
+  taughtPanel ??= new TaughtPanel(askAll);
   await taughtPanel.open(id);
 }
 
 /** @param {string} site */
-async function searchElsewhere(site) {
-  const { picture } = state;
-  const elsewhere = picture && (await import("../answers/elsewhere.js").catch(sayUnreachable));
-  if (elsewhere) await elsewhere.searchElsewhere(picture.bitmap, site);
-}
-
-/** @param {import("../answers/take-along.js").What} what */
-async function takeAlong(what) {
-  const along = await import("../answers/take-along.js").catch(sayUnreachable);
-  await along?.takeAlong(what, state, album);
-}
-
 /** What this browser was taught has changed, and so may the answers. */
 function askAll() {
   state.markAnswersOld();
@@ -280,7 +266,6 @@ function openReport(id) {
   const answer = face && state.answer(face)?.face;
   const { picture, model } = state;
   if (!answer || !picture || !model) return;
-  void import("../taught/panel.js").catch(() => {}); // whoever teaches may want to see it without a connection
   reportDialog.open({
     bitmap: picture.bitmap,
     face,

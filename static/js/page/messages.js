@@ -23,15 +23,25 @@ export const settings = JSON.parse(document.getElementById("page-settings")?.tex
 /** Whether fingers take the place of mouse and keys: then no sentence speaks of keys. */
 export const isTouched = matchMedia("(hover: none)").matches;
 
-const plural = new Intl.PluralRules(settings.locale);
-const percent = new Intl.NumberFormat(settings.locale, { style: "percent" });
+/**
+ * Make something when it is first asked for: each of Intl's takes milliseconds, while the page loads.
+ * @template T @param {() => T} make @returns {() => T}
+ */
+export function lazily(make) {
+  /** @type {T | undefined} */
+  let made;
+  return () => (made ??= make());
+}
+
+const plural = lazily(() => new Intl.PluralRules(settings.locale));
+const percent = lazily(() => new Intl.NumberFormat(settings.locale, { style: "percent" }));
 
 /**
  * The sentence for a key, with `{name}` replaced. A `count` chooses between `key_one` and `key_other`.
  * @param {string} key @param {Record<string, string | number>} [values] @returns {string}
  */
 export function say(key, values = {}) {
-  const form = "count" in values ? `${key}_${plural.select(Number(values.count))}` : key;
+  const form = "count" in values ? `${key}_${plural().select(Number(values.count))}` : key;
   const sentence = settings.messages[form] ?? settings.messages[`${key}_other`] ?? settings.messages[key];
   if (sentence === undefined) throw new Error(`No message is called ${key}.`);
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
@@ -39,17 +49,17 @@ export function say(key, values = {}) {
 
 /** 0.987 → "99%"; what is not quite certain never reads 100%. @param {number} share */
 export function sayPercent(share) {
-  if (share > 0 && share < 0.01) return `<${percent.format(0.01)}`;
-  return percent.format(share < 1 ? Math.min(share, 0.99) : 1);
+  if (share > 0 && share < 0.01) return `<${percent().format(0.01)}`;
+  return percent().format(share < 1 ? Math.min(share, 0.99) : 1);
 }
 
-const distance = new Intl.RelativeTimeFormat(settings.locale);
+const distance = lazily(() => new Intl.RelativeTimeFormat(settings.locale));
 
 /** 90 → "in 2 minutes" @param {number} seconds from now */
 export function sayWhen(seconds) {
-  if (seconds > 3600) return distance.format(Math.ceil(seconds / 3600), "hour");
-  if (seconds > 60) return distance.format(Math.ceil(seconds / 60), "minute");
-  return distance.format(Math.max(1, Math.ceil(seconds)), "second");
+  if (seconds > 3600) return distance().format(Math.ceil(seconds / 3600), "hour");
+  if (seconds > 60) return distance().format(Math.ceil(seconds / 60), "minute");
+  return distance().format(Math.max(1, Math.ceil(seconds)), "second");
 }
 
 /** 75.3 → "1:15.3" @param {number} seconds */

@@ -17,7 +17,7 @@ const MAX_DATA_URL_CHARACTERS = 100e6;
  */
 
 /** An address that led to no picture. */
-class AddressError extends Error {
+export class AddressError extends Error {
   /** @param {Reason} reason */
   constructor(reason) {
     super(reason);

@@ -5,6 +5,8 @@
 import { MAX_PICTURES } from "../page/album.js";
 import { say, settings } from "../page/messages.js";
 import { Toast } from "../page/toasts.js";
+import { AddressError, fetchPicture } from "./address.js";
+import { takeShared } from "./shared.js";
 
 /** @typedef {import("../page/album.js").Album} Album */
 /** @typedef {import("../page/status.js").StatusLine} StatusLine */
@@ -51,21 +53,21 @@ export class Arrivals {
     };
     this.status.show({ kind: "busy", text: say("fetching", { host }), action: say("cancel"), act: cancel });
     try {
-      const { fetchPicture } = await import("./address.js");
       const file = await fetchPicture(address, fetching.signal);
       if (!fetching.signal.aborted) await this.take([file]);
     } catch (error) {
-      if (!fetching.signal.aborted) this.#explain(error, address, host);
+      if (fetching.signal.aborted) return;
+      if (!(error instanceof AddressError)) throw error;
+      this.#explain(error, address, host);
     }
   }
 
-  /** @param {any} error @param {string} address @param {string} host */
+  /** @param {AddressError} error @param {string} address @param {string} host */
   #explain({ reason }, address, host) {
-    const words = REASONS[/** @type {Reason} */ (reason)] ?? (() => say("unreachable")); // our own script did not come
     const canOpen = /^https?:/i.test(address) && CAN_BE_OPENED.includes(reason);
     const action = canOpen ? say("open_address") : "";
     const act = () => void window.open(address, "_blank", "noopener,noreferrer");
-    this.status.show({ kind: "error", text: words(host), action, act });
+    this.status.show({ kind: "error", text: REASONS[reason](host), action, act });
   }
 
   async openExample() {
@@ -89,7 +91,6 @@ export class Arrivals {
     if (matchMedia("(display-mode: standalone)").matches) register();
     if (!new URLSearchParams(location.search).has("shared")) return;
     history.replaceState(null, "", location.pathname);
-    const { takeShared } = await import("./shared.js");
     const files = await takeShared();
     if (files.length > 0) await this.take(files);
   }

@@ -17,9 +17,12 @@ const items = new Map();
 /** One picture is decoded at a time. @type {Promise<void>} */
 let drawing = Promise.resolve();
 
-/** @param {Album} album */
-export function renderStrip(album) {
+/** Show the thumbnails, as soon as there is something to choose from. @param {Album} album */
+export function showStrip(album) {
   const { entries, current } = album;
+  const strip = byId("pictures", HTMLElement);
+  const isNeeded = entries.length > (current ? 1 : 0);
+  if (!isNeeded && strip.hidden) return;
   const list = byId("picture-strip", HTMLOListElement);
   const ids = new Set(entries.map(({ id }) => id));
   for (const [id, item] of items) {
@@ -40,7 +43,7 @@ export function renderStrip(album) {
     if (isCurrent && open.ariaCurrent !== "true") open.scrollIntoView({ block: "nearest", inline: "nearest" });
     open.ariaCurrent = isCurrent ? "true" : null;
   });
-  byId("pictures", HTMLElement).hidden = entries.length <= (current ? 1 : 0);
+  strip.hidden = !isNeeded;
 }
 
 /** @param {HTMLElement} item @param {Entry} entry @param {number} number @param {number} total */

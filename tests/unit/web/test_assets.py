@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 from flask_bootstrap import Bootstrap5
 
 from kyara.web.ops.assets import set_up_assets
+from kyara.web.ops.page_bundle import PAGE_BUNDLE, PAGE_SCRIPT
+from scripts.bundle_page import bundle_page
 from scripts.compress_assets import compress_assets, list_assets
 from scripts.install_browser_libraries import split_opencv
 
@@ -234,6 +236,53 @@ def test_compressing_again_does_only_what_has_changed(static: Path, store: Path)
     after = {path.name for path in store.iterdir()}
     assert len(after) == len(before)
     assert len(after - before) == 2
+
+
+def load_page_script(static: Path, store: Path, debug: bool = False) -> str:
+    site = make_site(static, store, debug)
+    with site.test_request_context():
+        return site.jinja_env.from_string("{{ page_script() }}").render()
+
+
+def test_the_page_loads_one_file_as_long_as_it_is_of_the_scripts_of_today(
+    static: Path, store: Path
+) -> None:
+    main, part = static / PAGE_SCRIPT, static / "js/deep/part.js"
+    main.parent.mkdir(parents=True)
+    main.write_text('import { who } from "../deep/part.js";\ndocument.title = who;\n')
+    part.write_text('export const who = "Javelin";\n')
+    assert load_page_script(static, store) == PAGE_SCRIPT, "nothing was bundled yet"
+
+    assert bundle_page(static) == 0
+    assert load_page_script(static, store) == PAGE_BUNDLE
+    assert load_page_script(static, store, debug=True) == PAGE_SCRIPT
+    bundle = (static / PAGE_BUNDLE).read_text()
+    assert "Javelin" in bundle
+    assert "part.js" not in bundle
+
+    part.write_text('export const who = "Laffey";\n')
+    assert load_page_script(static, store) == PAGE_SCRIPT, "the bundle is old"
+    assert bundle_page(static) == 0
+    assert load_page_script(static, store) == PAGE_BUNDLE
+    (static / PAGE_BUNDLE).unlink()
+    assert load_page_script(static, store) == PAGE_SCRIPT
+
+
+def test_scripts_that_cannot_be_bundled_are_told(
+    static: Path, store: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    main = static / PAGE_SCRIPT
+    main.parent.mkdir(parents=True)
+    main.write_text('import "./gone.js";\n')
+    assert bundle_page(static) == 1
+    assert 'Could not resolve "./gone.js"' in capfd.readouterr().err
+    assert load_page_script(static, store) == PAGE_SCRIPT
+
+
+def test_the_page_that_ships_loads_its_bundle(client: FlaskClient) -> None:
+    """Set-up makes it before the tests: `make test`, `make run`."""
+    scripts = re.findall(r'<script type="module" src="([^"]+)"', client.get("/").text)
+    assert [script.rpartition("/static/")[2][13:] for script in scripts] == [PAGE_BUNDLE]
 
 
 def test_the_page_and_bootstrap_are_versioned(client: FlaskClient) -> None:
