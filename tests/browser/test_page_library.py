@@ -85,12 +85,12 @@ def drop(page: Page, data: bytes, kind: str = "image/png") -> None:
 def paste(page: Page) -> str:
     """Paste what was copied: a page of ours may not read the clipboard."""
     page.evaluate(
-        """() => document.addEventListener("paste", (event) => {
-            globalThis.pasted = event.clipboardData.getData("text/plain");
-        }, { once: true })"""
+        """() => { globalThis.pasted = new Promise((resolve) => {
+          const take = (event) => resolve(event.clipboardData.getData("text/plain"));
+          addEventListener("paste", take, { once: true });
+        }); }"""
     )
     page.locator("#search-work").press("Control+v")
-    page.wait_for_function("globalThis.pasted !== undefined")
     return page.evaluate("globalThis.pasted")
 
 
