@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kyara.cli.export_choice import Chosen, choice_options
+from kyara.cli.export_originals import originals_asked, originals_options, write_originals
 from kyara.cli.export_sort import sort
 from kyara.cli.identify_output import echo
 from kyara.cli.options import path_option, show_bar
@@ -22,7 +23,9 @@ HELP = {
     "xmp": """Write XMP sidecars (picture.jpg.xmp), as digiKam and Immich read them.
 
     Face regions with names; keywords for names, works, and names below their works. What other programs
-    have written into a sidecar stays in it.""",
+    have written into a sidecar stays in it. With --into-originals all that goes into the pictures
+    themselves (JPEG, PNG, WebP, TIFF; others get sidecars); their pixels and all else in them stay as
+    they are, and a journal takes it back with --undo.""",
     "hydrus": """Write hydrus sidecars (picture.jpg.txt).
 
     A tag in each line: character:hatsune miku, series:vocaloid. With --client-api they go straight into
@@ -53,6 +56,7 @@ _OUT = {
 }
 _BESIDE = "Folder for the files, in folders as the pictures'.  [default: beside each picture]"
 _NEEDS_OUT = ("coco", "yolo", "csv")
+_SAY_OUT = "nothing is written there. Say with --out where on this machine the files go."
 _MERGED = ("xmp",)
 """What is in a file stays in it, so none is ever replaced."""
 
@@ -76,8 +80,8 @@ _CLIENT_API = {
 def export() -> None:
     """Write who is in the pictures of a library to where people keep things.
 
-    The pictures themselves are never changed, and `sort --by move` alone moves any. A file that is there
-    with another content is refused before the first is written.
+    The pictures themselves are never changed, but by `xmp --into-originals`, and `sort --by move` alone
+    moves any. A file that is there with another content is refused before the first is written.
     """
 
 
@@ -93,6 +97,9 @@ def _make_command(name: str) -> click.Command:
         overwrite: bool = False,
         **choice: Any,
     ) -> None:
+        if originals_asked(choice):
+            write_originals(choice, out or root, language, dry_run=dry_run, as_json=as_json)
+            return
         client_api, key_file, service = (choice.pop(name, None) for name in _CLIENT_API)
         if client_api and (out or root or overwrite):
             raise click.UsageError("--client-api writes no files: no --out, --root or --overwrite.")
@@ -127,6 +134,8 @@ def _make_command(name: str) -> click.Command:
     if name == "hydrus":
         for option in reversed(_CLIENT_API.values()):
             made = option(made)
+    if name == "xmp":
+        made = originals_options(made)
     for option in reversed(options[: 2 if name in _MERGED else 3]):
         made = option(made)
     return click.command(name, help=HELP[name])(choice_options(made))
@@ -178,11 +187,15 @@ def _list_files(
     """Return what gives the files of a format."""
     from kyara.dataset.library.export.formats import FORMATS
     from kyara.dataset.library.export.target import Target, find_root
+    from kyara.dataset.library.sources import is_bucket, make_path, refuse_buckets
 
     pictures = chosen.pictures
     if not pictures:
         return list
-    target = Target(root.resolve() if root else find_root(pictures), out, language)
+    if out is None:
+        refuse_buckets([picture.path for picture in pictures], _SAY_OUT)
+    root = make_path(root) if root else find_root(pictures)
+    target = Target(root if is_bucket(root) else root.resolve(), out, language)
     return lambda: FORMATS[name](pictures, target)
 
 

@@ -71,13 +71,18 @@ class Chosen:
         """
         from kyara.dataset.library.export.choosing import Choice
         from kyara.dataset.library.reading import Library
+        from kyara.dataset.library.sources import is_bucket
 
         with Library.open(place) as opened:
             label = None if character is None else find_label(opened, character)
             found = opened.read_pictures(character=label, work=work, min_confidence=min_confidence)
             chosen = Choice(label, work, min_confidence, status).choose(found)
             pictures = sorted(chosen, key=lambda picture: picture.path)
-        there = [picture for picture in pictures if os.path.isfile(picture.path)]
+        there = [
+            picture
+            for picture in pictures
+            if is_bucket(picture.path) or os.path.isfile(picture.path)  # of objects the scan is believed
+        ]
         kept = {picture.path for picture in there}
         return cls(there, [picture.path for picture in pictures if picture.path not in kept])
 

@@ -51,9 +51,13 @@ def sort(
     if out is None:
         raise click.UsageError("Say with --out where the folders go.")
     from kyara.dataset.library.export.sorting import leave_out_links
+    from kyara.dataset.library.sources import refuse_buckets
 
     out = out.resolve()
     chosen = Chosen.read(**choice)
+    refuse_buckets(
+        [picture.path for picture in chosen.pictures], "only pictures in folders can be sorted."
+    )
     pictures, links = leave_out_links(chosen.pictures, out, how)
     for link in links:
         echo(f"kyara: {show_path(link)} is a link; it is not moved.", err=True)
@@ -105,11 +109,12 @@ def _plan(chosen: Chosen, out: Path, how: How, language: str) -> list[Placing]:
 
 def _carry_out(placings: list[Placing], how: How, out: Path) -> Path:
     """Do what is planned; return the journal."""
-    from kyara.dataset.library.export.journal import SortJournal, name_journal
+    from kyara.dataset.library.export.journal import JOURNAL_PREFIX, SortJournal
+    from kyara.dataset.library.export.journal_file import name_journal
     from kyara.dataset.library.export.sorting import carry_out
 
     with (
-        SortJournal.begin(out / name_journal()) as journal,
+        SortJournal.begin(out / name_journal(JOURNAL_PREFIX)) as journal,
         show_bar(len(placings), "Sorting") as bar,
     ):
         carry_out(placings, how, journal, bar.update)

@@ -71,9 +71,11 @@ def forget(folder: str, place: str, as_json: bool) -> None:
     from kyara.dataset.library.contents import forget_root
     from kyara.dataset.library.opening import open_library
     from kyara.dataset.library.scanning import hold_library
+    from kyara.dataset.library.sources import is_bucket, read_folder_name
 
     with open_library(place) as engine, hold_library(engine, place):
-        forgotten = forget_root(engine, os.path.abspath(folder), os.path.realpath(folder))
+        also = [] if is_bucket(folder) else [os.path.abspath(folder)]
+        forgotten = forget_root(engine, *also, read_folder_name(folder))
     if as_json:
         print_json({"forgotten": forgotten})
     else:

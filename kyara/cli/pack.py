@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.fetching import fetch, is_address
-from kyara.cli.known import find_label, load_classifier, place_options
-from kyara.cli.options import json_option, path_option, print_json
-from kyara.errors import BadInputError, TooLargeError
-from kyara.storage.atomic import explain_os_error, open_replacement
+from kyara.cli.known import load_classifier, place_options
+from kyara.cli.options import json_option, print_json
+from kyara.cli.pack_create import create
+from kyara.cli.pack_reading import describe_pack, read_source, say_size
+from kyara.errors import BadInputError
 from kyara.storage.events import TAUGHT, announce
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from kyara.recognition.packs import Pack
 
 _CHOICES = ("join", "apart", "skip")
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
 
 def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,65 +44,13 @@ def pack() -> None:
 
 
 @pack.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.argument("labels", nargs=-1, metavar="[LABEL]...")
-@click.option("--author", required=True, metavar="TEXT", help="Who makes it.")
-@click.option("--licence", required=True, metavar="TEXT", help="On which terms, such as CC0-1.0.")
-@click.option("--name", metavar="NAME", help="Of the pack.  [default: the file's, without its ending]")
-@path_option(
-    "--names",
-    metavar="FILE",
-    help="Names, works, mal_id and anilist_id of labels, as `train --names` reads them.",
-)
-@place_options
-def create(
-    file: Path,
-    labels: tuple[str, ...],
-    author: str,
-    licence: str,
-    name: str | None,
-    names: Path | None,
-    models: Path,
-    taught: str | None,
-    as_json: bool,
-) -> None:
-    """Write what was taught of the LABELs, or of everybody, into the new FILE.
-
-    It holds names, works, pages at MyAnimeList and AniList, and embeddings, about 1 kB a face; no
-    pictures. It fits the model that serves: make it again after a promotion of another network. From
-    pictures: `teach` them first. What packs brought is left out.
-    """
-    from kyara.recognition.characters import read_names
-    from kyara.recognition.pack_file import write_pack
-    from kyara.recognition.pack_install import make_pack
-
-    classifier = load_classifier(models, taught)
-    wanted = [find_label(classifier, label) for label in labels]
-    told = read_names(names) if names else None
-    made = make_pack(classifier, name or file.stem, author, licence, wanted, told)
-    data = write_pack(made)
-    try:
-        with open_replacement(file, new=True) as written:
-            written.write(data)
-    except FileExistsError as error:
-        raise BadInputError(f"There is a file {file} already.") from error
-    except OSError as error:
-        raise explain_os_error(error, str(file), "Nothing was written.") from error
-    sha256 = hashlib.sha256(data).hexdigest()
-    if as_json:
-        print_json({**_describe(made), "sha256": sha256, "bytes": len(data), "file": str(file)})
-        return
-    click.echo(f"{file}: {_say_size(made)}, {len(data):,} bytes, SHA-256 {sha256}")
-
-
-@pack.command()
 @_source_options
 @json_option
 def show(source: str, sha256: str | None, allow_urls: bool, as_json: bool) -> None:
     """Show what a pack brings; nothing is installed."""
-    found = _read(source, sha256, allow_urls=allow_urls)
+    found = read_source(source, sha256, allow_urls=allow_urls)
     if as_json:
-        print_json({**_describe(found), "sha256": found.sha256})
+        print_json({**describe_pack(found), "sha256": found.sha256})
         return
     _print_pack(found)
     for one in found.characters:
@@ -143,7 +88,7 @@ def install(
     """
     from kyara.recognition.pack_install import install_pack, list_taken, preview_pack, settle
 
-    found = _read(source, sha256, allow_urls=allow_urls)
+    found = read_source(source, sha256, allow_urls=allow_urls)
     classifier = load_classifier(models, taught)
     arrivals = preview_pack(found, classifier)
     _print_pack(found, err=True)
@@ -152,13 +97,13 @@ def install(
     settled = settle(found, arrivals, choices, list_taken(classifier))
     if not yes:
         _check_terminal()
-        click.confirm(f"Install {_say_size(settled)}?", abort=True, err=True)
+        click.confirm(f"Install {say_size(settled)}?", abort=True, err=True)
     install_pack(classifier, settled)
     announce(TAUGHT)
     if as_json:
-        print_json({**_describe(settled), "sha256": found.sha256})
+        print_json({**describe_pack(settled), "sha256": found.sha256})
         return
-    click.echo(f"{settled.name} is installed: {_say_size(settled)}.")
+    click.echo(f"{settled.name} is installed: {say_size(settled)}.")
 
 
 @pack.command("list")
@@ -196,57 +141,8 @@ def remove(name: str, models: Path, taught: str | None, as_json: bool) -> None:
     click.echo(f"{name} is removed: {faces} face(s) of {characters} character(s).")
 
 
-def _read(source: str, sha256: str | None, *, allow_urls: bool) -> Pack:
-    """Read a pack from a file or an address.
-
-    Raises:
-        BadInputError: it cannot be had, is no whole pack, or is not the one that was published.
-        TooLargeError: it is larger than packs are.
-    """
-    from kyara.recognition.pack_file import MAX_PACK_BYTES, read_pack
-
-    if sha256 and not _SHA256.fullmatch(sha256):
-        raise click.UsageError(f"--sha256 takes 64 hexadecimal digits; received {ascii(sha256)[:80]}.")
-    if is_address(source):
-        data = fetch(source, allowed=allow_urls, most_bytes=MAX_PACK_BYTES)
-    else:
-        try:
-            with Path(source).open("rb") as file:
-                data = file.read(MAX_PACK_BYTES + 1)
-        except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-            reason = getattr(error, "strerror", None) or error
-            raise BadInputError(f"Cannot read {ascii(source)[:200]}: {reason}.") from error
-        if len(data) > MAX_PACK_BYTES:
-            raise TooLargeError(f"A pack has at most {MAX_PACK_BYTES:,} bytes; {source} has more.")
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 and sha256.lower() != found:
-        raise BadInputError(f"It is not the pack that was published: its SHA-256 is {found}.")
-    return read_pack(data)
-
-
-def _describe(one: Pack) -> dict[str, Any]:
-    """Return a pack as JSON has it."""
-    characters = [
-        {
-            "label": member.character.label,
-            "names": dict(member.character.name),
-            "works": dict(member.character.work),
-            "mal_id": member.character.mal_id,
-            "anilist_id": member.character.anilist_id,
-            "faces": len(member.features),
-        }
-        for member in one.characters
-    ]
-    said = {"name": one.name, "author": one.author, "licence": one.licence, "network": one.network}
-    return {**said, "characters": characters}
-
-
-def _say_size(one: Pack) -> str:
-    return f"{one.faces} face(s) of {len(one.characters)} character(s)"
-
-
 def _print_pack(one: Pack, *, err: bool = False) -> None:
-    click.echo(f"{one.name}: {_say_size(one)}, by {one.author}, {one.licence}", err=err)
+    click.echo(f"{one.name}: {say_size(one)}, by {one.author}, {one.licence}", err=err)
     click.echo(f"network {one.network}, SHA-256 {one.sha256}", err=err)
 
 
@@ -291,3 +187,6 @@ def _check_terminal() -> None:
     """
     if not sys.stdin.isatty():
         raise BadInputError("There is no terminal to ask at: look at what is shown, and add --yes.")
+
+
+pack.add_command(create)

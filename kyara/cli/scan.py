@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +21,18 @@ if TYPE_CHECKING:
     from kyara.dataset.library.scanning import ScanOrder
 
 
+class _FolderOrBucket(click.Path):
+    """A folder that is there, or a URL; which URL is looked at later."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
 @click.command()
-@click.argument(
-    "folders", nargs=-1, type=click.Path(exists=True, file_okay=False), metavar="[FOLDER]..."
-)
+@click.argument("folders", nargs=-1, type=_FolderOrBucket(), metavar="[FOLDER|s3://BUCKET/PREFIX]...")
 @library_option
 @click.option("--watch", is_flag=True, help="Go on: scan what changes as soon as it does.")
 @click.option("--forget-missing", is_flag=True, help="Forget the pictures whose files are gone.")
@@ -52,6 +59,8 @@ def scan(
 ) -> None:
     """Find the faces in all pictures below each FOLDER, name them, and keep that in a library.
 
+    A FOLDER may be in a bucket: s3://BUCKET/PREFIX.
+
     Without a FOLDER all that were scanned before. Only what is new or changed is looked at; moved files
     are followed by their content. Hidden files, and folders that are links, are passed over. Stopped
     with Ctrl-C, or killed, the same command goes on where it was. What cannot be read is reported on
@@ -63,11 +72,13 @@ def scan(
     from kyara.dataset.library.contents import drop_nested, list_roots
     from kyara.dataset.library.opening import open_library
     from kyara.dataset.library.scanning import ScanOrder, list_own
+    from kyara.dataset.library.sources import read_folder_name
     from kyara.dataset.library.watching import watch_folders
 
     if engine_name == "ray" and work is None:
         raise click.UsageError("--engine ray needs --work: a folder that every node sees.")
-    named = drop_nested([os.path.realpath(folder) for folder in folders])
+    named = drop_nested([read_folder_name(folder) for folder in folders])
+    _check_buckets(named, watch=watch)
     failures = Failures()
 
     def scan_once(some: list[str]) -> None:
@@ -84,6 +95,7 @@ def scan(
 
     with open_library(place, new=bool(named)) as engine:
         named = named or list_roots(engine)
+    _check_buckets(named, watch=watch)
     try:
         if watch:
             watch_folders(named, list_own(place, work), scan_once, _say)
@@ -94,6 +106,22 @@ def scan(
         raise click.exceptions.Exit(130) from None
     if failures.count:
         raise click.exceptions.Exit(1)
+
+
+def _check_buckets(folders: list[str], *, watch: bool) -> None:
+    """Refuse a watch over buckets, and buckets without the packages for them.
+
+    Raises:
+        BadInputError: buckets cannot be watched.
+        NotInstalledError: the packages are not there.
+    """
+    from kyara.dataset.library.sources import is_bucket, refuse_buckets
+    from kyara.storage.files.bucket import check_installed
+
+    if watch:
+        refuse_buckets(folders, "only folders can be watched. Scan it again when it has changed.")
+    if any(map(is_bucket, folders)):
+        check_installed()
 
 
 def _scan(folders: list[str], order: ScanOrder, failures: Failures, *, as_json: bool) -> None:

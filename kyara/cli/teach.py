@@ -106,12 +106,12 @@ def _cut_crops(
 ) -> Iterator[np.ndarray]:
     """Give one crop of each picture, and add to `found` what it is: whole pictures are not kept."""
     for source in sources:
-        crop, box, why = _choose_crop(read_image(source), classifier, finder)
+        crop, box, why = choose_crop(read_image(source), classifier, finder)
         found.append({"source": str(source), "box": box.to_json(), "taken": why})
         yield crop
 
 
-def _choose_crop(
+def choose_crop(
     pixels: np.ndarray, classifier: Classifier, finder: FaceDetector | None
 ) -> tuple[np.ndarray, Box, str]:
     """Return what is taken of a picture, where it lies, and why."""

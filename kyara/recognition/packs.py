@@ -105,8 +105,8 @@ def check_network(pack: Pack, fingerprint: str, dimension: int) -> None:
     if pack.network != fingerprint or pack.characters[0].features.shape[1] != dimension:
         raise BadInputError(
             f"The pack {pack.name} was made for the network {pack.network}; {fingerprint} serves here. "
-            "Who has its pictures can make it again: `kyara teach LABEL PICTURES`, then `kyara pack "
-            "create`, with the model that serves here."
+            "Who has its pictures can make it again with the model that serves here: `kyara pack create "
+            "NEW --from PACK --pictures FOLDER`."
         )
 
 

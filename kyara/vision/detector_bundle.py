@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ LARGEST_SIDE_PX = 1280
 LARGEST_NUMBER = 1000
 MOST_SIDES = 8
 NUMBERS = ("longest_ratio", "tile_overlap", "most_enlarged", "fill", "min_box_px", "max_boxes")
+SECOND_LOOK = ("least", "most", "face_px", "side_px", "faces")
+MOST_SECOND_LOOKS = 64
 SETTINGS = ("longest_sides_px", "live_longest_sides_px", *NUMBERS, "merge")
 
 
@@ -35,11 +37,14 @@ class DetectorBundle:
 
     Attributes:
         name: of its folder.
-        version: the first 12 digits of the network's SHA-256.
+        version: 12 hexadecimal digits that change with the network, its settings and its levels: the
+            name of what it finds.
         network: the LiteRT file.
         settings: how a picture is shown to it: `longest_sides_px`, `live_longest_sides_px`,
             `longest_ratio`, `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`,
-            `tells_eyes` (it was taught where they are).
+            `tells_eyes` (it was taught where they are), `second_look`: None, or candidates with scores
+            from `least` up to `most`, at most so many `faces` of a picture, are looked at again in a
+            square of `side_px` in which they are `face_px` wide.
         thresholds: least score of each level, from fewer faces to more.
         default_level: index into `thresholds`.
         provenance: what it was made from.
@@ -140,7 +145,23 @@ def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
     settings["tells_eyes"] = data["settings"].get("tells_eyes", False)
     if not isinstance(settings["tells_eyes"], bool):
         raise ValueError(f"tells_eyes {settings['tells_eyes']!r}")
-    return DetectorBundle(name, digest[:12], network, settings, thresholds, level, data["provenance"])
+    settings["second_look"] = _check_second_look(data["settings"].get("second_look"))
+    bundle = DetectorBundle(name, "", network, settings, thresholds, level, data["provenance"])
+    found = json.dumps([digest, bundle.describe()], sort_keys=True)
+    return replace(bundle, version=hashlib.sha256(found.encode()).hexdigest()[:12])
+
+
+def _check_second_look(again: dict[str, Any] | None) -> dict[str, Any] | None:
+    if again is None:
+        return None
+    least, most, face, side, faces = (again[key] for key in SECOND_LOOK)
+    numbers = all(isinstance(value, int | float) for value in (least, most, face))
+    if not numbers or not 0 < least < most < 1 or not 8 <= face <= LARGEST_SIDE_PX:
+        raise ValueError(f"second_look {again!r:.200}")
+    whole = isinstance(side, int) and isinstance(faces, int)
+    if not whole or not face <= side <= LARGEST_SIDE_PX or not 1 <= faces <= MOST_SECOND_LOOKS:
+        raise ValueError(f"second_look {again!r:.200}")
+    return {key: again[key] for key in SECOND_LOOK}
 
 
 def write_detector_bundle(folder: Path, network: bytes, data: dict[str, Any]) -> DetectorBundle:

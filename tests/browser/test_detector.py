@@ -30,7 +30,13 @@ from kyara.vision.detectors.proposals import (
     plan_views,
     turning_matrix,
 )
-from kyara.vision.detectors.tiles import cut_tiles, plan_tile_view
+from kyara.vision.detectors.tiles import (
+    FaceCandidate,
+    cut_tiles,
+    join_looks,
+    plan_second_look,
+    plan_tile_view,
+)
 from kyara.vision.images import read_image
 from scripts.measure_detector import (
     LOAD,
@@ -102,6 +108,13 @@ TILES = """async (sizes) => {
   const tiles = sizes.map(([width, height]) => cutTiles(width, height, 1.9, 0.5));
   const views = tiles.flat().flatMap((tile) => [256, 640].map((side) => planTileView(tile, side, 2)));
   return { tiles, views: views.map((view) => Object.values(view)) };
+}"""
+SECOND_LOOKS = """async ({ candidates, seen, picture, look }) => {
+  const { planSecondLook, joinLooks } = await import("/static/js/faces/tiles.js");
+  return {
+    views: candidates.map((one) => Object.values(planSecondLook(one, picture, look))),
+    scores: candidates.map((one) => joinLooks(one, seen).score),
+  };
 }"""
 ATTEMPT = """async (urls) => {
   const { Detector } = await import("/static/js/faces/detector.js");
@@ -255,10 +268,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("network")
     file = folder / "network.tflite"
     subprocess.run([sys.executable, "-c", MAKE_NETWORK, file], check=True, cwd=ROOT)
-    data: dict[str, Any] = {"settings": LOOKS, "default_level": 1, "provenance": {}}
+    again = LOOKS["second_look"] | {"least": 0.001, "most": 0.9}
+    settings = LOOKS | {"second_look": again}
+    data: dict[str, Any] = {"settings": settings, "default_level": 1, "provenance": {}}
     draft = write_detector_bundle(folder, file.read_bytes(), data | {"thresholds": [0.9, 0.5]})
-    found = NetworkDetector(draft).list_candidates(read_image(EXAMPLE), 0.0005)
-    scores = sorted((candidate.score for candidate in found), reverse=True)
+    found = NetworkDetector(draft).find_upright(read_image(EXAMPLE), 0.0005)
+    scores = sorted((face.score for face in found), reverse=True)
     assert len(scores) > 12
     middles = [(scores[n] + scores[n + 1]) / 2 for n in (2, 5, 9)]
     write_detector_bundle(folder, file.read_bytes(), data | {"thresholds": middles})
@@ -307,6 +322,30 @@ def test_tiles_are_the_same_in_javascript_and_in_python(detector_page):
     found = detector_page.evaluate(TILES, sizes)
     assert found["tiles"] == [[asdict(tile) for tile in group] for group in tiles]
     assert found["views"] == [list(asdict(view).values()) for view in views]
+
+
+def test_second_looks_are_the_same_in_javascript_and_in_python(detector_page):
+    rng = np.random.default_rng(18)
+    candidates, seen = (
+        [
+            FaceCandidate(*row[:2] * 300, *row[2:4] * 90 + 1, float(row[4]), (0.0, 0.0, 0.0, 0.0))
+            for row in rng.random((40, 5))
+        ]
+        for _ in range(2)
+    )
+    picture, look = {"width": 320, "height": 300}, {"face_px": 96, "side_px": 224}
+    found = detector_page.evaluate(
+        SECOND_LOOKS,
+        {
+            "candidates": [asdict(one) for one in candidates],
+            "seen": [asdict(one) for one in seen],
+            "picture": picture,
+            "look": look,
+        },
+    )
+    views = [plan_second_look(one, 320, 300, 96, 224) for one in candidates]
+    assert found["views"] == [list(asdict(view).values()) for view in views]
+    assert found["scores"] == pytest.approx([join_looks(one, seen).score for one in candidates])
 
 
 def test_the_cascade_does_without_a_network_that_cannot_be_loaded(browser, detector_url, pictures):

@@ -5,6 +5,7 @@ It is one database, an SQLite file or a PostgreSQL database by URL:
     tables.py     the shape of it
     opening.py    a file or a URL → the database; one scan at a time
     reading.py    who is in which picture: what is searched, shown and exported
+    sources.py    where pictures lie: folders and buckets, listed, read and asked about
     walking.py    folders → picture files, in an order that can be laid beside the database's
     parts.py      folders that are asked for → what is walked through, below which root
     comparing.py  folders beside the database: what is new, changed, moved or missing

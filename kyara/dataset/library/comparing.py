@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from kyara.dataset.library.parts import Part
+from kyara.dataset.library.sources import find_source, join_path
 from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.dataset.library.walking import FoundFile, walk_files
 from kyara.dataset.library.writing import change_picture, put_faces, put_picture
@@ -125,7 +126,7 @@ class Comparison:
                 work = [pair for pair in some if self._settle(connection, pair, hashes)]
             for pair in work:
                 assert pair.file is not None
-                yield os.path.join(self._part.folder, pair.file.path)
+                yield join_path(self._part.folder, pair.file.path)
 
     def _pair(self) -> Iterator[_Pair]:
         """Give files and rows, both sorted by the bytes of their paths, side by side."""
@@ -148,7 +149,7 @@ class Comparison:
         self._unread.append(path)
         self._tally.failed += 1
         said = error if isinstance(error, str) else f"It cannot be read ({error.strerror})."
-        self._tell(os.path.join(self._part.folder, path), said)
+        self._tell(join_path(self._part.folder, path), said)
 
     def _has_pictures(self) -> bool:
         """Return whether a picture of the part was there at the last scan."""
@@ -175,22 +176,22 @@ class Comparison:
         with self._engine.connect() as connection:
             sizes = {file.size for file in files}
             known = set(connection.scalars(select(PictureRow.size).where(PictureRow.size.in_(sizes))))
+        awaited = {pair.row.path for pair in pairs if pair.row and pair.row.next_sha256}
         hashes = {}
         for file in files:
-            if file.size in known and (sha256 := self._hash(file)):
+            if (file.size in known or file.path in awaited) and (sha256 := self._hash(file)):
                 hashes[file.path] = sha256
         return hashes
 
     def _hash(self, file: FoundFile) -> str:
         """Return the SHA-256 of a file; nothing where it is no longer the one that was found."""
+        path = join_path(self._part.folder, file.path)
         try:
-            with open(os.path.join(self._part.folder, file.path), "rb") as opened:
-                found = os.fstat(opened.fileno())
-                if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
-                    return ""
-                return hashlib.file_digest(opened, "sha256").hexdigest()
+            found, data = find_source(path).read(path)
         except OSError:
             return ""
+        is_same = (found.size, found.mtime_ns) == (file.size, file.mtime_ns)
+        return hashlib.sha256(data).hexdigest() if is_same else ""
 
     def _settle(self, connection: Connection, pair: _Pair, hashes: dict[str, str]) -> bool:
         """Write down what is known of a file; return whether it has to be looked at."""
@@ -203,13 +204,13 @@ class Comparison:
                 change_picture(connection, row.id, missing_since=None)
             return self._is_outdated(row)
         sha256 = hashes.get(file.path)
-        if row is not None and sha256 == row.sha256:  # it was touched, or copied back
-            change_picture(
-                connection, row.id, missing_since=None, size=file.size, mtime_ns=file.mtime_ns
-            )
+        if row is not None and sha256 and sha256 in (row.sha256, row.next_sha256):
+            # it was touched, or copied back; or an export that wrote into it was killed just then
+            now = {"size": file.size, "mtime_ns": file.mtime_ns, "sha256": sha256, "next_sha256": None}
+            change_picture(connection, row.id, missing_since=None, **now)
             return row.error is not None or self._is_outdated(row)
         twins = self._find_twins(connection, sha256)
-        gone = next((twin for twin in twins if not os.path.lexists(_join(twin))), None)
+        gone = next((twin for twin in twins if not _exists(twin)), None)
         if row is None and gone is not None:
             self._tally.moved += 1
             where = {"root": self._part.root, "path": file.path, "mtime_ns": file.mtime_ns}
@@ -249,6 +250,7 @@ class Comparison:
         kept = ("sha256", "width", "height", "seen_by", "scanned_at", "error")
         picture = {name: getattr(twin, name) for name in kept}
         picture |= {"size": file.size, "mtime_ns": file.mtime_ns, "missing_since": None}
+        picture |= {"next_sha256": None}
         number = put_picture(connection, self._part.root, file.path, picture, row and row.id)
         columns = [
             column for column in FaceRow.__table__.columns if column.name not in ("id", "picture")
@@ -257,5 +259,6 @@ class Comparison:
         put_faces(connection, number, [dict(face._mapping) for face in connection.execute(query)])
 
 
-def _join(row: Any) -> str:
-    return os.path.join(row.folder, row.path)
+def _exists(row: Any) -> bool:
+    path = join_path(row.folder, row.path)
+    return find_source(path).exists(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from kyara.dataset.library.sources import find_source
 from kyara.dataset.library.tables import EMBEDDING
 from kyara.errors import KyaraError
 from kyara.recognition.backbone import Backbone
@@ -81,9 +81,7 @@ class _Looker:
     def look(self, name: str) -> Iterator[Record]:
         clock = _StopWatch()
         try:
-            with open(name, "rb") as file:
-                found = os.fstat(file.fileno())
-                data = file.read()
+            found, data = find_source(name).read(name)
         except FileNotFoundError:
             yield Record({"gone": True})
             return
@@ -93,8 +91,8 @@ class _Looker:
             yield Record({"size": -1, "mtime_ns": 0, "sha256": "", "seconds": {}, "error": said})
             return
         entry: dict[str, Any] = {
-            "size": found.st_size,
-            "mtime_ns": found.st_mtime_ns,
+            "size": found.size,
+            "mtime_ns": found.mtime_ns,
             "sha256": hashlib.sha256(data).hexdigest(),
             "seconds": clock.seconds,
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, insert, select
 
+from kyara.dataset.library.sources import find_source, relate_path
 from kyara.dataset.library.tables import PictureRow, RootRow
 from kyara.errors import BadInputError
 from kyara.storage.paths import show_path
@@ -48,14 +49,13 @@ def plan_parts(engine: Engine, folder: str) -> list[Part]:
 
     Args:
         engine: the library's.
-        folder: as `os.path.realpath` gives it.
+        folder: as `read_folder_name` gives it.
 
     Raises:
         BadInputError: it is no folder, cannot be read, or is a link by now.
     """
     try:
-        os.scandir(folder).close()
-        real = os.path.realpath(folder, strict=True)
+        real = find_source(folder).check(folder)
     except OSError as error:
         raise BadInputError(
             f"The folder {show_path(folder)} cannot be read ({error.strerror})."
@@ -73,7 +73,7 @@ def plan_parts(engine: Engine, folder: str) -> list[Part]:
                 insert(RootRow).values(path=folder).returning(RootRow.id)
             ).scalar_one()
     inner = [path for path in roots if path != folder and is_within(path, folder)]
-    prefix = "" if folder == outer else os.path.relpath(folder, outer) + "/"
+    prefix = "" if folder == outer else relate_path(folder, outer) + "/"
     parts = [(outer, prefix), *((path, "") for path in inner)]
     return [
         Part(roots[path], path, prefix, frozenset(_list_within(path, roots)))
@@ -89,4 +89,4 @@ def is_within(path: str, folder: str) -> bool:
 def _list_within(folder: str, roots: dict[str, int]) -> Iterator[str]:
     for path in roots:
         if path != folder and is_within(path, folder):
-            yield os.path.relpath(path, folder) + "/"
+            yield relate_path(path, folder) + "/"

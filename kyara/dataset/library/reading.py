@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select
 
 from kyara.dataset.library.opening import open_library
+from kyara.dataset.library.sources import join_path, make_path
 from kyara.dataset.library.tables import NO_FACE, CharacterRow, FaceRow, PictureRow, RootRow
 from kyara.recognition.characters import Character
 
@@ -46,7 +47,8 @@ class LibraryPicture:
     """A picture that is there and can be read.
 
     Attributes:
-        path: absolute; a byte that is no UTF-8 is in it as `os.fsdecode` has it.
+        path: absolute; a byte that is no UTF-8 is in it as `os.fsdecode` has it. Of an object in a
+            bucket it is a `BucketPath`, whose text is its URL.
         sha256: of the file when it was looked at.
         width: of the upright picture, in pixels.
         height: likewise.
@@ -158,7 +160,7 @@ class Library:
         with self.engine.connect() as connection:
             faces = _read_faces(connection, [row.id for row in rows], characters)
         for row in rows:
-            path = Path(row.root, row.path)
+            path = make_path(join_path(row.root, row.path))
             own = tuple(faces.get(row.id, ()))
             yield LibraryPicture(path, row.sha256, row.width, row.height, own, row.id)
 

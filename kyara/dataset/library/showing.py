@@ -13,11 +13,14 @@ from PIL import Image
 from sqlalchemy import Engine, select
 
 from kyara.dataset.library.reading import is_shown
+from kyara.dataset.library.sources import find_source, is_bucket, join_path, make_path
 from kyara.dataset.library.tables import PictureRow, RootRow
 from kyara.errors import NotFoundError
+from kyara.storage.files.bucket import Stamp
 from kyara.vision.images import MAX_IMAGE_PIXELS, decode_image, shrink_pixels
 from kyara.vision.picture_files import FILE_FORMATS
 
+_CHANGED = "The picture has changed since it was scanned; scan it again."
 QUALITY = 85
 """Of the JPEG."""
 
@@ -43,15 +46,15 @@ class PictureFile:
             NotFoundError: it is gone, has changed, or is no file.
         """
         try:
-            found = os.stat(self.path)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise NotFoundError(f"The picture cannot be read ({reason}).") from error
-        if not stat.S_ISREG(found.st_mode) or (found.st_size, found.st_mtime_ns) != (
-            self.size,
-            self.mtime_ns,
-        ):
-            raise NotFoundError("The picture has changed since it was scanned; scan it again.")
+            if not is_bucket(self.path) and not stat.S_ISREG(os.stat(self.path).st_mode):
+                raise NotFoundError(_CHANGED)
+            self._compare(find_source(str(self.path)).stat(str(self.path)))
+        except OSError as error:
+            raise NotFoundError(f"The picture cannot be read ({error.strerror}).") from error
+
+    def _compare(self, found: Stamp) -> None:
+        if (found.size, found.mtime_ns) != (self.size, self.mtime_ns):
+            raise NotFoundError(_CHANGED)
 
     def decode(self, enough_px: int | None = None) -> np.ndarray:
         """Return its pixels, `uint8 (H, W, 3)`.
@@ -64,9 +67,10 @@ class PictureFile:
         """
         self.check()
         try:
-            data = self.path.read_bytes()
+            found, data = find_source(str(self.path)).read(str(self.path))
         except OSError as error:
             raise NotFoundError(f"The picture cannot be read ({error.strerror}).") from error
+        self._compare(found)
         most = 4 * MAX_IMAGE_PIXELS
         return decode_image(data, formats=FILE_FORMATS, max_pixels=most, enough_px=enough_px)
 
@@ -83,7 +87,7 @@ def find_picture_file(engine: Engine, picture: int) -> PictureFile:
         row = connection.execute(query.where(PictureRow.id == picture, is_shown())).first()
     if row is None:
         raise NotFoundError("There is no such picture any more.")
-    return PictureFile(Path(os.path.join(row.folder, row.path)), row.size, row.mtime_ns)
+    return PictureFile(make_path(join_path(row.folder, row.path)), row.size, row.mtime_ns)
 
 
 def shrink_picture(file: PictureFile, longest_px: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Engine, select, tuple_
 from kyara.dataset.library.answering import Answerer
 from kyara.dataset.library.comparing import SeenBy, Tally
 from kyara.dataset.library.parts import Part, is_within
+from kyara.dataset.library.sources import find_source, relate_path
 from kyara.dataset.library.tables import EMBEDDING, PictureRow
 from kyara.dataset.library.writing import keep_decided, put_faces, put_picture, read_decided
 from kyara.recognition.embeddings import read_pictures
@@ -86,7 +86,7 @@ class ShardWriter:
         """Return the root of a file, and its path below it."""
         for folder, root in self._roots:
             if is_within(name, folder):
-                return root, os.path.relpath(name, folder)
+                return root, relate_path(name, folder)
         raise ValueError(f"{name!r} is in no root.")
 
     @staticmethod
@@ -108,7 +108,7 @@ class ShardWriter:
     ) -> None:
         picture = {name: entry[name] for name in ("size", "mtime_ns", "sha256")}
         picture |= {"width": entry.get("width", 0), "height": entry.get("height", 0)}
-        picture |= {"error": entry.get("error"), "missing_since": None}
+        picture |= {"error": entry.get("error"), "missing_since": None, "next_sha256": None}
         picture |= {"seen_by": self._seen_by.note(entry.get("error")), "scanned_at": tell_time()}
         known = numbers.get(place)
         decided = [] if known is None else read_decided(connection, known, entry["sha256"])
@@ -126,8 +126,8 @@ class ShardWriter:
 def _describe_lost(name: str, error: str) -> dict[str, Any]:
     """Return the record of a picture on which workers fail; it is not tried again until it changes."""
     try:
-        found = os.stat(name)
+        found = find_source(name).stat(name)
     except OSError:
         return {"gone": True}
-    stat = {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "sha256": ""}
+    stat = {"size": found.size, "mtime_ns": found.mtime_ns, "sha256": ""}
     return {**stat, "error": error.encode("utf-8", "backslashreplace").decode()}

@@ -93,6 +93,8 @@ class PictureRow(LibraryBase):
     """What found the faces and made the embeddings: detector and network."""
     scanned_at: Mapped[datetime] = mapped_column(UtcDateTime)
     missing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of the content that an export is about to give the file, which is the same picture then."""
     error: Mapped[str | None] = mapped_column(Text)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from kyara.dataset.library.sources import Entry, find_source, join_path
 from kyara.vision.picture_files import is_picture_name
 
 _GONE = frozenset({errno.ENOENT, errno.ELOOP})
@@ -39,14 +39,14 @@ def walk_files(
     """Give every picture file below a folder, sorted by the bytes of its path.
 
     Args:
-        root: the folder that paths are relative to.
+        root: the folder or bucket that paths are relative to.
         prefix: only below this folder: its path with a slash at the end, or nothing.
         passed: paths of folders that are left out, likewise with a slash.
         tell: called with the path of what cannot be read: a folder as `passed` has it, or a file.
     """
     try:
-        with os.scandir(os.path.join(root, prefix)) as entries:
-            there = sorted(map(_sort_entry, entries))
+        entries = find_source(root).list(join_path(root, prefix))
+        there = sorted(map(_sort_entry, entries), key=lambda one: one[0])
     except OSError as error:
         if prefix and isinstance(error, FileNotFoundError):
             return  # it is gone, and what was in it is missing; of a root the disk may be gone
@@ -61,16 +61,16 @@ def walk_files(
                 yield from walk_files(root, f"{path}/", passed, tell)
         elif is_picture_name(entry.name):
             try:
-                found = entry.stat()
+                found = entry.look()
             except OSError as error:
                 if error.errno not in _GONE:
                     tell(path, error)
                 continue
-            if stat.S_ISREG(found.st_mode):
-                yield FoundFile(path, found.st_size, found.st_mtime_ns)
+            if found is not None:
+                yield FoundFile(path, found.size, found.mtime_ns)
 
 
-def _sort_entry(entry: os.DirEntry[str]) -> tuple[bytes, os.DirEntry[str]]:
+def _sort_entry(entry: Entry) -> tuple[bytes, Entry]:
     """Return an entry behind its key: of a folder with the slash that follows it in paths."""
-    slash = b"/" if entry.is_dir(follow_symlinks=False) else b""
+    slash = b"/" if entry.is_folder else b""
     return os.fsencode(entry.name) + slash, entry

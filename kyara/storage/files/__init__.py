@@ -3,7 +3,7 @@
 Reports and published bundles go through here and nowhere else, so they need not know where they lie.
 A file is written whole or not at all and never overwritten. Modules: `place` (what both can do),
 `folder` (a local folder that survives power loss), `objects` (anything behind an fsspec URL), and here
-the one choice between the two.
+the one choice between the two. Apart from these: `bucket` reads what others have put into S3 buckets.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class ObjectFiles:
         """
         self._url = f"{url.rstrip('/')}/{name}"
         self._deadline_s = deadline_s or DEADLINE_S
-        self._options = _choose_options(url, endpoint_url)
+        self._options = choose_options(url, endpoint_url)
         self._opened: tuple[int, Any] | None = None
         self._opening = threading.Lock()
         self._away_until = 0.0
@@ -192,7 +192,7 @@ class ObjectFiles:
         )
 
 
-def _choose_options(url: str, endpoint_url: str) -> dict[str, Any]:
+def choose_options(url: str, endpoint_url: str) -> dict[str, Any]:
     """Return what fsspec is told beside the URL."""
     protocol = url.partition("://")[0]
     if protocol not in WHOLE_PROTOCOLS:

@@ -24,10 +24,13 @@ from kyara.vision.detector_bundle import (
 )
 from kyara.vision.detectors.base import check_pixels, sort_faces, tell_nothing
 from kyara.vision.detectors.tiles import (
+    LEAST_AGAIN,
     FaceCandidate,
     TileView,
     choose_candidates,
     cut_tiles,
+    join_looks,
+    plan_second_look,
     plan_tile_view,
     read_cells,
 )
@@ -72,24 +75,29 @@ class NetworkDetector:
         If none of them is sure, the picture is turned by quarters as well; what is found then is
         returned if it is shown by default and surer by `SURER_IF_TURNED`.
         """
-        found = self.find_upright(pixels, least)
+        floor = min(least, self.bundle.thresholds[-1])  # whether to turn it does not hang on the level
+        found = self.find_upright(pixels, floor)
         sure, shown = self.bundle.thresholds[0], self.bundle.thresholds[self.bundle.default_level]
         best = _find_best(found)
         if best >= sure:
-            return found
+            return [face for face in found if face.score >= least]
         least_turned = max(shown, best + SURER_IF_TURNED)
         for quarters in (1, 2, 3):
-            turned = self.find_upright(np.rot90(pixels, quarters), least)
+            turned = self.find_upright(np.rot90(pixels, quarters), floor)
             if (score := _find_best(turned)) >= least_turned:
                 least_turned = score
                 found = sort_faces([_turn_back(face, pixels.shape, quarters) for face in turned])
-        return found
+        return [face for face in found if face.score >= least]
 
     def find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
         """As `find_above`, in the picture as it is."""
         height, width = pixels.shape[:2]
         found = []
-        for candidate in self.list_candidates(pixels, least):
+        again = self.bundle.settings["second_look"]
+        candidates = self.list_candidates(pixels, min(least, again["least"]) if again else least)
+        for candidate in candidates if again is None else self._look_again(pixels, candidates, again):
+            if candidate.score < least:
+                continue
             box = cut_to_picture(candidate, width, height)
             if min(box.width, box.height) >= self.bundle.settings["min_box_px"]:
                 eyes = candidate.eyes if self.bundle.settings["tells_eyes"] else None
@@ -111,6 +119,18 @@ class NetworkDetector:
         ]
         merge = settings["merge"]
         return choose_candidates(found, merge["overlap"], merge["inside"])
+
+    def _look_again(
+        self, pixels: np.ndarray, candidates: list[FaceCandidate], again: dict[str, float]
+    ) -> list[FaceCandidate]:
+        """Look closer at candidates that are neither sure nor unlikely, the likeliest first."""
+        height, width = pixels.shape[:2]
+        unsure = [one for one in candidates if again["least"] <= one.score < again["most"]]
+        joined = {}
+        for candidate in unsure[: int(again["faces"])]:
+            view = plan_second_look(candidate, width, height, again["face_px"], again["side_px"])
+            joined[candidate] = join_looks(candidate, self._look(pixels, view, LEAST_AGAIN))
+        return [joined.get(candidate, candidate) for candidate in candidates]
 
     def _look(self, pixels: np.ndarray, view: TileView, least: float) -> list[FaceCandidate]:
         picture = draw_tile(pixels, view, self.bundle.settings["fill"])

@@ -8,13 +8,15 @@ at in several sizes, filled up to the network's multiple of pixels. What the net
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 CELL_PX = 8
 """Side of the square of view pixels that one score is about."""
 SIDE_MULTIPLE_PX = 32
+LEAST_AGAIN = 0.01
+"""Scores below are not told apart in a second look."""
 CHANNELS = 9
 """Of a cell: score (logit), middle (cells from the cell's own), logarithm of width and height in
 cells, two eyes (shares of the box from its middle)."""
@@ -95,6 +97,52 @@ def plan_tile_view(tile: Tile, longest_side_px: int, most_enlarged: float) -> Ti
     return TileView(tile, scale, width, height, fill(width), fill(height))
 
 
+def plan_second_look(
+    candidate: FaceCandidate, width: int, height: int, face_px: float, side_px: float
+) -> TileView:
+    """Work out a look at one candidate and what is around it.
+
+    Args:
+        candidate: in a picture.
+        width: of the picture.
+        height: of the picture.
+        face_px: the candidate's longer side, as the network will see it.
+        side_px: of what it will see, at most.
+    """
+    scale = face_px / max(candidate.width, candidate.height)
+    reach = side_px / scale / 2
+    left, top = max(0, math.ceil(candidate.x - reach)), max(0, math.ceil(candidate.y - reach))
+    right, bottom = (
+        max(start + 1, min(math.floor(middle + reach), most))
+        for start, middle, most in ((left, candidate.x, width), (top, candidate.y, height))
+    )
+    tile = Tile(left, top, right - left, bottom - top)
+    return plan_tile_view(tile, scale * max(tile.width, tile.height), math.inf)
+
+
+def join_looks(candidate: FaceCandidate, seen: list[FaceCandidate]) -> FaceCandidate:
+    """Return a candidate with the score that two looks give it: the mean of their logits.
+
+    Args:
+        candidate: of the first look.
+        seen: in the second one, with scores of at least `LEAST_AGAIN`, which is the second score if none
+            of them is in the candidate's place.
+    """
+    again = max((face.score for face in seen if _is_in_place(face, candidate)), default=LEAST_AGAIN)
+    logit = (_to_logit(candidate.score) + _to_logit(again)) / 2
+    return replace(candidate, score=1 / (1 + math.exp(-logit)))
+
+
+def _is_in_place(face: FaceCandidate, candidate: FaceCandidate) -> bool:
+    side = max(candidate.width, candidate.height)
+    distance = math.hypot(face.x - candidate.x, face.y - candidate.y)
+    return distance < 0.35 * side and 0.5 < max(face.width, face.height) / side < 2
+
+
+def _to_logit(score: float) -> float:
+    return math.log(score / (1 - score))
+
+
 def read_cells(cells: np.ndarray, view: TileView, floor: float) -> list[FaceCandidate]:
     """Find the peaks of the network's map.
 
@@ -116,7 +164,7 @@ def read_cells(cells: np.ndarray, view: TileView, floor: float) -> list[FaceCand
             if (dy, dx) != (1, 1)
         ]
     )
-    least = math.log(floor / (1 - floor))
+    least = _to_logit(floor)
     peaks = (logits >= around.max(axis=0)) & (logits >= least)
     found = []
     for row, column in np.argwhere(peaks):

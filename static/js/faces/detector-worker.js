@@ -25,8 +25,9 @@
  * @property {number} default_level
  * @property {{longest_sides_px: number[], live_longest_sides_px: number[], longest_ratio: number,
  *   tile_overlap: number, most_enlarged: number, fill: number, min_box_px: number, max_boxes: number, tells_eyes: boolean,
- *   merge: {overlap: number, inside: number}}} settings
+ *   merge: {overlap: number, inside: number}, second_look: SecondLook | null}} settings
  */
+/** @typedef {{least: number, most: number, face_px: number, side_px: number, faces: number}} SecondLook */
 /** @typedef {{net: CvNet, tiles: typeof import("./tiles.js"), network: NetworkSettings}} Network */
 /**
  * @typedef {object} Finder
@@ -223,13 +224,24 @@ function searchWithCascade(grey, { width, height }, index) {
 function searchWithNetwork(picture, live, { net, tiles, network }) {
   const { settings, thresholds } = network;
   const { rows: height, cols: width } = picture;
-  const floor = Math.min(...thresholds);
   const sides = live ? settings.live_longest_sides_px : settings.longest_sides_px;
+  const again = live ? null : settings.second_look;
+  const least = Math.min(...thresholds);
+  const floor = Math.min(least, again?.least ?? 1);
+  const look = (/** @type {TileView} */ view, /** @type {number} */ from) => lookAt(picture, view, net, from, settings.fill, tiles);
   const found = tiles
     .cutTiles(width, height, settings.longest_ratio, settings.tile_overlap)
     .flatMap((tile) => sides.map((side) => tiles.planTileView(tile, side, settings.most_enlarged)))
-    .flatMap((view) => lookAt(picture, view, net, floor, settings.fill, tiles));
-  return tiles.chooseFaces(tiles.chooseCandidates(found, settings.merge), width, height, settings);
+    .flatMap((view) => look(view, floor));
+  const candidates = tiles.chooseCandidates(found, settings.merge);
+  const unsure = candidates.filter(({ score }) => again && score >= again.least && score < again.most);
+  const looked = new Set(unsure.slice(0, again?.faces));
+  const scored = candidates.map((candidate) => {
+    if (!again || !looked.has(candidate)) return candidate;
+    const view = tiles.planSecondLook(candidate, { width, height }, again);
+    return tiles.joinLooks(candidate, look(view, tiles.LEAST_AGAIN));
+  });
+  return tiles.chooseFaces(scored.filter(({ score }) => score >= least), width, height, settings);
 }
 
 /**

@@ -38,6 +38,8 @@ import { turnBox } from "./geometry.js";
 
 export const CELL_PX = 8;
 const SIDE_MULTIPLE_PX = 32;
+/** Scores below are not told apart in a second look. */
+export const LEAST_AGAIN = 0.01;
 const CHANNELS = 9;
 const LARGEST_LOG_SIDE = 6;
 /** A turned picture's best face has a score that is higher by so much. */
@@ -117,6 +119,47 @@ export function planTileView(tile, longestSide, mostEnlarged) {
 }
 
 /**
+ * A look at one candidate and what is around it.
+ * @param {FaceCandidate} candidate @param {{width: number, height: number}} picture
+ * @param {{face_px: number, side_px: number}} look the candidate's longer side as the network will see it, and the most of all
+ * @returns {TileView}
+ */
+export function planSecondLook(candidate, picture, { face_px: face, side_px: side }) {
+  const scale = face / Math.max(candidate.width, candidate.height);
+  const reach = side / scale / 2;
+  const x = Math.max(0, Math.ceil(candidate.x - reach));
+  const y = Math.max(0, Math.ceil(candidate.y - reach));
+  const right = Math.max(x + 1, Math.min(Math.floor(candidate.x + reach), picture.width));
+  const bottom = Math.max(y + 1, Math.min(Math.floor(candidate.y + reach), picture.height));
+  const tile = { x, y, width: right - x, height: bottom - y };
+  return planTileView(tile, scale * Math.max(tile.width, tile.height), Infinity);
+}
+
+/**
+ * The candidate with the score that two looks give it: the mean of their logits.
+ * @param {FaceCandidate} candidate @param {FaceCandidate[]} seen in the second look; if none is in the candidate's place, its
+ *   second score is LEAST_AGAIN
+ * @returns {FaceCandidate}
+ */
+export function joinLooks(candidate, seen) {
+  const again = seen
+    .filter((face) => isInPlace(face, candidate))
+    .reduce((best, { score }) => Math.max(best, score), LEAST_AGAIN);
+  const logit = (toLogit(candidate.score) + toLogit(again)) / 2;
+  return { ...candidate, score: 1 / (1 + Math.exp(-logit)) };
+}
+
+/** @param {FaceCandidate} face @param {FaceCandidate} candidate */
+function isInPlace(face, candidate) {
+  const side = Math.max(candidate.width, candidate.height);
+  const larger = Math.max(face.width, face.height) / side;
+  return Math.hypot(face.x - candidate.x, face.y - candidate.y) < 0.35 * side && larger > 0.5 && larger < 2;
+}
+
+/** @param {number} score */
+const toLogit = (score) => Math.log(score / (1 - score));
+
+/**
  * Find the peaks of the network's map.
  * @param {Float32Array} map channel after channel, `4 * CHANNELS` of `rows` × `columns`
  * @param {number} rows @param {number} columns @param {TileView} view @param {number} floor least score
@@ -129,7 +172,7 @@ export function readCells(map, rows, columns, view, floor) {
     const quarter = (row % 2) * 2 + (column % 2);
     return map[(quarter * CHANNELS + channel) * plane + (row >> 1) * columns + (column >> 1)] ?? -Infinity;
   };
-  const least = Math.log(floor / (1 - floor));
+  const least = toLogit(floor);
   /** @param {number} row @param {number} column @param {number} logit */
   const isPeak = (row, column, logit) => {
     for (let y = Math.max(0, row - 1); y <= Math.min(rows * 2 - 1, row + 1); y += 1) {

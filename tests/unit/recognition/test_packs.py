@@ -404,7 +404,10 @@ def test_a_pack_is_installed_once(here):
 def test_a_pack_for_another_network_is_refused(here):
     pack = replace(make_own(here, MIKA), network="0123456789abcdef")
     for attempt in (preview_pack, lambda one, classifier: install_pack(classifier, one)):
-        with pytest.raises(BadInputError, match=r"made for the network 0123.*kyara teach LABEL"):
+        with pytest.raises(
+            BadInputError,
+            match=r"made for the network 0123.*kyara pack create NEW --from PACK --pictures",
+        ):
             attempt(pack, here)
     assert describe_packs(here) == []
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,30 @@ def test_what_is_written_is_read_again(tmp_path):
     written = write_detector_bundle(tmp_path / "detector-a", NETWORK, DATA)
     read = load_detector_bundle(tmp_path / "detector-a")
     assert read == written
-    assert read.version == hashlib.sha256(NETWORK).hexdigest()[:12]
     assert (read.name, read.thresholds, read.default_level) == ("detector-a", (0.6, 0.4, 0.2), 1)
+
+
+@pytest.mark.parametrize(
+    ("network", "change"),
+    [
+        (NETWORK + b"!", {}),
+        (NETWORK, {"thresholds": [0.6, 0.4, 0.3]}),
+        (NETWORK, {"default_level": 0}),
+        (NETWORK, {"settings": LOOKS | {"min_box_px": 13}}),
+    ],
+)
+def test_another_network_other_levels_or_looks_are_another_version(tmp_path, network, change):
+    """Browsers keep a version for good, and a library searches its pictures again for another one."""
+    first = write_detector_bundle(tmp_path, NETWORK, DATA)
+    assert re.fullmatch(r"[0-9a-f]{12}", first.version)
+    assert write_detector_bundle(tmp_path, NETWORK, DATA | {"provenance": {}}).version == first.version
+    assert write_detector_bundle(tmp_path, network, DATA | change).version != first.version
+
+
+def test_a_bundle_of_before_looks_once(tmp_path):
+    once = {key: value for key, value in LOOKS.items() if key != "second_look"}
+    write_detector_bundle(tmp_path, NETWORK, DATA | {"settings": once})
+    assert load_detector_bundle(tmp_path).settings["second_look"] is None
 
 
 def damage(folder: Path, change: dict[str, Any]) -> None:
@@ -62,6 +84,23 @@ def damage(folder: Path, change: dict[str, Any]) -> None:
         {"settings": LOOKS | {"longest_ratio": "wide"}},
         {"settings": LOOKS | {"max_boxes": float("inf")}},
         {"settings": LOOKS | {"merge": {"overlap": "x", "inside": 0.6}}},
+        *(
+            {"settings": LOOKS | {"second_look": LOOKS["second_look"] | change}}
+            for change in (
+                {"least": 0},
+                {"least": 0.7},
+                {"most": 1},
+                {"most": float("nan")},
+                {"face_px": "x"},
+                {"face_px": 400},
+                {"side_px": 100_000},
+                {"side_px": 224.5},
+                {"faces": 0},
+                {"faces": 10**6},
+            )
+        ),
+        {"settings": LOOKS | {"second_look": {"least": 0.2}}},
+        {"settings": LOOKS | {"second_look": [0.2, 0.6]}},
     ],
 )
 def test_what_is_not_whole_is_refused(tmp_path, change):

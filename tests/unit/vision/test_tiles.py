@@ -11,10 +11,14 @@ from kyara.vision.boxes import Box, grow_box
 from kyara.vision.detectors.tiles import (
     CELL_PX,
     CHANNELS,
+    LEAST_AGAIN,
     FaceCandidate,
     Tile,
+    TileView,
     choose_candidates,
     cut_tiles,
+    join_looks,
+    plan_second_look,
     plan_tile_view,
     read_cells,
 )
@@ -103,6 +107,45 @@ def test_a_middle_in_the_filling_is_no_face():
     cells = draw_map(2, 2)
     cells.reshape(2, 2, 2, 2, CHANNELS)[1, 1, 1, 1, 0] = 3
     assert read_cells(cells, plan_tile_view(Tile(0, 0, 32, 20), 32, 1.0), 0.1) == []
+
+
+def test_a_second_look_shows_a_candidate_at_a_size_of_its_own_with_what_is_around_it():
+    # 96 px for 24: four times as large; 224 px are 56 of the picture, 28 to each side
+    assert plan_second_look(candidate(200, 100, 24, 0.4), 640, 480, 96, 224) == TileView(
+        Tile(172, 72, 56, 56), 4.0, 224, 224, 224, 224
+    )
+    # a large one is scaled down, and what is not in the picture is not looked at
+    assert plan_second_look(candidate(20, 470, 192, 0.4), 640, 480, 96, 224) == TileView(
+        Tile(0, 246, 244, 234), 0.5, 122, 117, 128, 128
+    )
+
+
+@pytest.mark.parametrize(("x", "y", "size"), [(0, 0, 1), (2, 3, 900), (0.2, 3.9, 0.01), (4, 4, 50)])
+def test_a_second_look_stays_in_the_picture(x, y, size):
+    view = plan_second_look(candidate(x, y, size, 0.4), 4, 4, 96, 224)
+    tile = view.tile
+    assert min(tile.x, tile.y) >= 0
+    assert min(tile.width, tile.height, view.width, view.height) >= 1
+    assert max(tile.x + tile.width, tile.y + tile.height) <= 5
+
+
+def test_two_looks_give_the_mean_of_their_logits():
+    first = candidate(100, 100, 40, 0.5)
+    again = candidate(110, 100, 30, 0.8)
+    joined = join_looks(first, [candidate(104, 100, 38, 0.3), again])
+    assert joined.score == pytest.approx(1 / (1 + math.exp(-math.log(4) / 2)))
+    assert (joined.x, joined.width) == (first.x, first.width), "its box stays"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [candidate(115, 100, 40, 0.9), candidate(100, 100, 90, 0.9), candidate(100, 100, 19, 0.9)],
+)
+def test_what_a_second_look_does_not_see_in_its_place_is_hardly_a_face(elsewhere):
+    unlikely = math.log(LEAST_AGAIN / (1 - LEAST_AGAIN)) / 2
+    for seen in ([], [elsewhere]):
+        joined = join_looks(candidate(100, 100, 40, 0.5), seen)
+        assert joined.score == pytest.approx(1 / (1 + math.exp(-unlikely)))
 
 
 def test_one_candidate_is_left_a_face():

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import IO
 
+from kyara.dataset.library.export.journal_file import UNDONE_SUFFIX, JournalFile, read_lines
 from kyara.errors import BadInputError
 from kyara.recognition.bundle import hash_file
-from kyara.storage.atomic import explain_os_error, find_partials, move_file, sync_folder
+from kyara.storage.atomic import explain_os_error, find_partials, move_file
 
 JOURNAL_PREFIX = "kyara-sort-"
-UNDONE_SUFFIX = ".undone"
 NO_PICTURES = ("folder", "sidecar")
 """Acts that place no picture."""
 _ACTS = ("folder", "link", "copy", "move", "sidecar")
@@ -50,30 +48,8 @@ class Act:
         }
 
 
-class SortJournal:
-    """A journal that is being written."""
-
-    def __init__(self, path: Path, file: IO[str]) -> None:
-        """Take the file, open for writing."""
-        self.path = path
-        self._file = file
-
-    @classmethod
-    @contextmanager
-    def begin(cls, path: Path) -> Iterator[SortJournal]:
-        """Begin a journal.
-
-        Raises:
-            KyaraError: there is one of this name, or it cannot be written.
-        """
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("x", encoding="ascii")
-        except OSError as error:
-            raise explain_os_error(error, str(path), "Nothing was done.") from error
-        with file:
-            sync_folder(path.parent)
-            yield cls(path, file)
+class SortJournal(JournalFile):
+    """A journal of a sorting that is being written."""
 
     def write(self, act: Act) -> None:
         """Write what is about to be done, to the disk itself.
@@ -81,9 +57,7 @@ class SortJournal:
         Raises:
             OSError: it cannot be written; then it may not be done.
         """
-        self._file.write(json.dumps(act.to_json()) + "\n")  # ASCII: a name need not be UTF-8
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self.write_line(act.to_json())
 
     def make_folder(self, folder: Path) -> None:
         """Make a folder, and tell so, if there is none."""
@@ -91,11 +65,6 @@ class SortJournal:
             self.make_folder(folder.parent)
             self.write(Act("folder", folder, folder))
             folder.mkdir(exist_ok=True)
-
-
-def name_journal() -> str:
-    """Return a name for a new journal, after the time."""
-    return f"{JOURNAL_PREFIX}{datetime.now():%Y%m%d-%H%M%S-%f}.jsonl"
 
 
 def undo_sorting(
@@ -145,12 +114,8 @@ def read_journal(path: Path) -> list[Act]:
     Raises:
         BadInputError: it is no journal.
     """
-    try:
-        lines = path.read_text(encoding="ascii").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"The journal {path} cannot be read ({error}).") from error
     acts = []
-    for number, line in enumerate(lines[:-1], 1):  # the last one is empty, or was cut short
+    for number, line in enumerate(read_lines(path), 1):
         try:
             told = json.loads(line)
             act = Act(told["act"], Path(told["from"]), Path(told["to"]), told["sha256"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kyara.dataset.library.reading import LibraryPicture
+from kyara.dataset.library.sources import is_bucket, make_path
 from kyara.errors import BadInputError
 from kyara.storage.paths import show_path
 
@@ -37,6 +38,8 @@ class Target:
         Raises:
             BadInputError: it does not lie there.
         """
+        if is_bucket(picture.path) and self.root == Path("/"):
+            return Path("s3", *picture.path.parts[1:])
         if not picture.path.is_relative_to(self.root):
             raise BadInputError(
                 f"{show_path(picture.path)} does not lie in {self.root}; give another --root."
@@ -69,8 +72,14 @@ class Target:
 
 
 def find_root(pictures: Sequence[LibraryPicture]) -> Path:
-    """Return the deepest folder that all pictures lie in; of no pictures `/`."""
-    return Path(os.path.commonpath([picture.path.parent for picture in pictures] or ["/"]))
+    """Return the deepest folder that all pictures lie in; of no pictures `/`.
+
+    Pictures in buckets and others have none; then it is `/`, below which a bucket is `s3/BUCKET`.
+    """
+    folders = [picture.path.parent for picture in pictures] or [Path("/")]
+    if len({is_bucket(folder) for folder in folders}) > 1:
+        return Path("/")
+    return make_path(Path(os.path.commonpath(folders)))
 
 
 def check_stems(pictures: Iterable[LibraryPicture]) -> None:

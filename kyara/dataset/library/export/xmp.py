@@ -9,11 +9,14 @@ Adobe, "XMP specification", part 2 (dc, lr); digiKam, `digiKam:TagsList`, where 
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 from PIL import Image
 
@@ -22,7 +25,9 @@ from kyara.dataset.library.export.target import Target
 from kyara.dataset.library.export.writing import NewFile, read_file
 from kyara.dataset.library.export.xmp_packet import Area, Packet, Region
 from kyara.dataset.library.reading import LibraryPicture
-from kyara.errors import BadInputError
+from kyara.dataset.library.sources import find_source, is_bucket
+from kyara.errors import BadInputError, UnavailableError
+from kyara.storage.paths import show_path
 from kyara.vision.structure import find_orientation
 
 SUBJECTS = "Xmp.dc.subject"
@@ -77,6 +82,19 @@ def describe_picture(picture: LibraryPicture, turned: int, language: str, old: b
         BadInputError: the sidecar that is there cannot be read, or not be written again.
     """
     packet = Packet(old)
+    fill_packet(packet, picture, turned, language)
+    return packet.encode()
+
+
+def fill_packet(packet: Packet, picture: LibraryPicture, turned: int, language: str) -> None:
+    """Put who is in a picture into its XMP, in place of what we have put there before.
+
+    Args:
+        packet: what the XMP says.
+        picture: whose faces all have names.
+        turned: its Exif orientation, 1 to 8.
+        language: of names and works.
+    """
     theirs = [region for region in packet.regions if not region.is_ours]
     faces = [
         (face, name_face(face, language), find_area(face.box, picture.width, picture.height, turned))
@@ -100,14 +118,32 @@ def describe_picture(picture: LibraryPicture, turned: int, language: str, old: b
     ]
     sides = picture.width, picture.height
     packet.write_regions(theirs, ours, *(sides if turned < 5 else sides[::-1]))
-    return packet.encode()
 
 
 def read_orientation(path: Path) -> int:
-    """Return how a picture is stored: its Exif orientation, 1 to 8; 1 where none is told."""
+    """Return how a picture is stored: its Exif orientation, 1 to 8; 1 where none is told.
+
+    Raises:
+        UnavailableError: it lies in a bucket, and cannot be read.
+    """
+    return _read_far_orientation(str(path)) if is_bucket(path) else _read_orientation(path)
+
+
+@cache  # a file is made twice, and an object need not be fetched twice
+def _read_far_orientation(path: str) -> int:
+    try:
+        data = find_source(path).read(path)[1]
+    except OSError as error:
+        raise UnavailableError(
+            f"{show_path(path)} cannot be read ({error.strerror}). Nothing was written."
+        ) from error
+    return _read_orientation(io.BytesIO(data))
+
+
+def _read_orientation(file: Path | IO[bytes]) -> int:
     with warnings.catch_warnings(), suppress(OSError, ValueError, SyntaxError):
         warnings.simplefilter("ignore")  # it is not unpacked, however many pixels it has
-        with suppress(Image.DecompressionBombError), Image.open(path) as image:
+        with suppress(Image.DecompressionBombError), Image.open(file) as image:
             return find_orientation(image.info)
     return 1
 

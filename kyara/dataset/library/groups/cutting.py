@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from PIL import Image
 from sqlalchemy import Engine, select
 
 from kyara.dataset.library.showing import PictureFile
+from kyara.dataset.library.sources import join_path, make_path
 from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.errors import KyaraError
 from kyara.recognition.bundle_parts import Preprocessing
@@ -60,7 +60,7 @@ def find_faces_by_id(engine: Engine, faces: Sequence[int]) -> list[PlacedFace]:
 
 
 def _place(row: Any) -> PlacedFace:
-    path = Path(os.path.join(row.folder, row.path))
+    path = make_path(join_path(row.folder, row.path))
     box = Box(row.x, row.y, row.width, row.height)
     box_scale = _read_cascade_scale() if row.seen_by.startswith("cascade-") else 1.0
     return PlacedFace(row.id, path, box, (row.size, row.mtime_ns), box_scale)

@@ -18,6 +18,7 @@ LOOKS: dict[str, Any] = {
     "min_box_px": 12,
     "max_boxes": 32,
     "merge": {"overlap": 0.4, "inside": 0.6},
+    "second_look": {"least": 0.2, "most": 0.6, "face_px": 96, "side_px": 224, "faces": 8},
 }
 TRAINED_SIDE_PX = 256
 

@@ -92,6 +92,7 @@ def test_a_library_of_before_is_brought_up_to_date(place, classifier):
             "DROP TABLE library_group_steps",
             "DROP INDEX ix_library_faces_group",
             "ALTER TABLE library_faces DROP COLUMN face_group",
+            "ALTER TABLE library_pictures DROP COLUMN next_sha256",
             "UPDATE alembic_version_library SET version_num = '0001'",
         ):
             connection.execute(text(statement))
