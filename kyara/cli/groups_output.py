@@ -21,6 +21,7 @@ ACTIONS = {
     "not_a_face": "said to be no face",
     "merge": "put together",
     "split": "split",
+    "faces": "said of single faces",
 }
 
 

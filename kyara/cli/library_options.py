@@ -8,11 +8,9 @@ import click
 
 from kyara.errors import NotFoundError
 from kyara.recognition.characters import choose_text
-from kyara.storage.paths import show_path
-from kyara.vision.boxes import Box
 
 if TYPE_CHECKING:
-    from kyara.dataset.library.reading import Library, LibraryFace, LibraryPicture
+    from kyara.dataset.library.reading import Library, LibraryPicture
 
 LIBRARY_FILE = "kyara-library.db"
 """The library by default, in the current folder."""
@@ -42,28 +40,6 @@ def find_label(library: Library, text: str) -> str:
             "`kyara library show` lists who is in it."
         )
     return label
-
-
-def describe_picture(picture: LibraryPicture, language: str) -> dict[str, Any]:
-    """Return a picture as JSON has it."""
-    return {
-        "path": show_path(picture.path),
-        "sha256": picture.sha256,
-        "width": picture.width,
-        "height": picture.height,
-        "faces": [_describe_face(face, language) for face in picture.faces],
-    }
-
-
-def _describe_face(face: LibraryFace, language: str) -> dict[str, Any]:
-    return {
-        "box": Box(*face.box).to_json(),
-        "verdict": face.status,
-        "label": face.label,
-        "name": choose_text(face.names, language) or None,
-        "work": choose_text(face.work, language) or None,
-        "confidence": round(face.confidence, 4),
-    }
 
 
 def say_faces(picture: LibraryPicture, language: str) -> str:

@@ -11,7 +11,7 @@ import click
 
 from kyara.cli.detector_options import detector_option
 from kyara.cli.identify_output import echo, print_lists
-from kyara.cli.library_options import describe_picture, find_label, library_option, say_faces
+from kyara.cli.library_options import find_label, library_option, say_faces
 from kyara.cli.options import json_option, language_option, model_option, path_option
 from kyara.errors import BadInputError
 from kyara.storage.paths import show_path
@@ -115,6 +115,8 @@ def _find_by_face(
 
 
 def _describe(found: Found, key: str, language: str) -> dict[str, Any]:
+    from kyara.dataset.library.describing import describe_picture
+
     measure, picture = found
     return {key: None if measure is None else round(measure, 4), **describe_picture(picture, language)}
 

@@ -31,6 +31,7 @@ OTHER_PAGES = (
     "datasets",
     "characters",
     "characters?query=nobody",
+    "library",
     "groups",
     "reports?state=rejected",
     "label",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from axe import Inspection
-from grouped_library import view, write_unknown
+from grouped_library import add_face, view, write_unknown
 from operator_steps import StartServer, log_in, start_with_operator
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 from steps import LOCALES, PHONE
-from verdict_models import write_verdict_model
+from verdict_models import write_strict_model, write_verdict_model
 
 from kyara.dataset.library.groups.deciding import GroupJournal
 from kyara.dataset.library.groups.making import make_groups
@@ -105,6 +105,51 @@ def test_faces_are_chosen_with_the_keys_split_off_and_put_together_again(open_gr
     page.locator("#groups-redo").click()
     expect(page.locator("#groups-told")).to_have_text("Redone.")
     expect(page.locator(".group-count")).to_have_text(["4", "3", "3", "2"])
+
+
+def test_faces_that_are_known_by_now_leave_the_open_group_and_what_is_typed_stays(
+    browser, own_server, tiny_bundle, tiny_classifier, tmp_path
+) -> None:
+    folder = tmp_path / "scanned"
+    place = write_unknown(folder, tiny_classifier, (7, 4, 3))
+    models = tmp_path / "model"
+    write_strict_model(tiny_bundle, models)
+    with open_library(place) as engine:
+        make_groups(engine, tiny_classifier.backbone.fingerprint, 0.8)
+        for number in range(2):  # two of the first group's very faces are in the second, too
+            copy = folder / "pictures" / f"copy-{number}.png"
+            copy.write_bytes((folder / "pictures" / f"aka_ribbon-1-{number}.png").read_bytes())
+            add_face(engine, copy, tiny_classifier, face_group=2)
+    server = start_with_operator(own_server, tmp_path, model=models, LIBRARY=place)
+    context = browser.new_context()
+    page = context.new_page()
+    log_in(page, server, "/operator/groups")
+    held: list[Route] = []
+    released = False
+    page.route(
+        "**/operator/groups/answer",
+        lambda route: route.continue_() if released else held.append(route),
+    )
+    page.reload()  # from here on faces are answered again when the test says so
+    expect(page.locator(".group-count")).to_have_text(["7", "6", "3"])
+    expect(page.locator("#group-title")).to_have_text("Group 1")
+    page.locator("#group-name").fill("Rei Drawn")
+    page.keyboard.press("Enter")
+    expect(page.locator("#group-title")).to_have_text("Group 2")
+    expect(page.locator("#group-size")).to_have_text("6 faces")
+    page.locator(".tile-face").first.click()
+    chosen = page.locator('.tile-face[aria-selected="true"]').get_attribute("data-face")
+    page.locator("#group-name").fill("Nobody yet")
+    released = True
+    for route in held:
+        route.continue_()
+    expect(page.locator("#group-size")).to_have_text("4 faces")
+    expect(page.locator(".group-faces .tile-face")).to_have_count(4)
+    expect(page.locator('.group-button[aria-current="true"] .group-count')).to_have_text("4")
+    expect(page.locator('.tile-face[aria-selected="true"]')).to_have_attribute("data-face", chosen or "")
+    expect(page.locator("#group-name")).to_have_value("Nobody yet")
+    expect(page.locator("#group-name")).to_be_focused()
+    context.close()
 
 
 def test_one_click_takes_a_suggestion_and_x_says_that_it_is_no_face(open_groups, place) -> None:

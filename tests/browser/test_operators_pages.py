@@ -21,6 +21,7 @@ PAGES = (
     "label",
     "datasets",
     "characters",
+    "library",
     "groups",
     "models",
     "models/comparisons/worse",

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from scripts.local_site import Server
 
-OPERATOR_PAGES = ("", "reports", "label", "datasets", "characters", "models")
+OPERATOR_PAGES = ("", "reports", "label", "datasets", "characters", "library", "groups", "models")
 
 
 @pytest.fixture

@@ -16,6 +16,9 @@ It is one database, an SQLite file or a PostgreSQL database by URL:
     contents.py   folders listed and forgotten, pictures and faces counted
     scanning.py   all of it, from a folder to the summary
     searching.py  a face → the faces that are nearest to it
+    finding.py    what a person looks for → a page of pictures, and which faces are meant
+    showing.py    pictures → small copies to look at
+    describing.py pictures and faces as JSON has them
     groups/       faces that nobody knows, put together, named, and taught
     export/       who is in which picture → sidecars, tags, data sets, folders
     watching.py   a scan whenever something in the folders changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class LibraryFace:
         work: language code → the series; empty if unknown.
         confidence: 0 to 1, of the likeliest character.
         status: `known`, `probably` or `unknown`.
+        id: its number.
     """
 
     box: tuple[int, int, int, int]
@@ -38,6 +39,7 @@ class LibraryFace:
     work: dict[str, str]
     confidence: float
     status: str
+    id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class LibraryPicture:
         width: of the upright picture, in pixels.
         height: likewise.
         faces: the largest first.
+        id: its number.
     """
 
     path: Path
@@ -58,6 +61,7 @@ class LibraryPicture:
     width: int
     height: int
     faces: tuple[LibraryFace, ...]
+    id: int = field(default=0, compare=False)
 
 
 class Library:
@@ -123,7 +127,7 @@ class Library:
             asked.append([one.label for one in characters.values() if is_of_work(one.work, work)])
         if not asked and character is None and min_confidence > 0:
             asked.append(list(characters))
-        query = _select_pictures()
+        query = select_pictures()
         keys: list[Any] = [RootRow.path, PictureRow.path]
         if character is not None:
             best = _select_best(character, min_confidence)
@@ -139,25 +143,26 @@ class Library:
                 rows = connection.execute(page).all()
             if not rows:
                 return
-            yield from self._add_faces(rows, characters)
+            yield from self.add_faces(rows, characters)
             page = query.where(_comes_after(keys, rows[-1][-len(keys) :]))
 
     def read_named(self, ids: Sequence[int]) -> dict[int, LibraryPicture]:
         """Return the pictures of these ids: id → picture; those that are not there are left out."""
         characters = self.read_characters()
         with self.engine.connect() as connection:
-            rows = connection.execute(_select_pictures().where(PictureRow.id.in_(ids))).all()
-        return dict(zip((row.id for row in rows), self._add_faces(rows, characters), strict=True))
+            rows = connection.execute(select_pictures().where(PictureRow.id.in_(ids))).all()
+        return dict(zip((row.id for row in rows), self.add_faces(rows, characters), strict=True))
 
-    def _add_faces(
+    def add_faces(
         self, rows: Sequence[Any], characters: dict[str, Character]
     ) -> Iterator[LibraryPicture]:
+        """Give the pictures of rows of `select_pictures`, each with its faces."""
         with self.engine.connect() as connection:
             faces = _read_faces(connection, [row.id for row in rows], characters)
         for row in rows:
             path = make_path(join_path(row.root, row.path))
             own = tuple(faces.get(row.id, ()))
-            yield LibraryPicture(path, row.sha256, row.width, row.height, own)
+            yield LibraryPicture(path, row.sha256, row.width, row.height, own, row.id)
 
 
 def is_of_work(titles: Mapping[str, str], work: str) -> bool:
@@ -178,7 +183,8 @@ def is_shown() -> ColumnElement[bool]:
     return PictureRow.missing_since.is_(None) & PictureRow.error.is_(None)
 
 
-def _select_pictures() -> Select[*tuple[Any, ...]]:
+def select_pictures() -> Select[*tuple[Any, ...]]:
+    """Select the pictures that are shown, with the paths of their roots."""
     columns = PictureRow.id, PictureRow.path, PictureRow.sha256, PictureRow.width, PictureRow.height
     return (
         select(*columns, RootRow.path.label("root"))
@@ -207,7 +213,7 @@ def _read_faces(
 ) -> dict[int, list[LibraryFace]]:
     """Return the faces of pictures: picture id → faces, in the order in which they were found."""
     columns = (
-        FaceRow.picture,
+        *(FaceRow.id, FaceRow.picture),
         *(FaceRow.x, FaceRow.y, FaceRow.width, FaceRow.height),
         *(FaceRow.label, FaceRow.confidence, FaceRow.status),
     )
@@ -219,6 +225,6 @@ def _read_faces(
         names = dict(character.name) if character else {}
         work = dict(character.work) if character else {}
         box = row.x, row.y, row.width, row.height
-        face = LibraryFace(box, row.label, names, work, row.confidence, row.status)
+        face = LibraryFace(box, row.label, names, work, row.confidence, row.status, row.id)
         found.setdefault(row.picture, []).append(face)
     return found

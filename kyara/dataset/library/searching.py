@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import select
@@ -11,10 +12,25 @@ from sqlalchemy import select
 from kyara.dataset.library.answering import read_embeddings
 from kyara.dataset.library.reading import Library, LibraryPicture, is_shown
 from kyara.dataset.library.tables import NO_FACE, FaceRow, PictureRow
-from kyara.errors import BadInputError
+from kyara.errors import BadInputError, NotFoundError
 from kyara.recognition.gallery import scale_to_unit
 
 FACES_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class NearFace:
+    """The face of a picture that is nearest to the one that is sought.
+
+    Attributes:
+        picture: id of the picture.
+        face: id of the face.
+        cosine: -1 to 1.
+    """
+
+    picture: int
+    face: int
+    cosine: float
 
 
 def find_nearest(
@@ -34,29 +50,67 @@ def find_nearest(
     Raises:
         BadInputError: the library has faces, and none of this network.
     """
+    chosen = rank_pictures(library, embedding, network, count)
+    pictures = library.read_named([one.picture for one in chosen])
+    return [(one.cosine, pictures[one.picture]) for one in chosen if one.picture in pictures]
+
+
+def rank_pictures(
+    library: Library,
+    embedding: np.ndarray,
+    network: str,
+    count: int,
+    check: Callable[[], object] = lambda: None,
+) -> list[NearFace]:
+    """Return the nearest face of each of the pictures that have the nearest faces, the nearest first.
+
+    Args:
+        library: as for `find_nearest`, and so are the next three.
+        embedding: see there.
+        network: see there.
+        count: see there.
+        check: called after each `FACES_AT_ONCE` faces; what it raises ends the search.
+
+    Raises:
+        BadInputError: as `find_nearest`.
+    """
     wanted = scale_to_unit(embedding[None].astype(np.float32))[0]
-    best: dict[int, float] = {}
-    for pictures, faces in _read_faces(library, network):
+    best: dict[int, NearFace] = {}
+    for block, faces in _read_faces(library, network):
         cosines = scale_to_unit(faces.astype(np.float32)) @ wanted
-        for picture, cosine in zip(pictures, cosines.tolist(), strict=True):
-            best[picture] = max(cosine, best.get(picture, -2.0))
+        for (face, picture), cosine in zip(block, cosines.tolist(), strict=True):
+            if picture not in best or cosine > best[picture].cosine:
+                best[picture] = NearFace(picture, face, cosine)
         if len(best) > 2 * max(count, FACES_AT_ONCE):
-            best = dict(_take_best(best, count))
+            best = {one.picture: one for one in _take_best(best, count)}
+        check()
     if not best and _has_faces(library):
         raise BadInputError(
             "The faces of this library were seen by another network: scan it again with this model."
         )
-    chosen = _take_best(best, count)
-    pictures = library.read_named([number for number, _ in chosen])
-    return [(cosine, pictures[number]) for number, cosine in chosen if number in pictures]
+    return _take_best(best, count)
 
 
-def _take_best(best: dict[int, float], count: int) -> list[tuple[int, float]]:
-    return heapq.nsmallest(count, best.items(), key=lambda one: (-one[1], one[0]))
+def read_face(library: Library, face: int) -> tuple[np.ndarray, str]:
+    """Return the embedding of a face, `float16 (features,)`, and the fingerprint of what made it.
+
+    Raises:
+        NotFoundError: there is no such face.
+    """
+    query = select(FaceRow.embedding, FaceRow.network).where(FaceRow.id == face)
+    with library.engine.connect() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        raise NotFoundError("There is no such face any more.")
+    return read_embeddings([row.embedding])[0], row.network
 
 
-def _read_faces(library: Library, network: str) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Give the faces of a network in blocks: ids of their pictures, `float16 (N, features)`."""
+def _take_best(best: dict[int, NearFace], count: int) -> list[NearFace]:
+    return heapq.nsmallest(count, best.values(), key=lambda one: (-one.cosine, one.picture))
+
+
+def _read_faces(library: Library, network: str) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
+    """Give the faces of a network in blocks: their ids and their pictures', `float16 (N, features)`."""
     last = 0
     query = select(FaceRow.id, FaceRow.picture, FaceRow.embedding)
     query = query.join(PictureRow, PictureRow.id == FaceRow.picture).where(is_shown())
@@ -70,7 +124,7 @@ def _read_faces(library: Library, network: str) -> Iterator[tuple[list[int], np.
             rows = connection.execute(query.where(FaceRow.id > last)).all()
         if not rows:
             return
-        yield [row.picture for row in rows], read_embeddings([row.embedding for row in rows])
+        yield [(row.id, row.picture) for row in rows], read_embeddings([row.embedding for row in rows])
         last = rows[-1].id
 
 

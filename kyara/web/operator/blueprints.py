@@ -9,6 +9,8 @@ from kyara.web.operator import (
     groups,
     guard,
     labelling,
+    library,
+    library_pictures,
     login,
     packs,
     reports,
@@ -27,5 +29,6 @@ def set_up_operator_pages(app: APIFlask) -> None:
     """
     guard.set_up_guard(app)
     set_up_review(app)
-    for module in (guard, review, reports, labelling, datasets, characters, packs, groups):
+    pages = (guard, review, reports, labelling, datasets, characters, packs, groups)
+    for module in (*pages, library, library_pictures):
         app.register_blueprint(module.blueprint)

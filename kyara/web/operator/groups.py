@@ -6,10 +6,8 @@ request: faces are asked for by their numbers, and their pictures are where the 
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
@@ -35,13 +33,13 @@ from kyara.dataset.library.groups.reading import (
     read_head,
 )
 from kyara.dataset.library.groups.suggesting import Suggestions, suggest
-from kyara.dataset.library.opening import open_library
 from kyara.errors import KyaraError, NotFoundError
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.name_search import KnownNames
 from kyara.storage.events import TAUGHT
 from kyara.vision.images import encode_png
 from kyara.web.operator.guard import find_operator
+from kyara.web.operator.set_library import DECODING, open_set_library
 from kyara.web.public.pages import select_language
 from kyara.web.review import find_classifier, find_names
 from kyara.web.serving.model_queue import find_model
@@ -51,8 +49,6 @@ MOST_FACES = 300
 """Of a group, that the page shows."""
 ANSWERING_S = 1.5
 """How long one request may answer faces again; the page asks until all are answered."""
-_DECODING = threading.BoundedSemaphore(2)
-"""A picture of a library may have 64 Mpx; more of them at a time could fill the memory."""
 STATES = [str(state) for state in State]
 
 blueprint = APIBlueprint("group_pages", __name__, url_prefix="/operator/groups", enable_openapi=False)
@@ -92,25 +88,6 @@ class TurnIn(Schema):
     seen = Integer(required=True, validate=Range(min=0))
 
 
-@contextmanager
-def _open() -> Iterator[Engine]:
-    """Open the library that the site is set to.
-
-    Raises:
-        NotFoundError: none is set, or there is none.
-    """
-    place = current_app.config["LIBRARY"]
-    if not place:
-        raise NotFoundError(
-            _(
-                "No library of pictures is set: `kyara scan FOLDER` makes one, `kyara groups make` "
-                "groups its unknown faces, and KYARA_LIBRARY names it to the site."
-            )
-        )
-    with open_library(place) as engine:
-        yield engine
-
-
 @blueprint.get("")
 @blueprint.input(ListIn, location="query", arg_name="asked")
 def show_groups(asked: dict[str, Any]) -> str:
@@ -118,7 +95,7 @@ def show_groups(asked: dict[str, Any]) -> str:
     names = {"open": _("Without a name"), "named": _("Named"), "not_a_face": _("Not a face")}
     problem = ""
     try:
-        with _open():
+        with open_set_library():
             pass
     except KyaraError as error:
         problem = str(error)
@@ -129,7 +106,7 @@ def show_groups(asked: dict[str, Any]) -> str:
 @blueprint.input(ListIn, location="query", arg_name="asked")
 def list_some(asked: dict[str, Any]) -> dict[str, Any]:
     """List the largest groups in a state, and what the page shows beside them."""
-    with _open() as engine:
+    with open_set_library() as engine:
         found = list_groups(engine, State(asked["state"]))
         some, names = found[: asked["limit"]], find_names()
         covers = find_covers(engine, [group.id for group in some])
@@ -146,7 +123,7 @@ def list_some(asked: dict[str, Any]) -> dict[str, Any]:
 def show_group(group: int) -> dict[str, Any]:
     """Return the faces of a group, and whom it may show."""
     classifier = find_classifier()
-    with _open() as engine:
+    with open_set_library() as engine:
         found = find_group(engine, group)
         faces = list_faces(engine, [group])[group]
         suggested = suggest(engine, classifier, [group]) if classifier else {}
@@ -177,11 +154,11 @@ def show_group(group: int) -> dict[str, Any]:
 @blueprint.get("/faces/<int:face>")
 def show_face(face: int) -> Response:
     """Send a face, cut from its picture."""
-    with _open() as engine:
+    with open_set_library() as engine:
         placed = find_faces_by_id(engine, [face])
     if not placed:
         raise NotFoundError(_("There is no such face any more."))
-    with _DECODING:
+    with DECODING:
         thumbnail = cut_thumbnail(placed[0])
     return Response(encode_png(thumbnail), mimetype="image/png")
 
@@ -191,14 +168,14 @@ def show_face(face: int) -> Response:
 def name(said: dict[str, Any]) -> dict[str, Any]:
     """Say who a group shows; the model is taught it."""
     character = choose_character(find_names(), said["name"], label=said["label"], work=said["work"])
-    return _decide(said["seen"], lambda journal: journal.name(said["groups"][0], character))
+    return decide(said["seen"], lambda journal: journal.name(said["groups"][0], character))
 
 
 @blueprint.post("/not-a-face")
 @blueprint.input(DecisionIn, location="json", arg_name="said")
 def reject(said: dict[str, Any]) -> dict[str, Any]:
     """Say that groups show no faces."""
-    return _decide(said["seen"], lambda journal: journal.reject(said["groups"]))
+    return decide(said["seen"], lambda journal: journal.reject(said["groups"]))
 
 
 @blueprint.post("/merge")
@@ -206,35 +183,35 @@ def reject(said: dict[str, Any]) -> dict[str, Any]:
 def merge(said: dict[str, Any]) -> dict[str, Any]:
     """Put groups together, into the first."""
     first, *others = said["groups"]
-    return _decide(said["seen"], lambda journal: journal.merge(first, others))
+    return decide(said["seen"], lambda journal: journal.merge(first, others))
 
 
 @blueprint.post("/split")
 @blueprint.input(SplitIn, location="json", arg_name="said")
 def split(said: dict[str, Any]) -> dict[str, Any]:
     """Take faces out of a group."""
-    return _decide(said["seen"], lambda journal: journal.split(said["groups"][0], said["faces"]))
+    return decide(said["seen"], lambda journal: journal.split(said["groups"][0], said["faces"]))
 
 
 @blueprint.post("/undo")
 @blueprint.input(TurnIn, location="json", arg_name="said")
 def undo(said: dict[str, Any]) -> dict[str, Any]:
     """Take the last decision back."""
-    return _decide(said["seen"], lambda journal: journal.undo())
+    return decide(said["seen"], lambda journal: journal.undo())
 
 
 @blueprint.post("/redo")
 @blueprint.input(TurnIn, location="json", arg_name="said")
 def redo(said: dict[str, Any]) -> dict[str, Any]:
     """Do again what was undone last."""
-    return _decide(said["seen"], lambda journal: journal.redo())
+    return decide(said["seen"], lambda journal: journal.redo())
 
 
 @blueprint.post("/answer")
 def answer_some() -> dict[str, Any]:
     """Answer faces again that another model has answered, or one that was taught other things."""
     until = time.monotonic() + ANSWERING_S
-    with _open() as engine, find_model().place() as classifier:
+    with open_set_library() as engine, find_model().place() as classifier:
         answerer = _find_answerer(classifier)
         for _count in answer_anew(engine, answerer):
             if time.monotonic() > until:
@@ -242,9 +219,18 @@ def answer_some() -> dict[str, Any]:
         return {"outdated": count_outdated(engine, answerer)}
 
 
-def _decide(seen: int, decide: Callable[[GroupJournal], Outcome]) -> dict[str, Any]:
+def decide(seen: int, act: Callable[[GroupJournal], Outcome]) -> dict[str, Any]:
+    """Let a person decide about groups or faces, and return what came of it as the pages read it.
+
+    Args:
+        seen: number of the last decision that the person saw.
+        act: what to decide.
+
+    Raises:
+        KyaraError: as the journal's methods.
+    """
     events = current_app.extensions["kyara_events"]
-    with _open() as engine, find_model().place() as classifier:
+    with open_set_library() as engine, find_model().place() as classifier:
         journal = GroupJournal(
             engine,
             classifier,
@@ -252,7 +238,7 @@ def _decide(seen: int, decide: Callable[[GroupJournal], Outcome]) -> dict[str, A
             seen=seen,
             announce=lambda: events.publish(TAUGHT),
         )
-        outcome = decide(journal)
+        outcome = act(journal)
         return {
             "action": outcome.action,
             "groups": outcome.groups,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, g, render_template, request
 from flask_babel import lazy_gettext as _
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
@@ -41,10 +41,13 @@ NAVIGATION = (
     ("review_pages.show_review", _("Review"), {"kind": "all"}),
     ("dataset_pages.show_datasets", _("Datasets"), {}),
     ("character_pages.show_characters", _("Characters"), {}),
+    ("library_pages.show_library", _("Library"), {}),
     ("group_pages.show_groups", _("Groups"), {}),
     ("model_pages.show_models", _("Models"), {}),
 )
 """Endpoints, what they are called, and their values; those that do not exist are left out."""
+_OF_LIBRARY = {"library_pages.show_library"}
+"""Shown where a library is set."""
 
 blueprint = Blueprint("operator_pages", __name__, url_prefix="/operator")
 _csrf = CSRFProtect()
@@ -166,8 +169,14 @@ def _ask_to_log_in() -> tuple[str, int, dict[str, str]]:
 def keep_out_of_caches(response: Response) -> Response:
     """Let no cache, and no "back" after logging out, show what operators see."""
     if is_operator_path(request.path):
-        response.headers["Cache-Control"] = "no-store"
+        is_kept = g.get("kept_by_browser") and response.status_code in (200, 304)
+        response.headers["Cache-Control"] = "private, no-cache" if is_kept else "no-store"
     return response
+
+
+def let_browser_keep() -> None:
+    """Let the browser keep this answer; before it shows it again it has to ask, with the session."""
+    g.kept_by_browser = True
 
 
 @blueprint.app_context_processor
@@ -176,7 +185,8 @@ def describe_operator() -> dict[str, Any]:
     if not is_operator_path(request.path):
         return {}
     known = current_app.view_functions
-    entries = [entry for entry in NAVIGATION if entry[0] in known]
+    hidden = set() if current_app.config["LIBRARY"] else _OF_LIBRARY
+    entries = [entry for entry in NAVIGATION if entry[0] in known and entry[0] not in hidden]
     return {
         "operator": current_user,
         "operator_entries": entries,

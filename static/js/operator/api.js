@@ -44,6 +44,12 @@ export function post(path, body, signal) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body), signal });
 }
 
+/** Send JSON, and get a file. @param {string} path @param {object} body @returns {Promise<Blob>} */
+export async function postForFile(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  return (await request(path, { method: "POST", headers, body: JSON.stringify(body) })).blob();
+}
+
 /**
  * What completes a name by asking the server.
  * @param {string} path @returns {(query: string, language: string, signal?: AbortSignal) => Promise<import("../page/api.js").Character[]>}

@@ -2,10 +2,9 @@
  * The group that is looked at: its faces, who it may be, and what can be said of it.
  */
 
-import { CharacterField } from "../page/combobox.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { isTouched, say, sayPercent } from "../page/messages.js";
-import { ask } from "./api.js";
+import { NameForm } from "./name-form.js";
 
 /** @typedef {import("../page/api.js").Character} Character */
 /** @typedef {Character & {confidence: number}} Suggestion */
@@ -19,35 +18,23 @@ import { ask } from "./api.js";
  * @property {(group: number, other: number) => Promise<string>} merge
  */
 
-/** @param {string} query @param {string} _language @param {AbortSignal} [signal] @returns {Promise<Character[]>} */
-async function findNames(query, _language, signal) {
-  const parameters = new URLSearchParams({ query, limit: "8" });
-  return (await ask(`/operator/characters/search?${parameters}`, { signal })).characters;
-}
-
 export class GroupPanel {
   /** Number of the group. @type {number | undefined} */
   group;
   /** @type {HTMLElement[]} */
   #tiles = [];
-  /** What was typed and means somebody new, though others are called nearly so. */
-  #confirmed = "";
 
   /** @param {Acts} acts */
   constructor(acts) {
     this.acts = acts;
-    this.name = byId("group-name", HTMLInputElement);
-    this.work = byId("group-work", HTMLInputElement);
-    this.label = byId("group-label", HTMLInputElement);
-    this.refused = byId("group-refused", HTMLElement);
+    this.form = new NameForm("group", async (name, label, work) => {
+      if (this.group === undefined) return "";
+      const refused = await this.acts.name(this.group, name, label, work);
+      this.focusName();
+      return refused;
+    });
     this.faces = byId("group-faces", HTMLElement);
     this.splitter = byId("group-split", HTMLButtonElement);
-    this.field = new CharacterField(this.name, byId("group-options", HTMLElement), { find: findNames });
-    this.name.addEventListener("choose", () => void this.#save());
-    byId("group-form", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.#save();
-    });
     this.splitter.addEventListener("click", () => void this.split());
     byId("group-reject", HTMLButtonElement).addEventListener("click", () => void this.reject());
     this.faces.addEventListener("click", (event) => {
@@ -59,70 +46,56 @@ export class GroupPanel {
 
   /** @param {Group} group @param {string} title */
   show(group, title) {
-    const typing = document.activeElement === this.name || document.activeElement === document.body;
+    const typing = document.activeElement === this.form.name || document.activeElement === document.body;
     this.group = group.id;
     byId("group-title", HTMLElement).textContent = title;
-    byId("group-size", HTMLElement).textContent = say("faces", { count: group.size });
-    this.field.reset([]);
-    this.#confirmed = "";
-    this.work.value = "";
-    this.label.value = "";
-    this.refused.textContent = group.asleep ? say("group_asleep") : "";
+    this.form.reset();
+    this.form.complain(group.asleep ? say("group_asleep") : "");
     byId("group-reject", HTMLButtonElement).disabled = group.state === "not_a_face";
     this.#showFaces(group);
     this.#showSuggestions(group);
-    if (typing && !isTouched) this.name.focus({ preventScroll: true });
+    if (typing && !isTouched) this.form.name.focus({ preventScroll: true });
+  }
+
+  /** Show which faces the group has by now; what is typed, chosen and has the focus stays. @param {Group} group */
+  update(group) {
+    const chosen = new Set(this.#chosen().map((tile) => tile.dataset.face));
+    const focused = this.#tiles.find((tile) => tile === document.activeElement)?.dataset.face;
+    this.#showFaces(group);
+    for (const tile of this.#tiles) tile.setAttribute("aria-selected", String(chosen.has(tile.dataset.face)));
+    if (focused !== undefined) {
+      const tile = this.#tiles.find((each) => each.dataset.face === focused) ?? this.#tiles[0];
+      if (tile) this.#focus(tile);
+    }
+    this.#tellChosen();
+    if (!this.#holdsFocus("#group-also, #group-near")) this.#showSuggestions(group);
+  }
+
+  /** @param {string} selector */
+  #holdsFocus(selector) {
+    return Boolean(document.activeElement?.closest(selector));
   }
 
   focusName() {
-    this.name.focus();
+    this.form.name.focus();
   }
 
   /** Take the chosen faces out. */
   async split() {
     const faces = this.#chosen().map((tile) => Number(tile.dataset.face));
     if (this.group === undefined || this.splitter.disabled) return;
-    this.#complain(await this.acts.split(this.group, faces));
+    this.form.complain(await this.acts.split(this.group, faces));
     this.#tiles[0]?.focus(); // what had the focus is disabled, or gone
   }
 
   async reject() {
     if (this.group === undefined || byId("group-reject", HTMLButtonElement).disabled) return;
-    this.#complain(await this.acts.reject(this.group));
-  }
-
-  async #save() {
-    const typed = this.name.value.trim();
-    if (this.group === undefined) return;
-    if (!typed && !this.label.value.trim()) {
-      this.#complain(say("teach_no_name"));
-      this.name.focus();
-      return;
-    }
-    const label = this.label.value.trim() || this.field.character?.label || "";
-    if (!label && (await this.#mayMeanSomebody(typed))) return;
-    this.#complain(await this.acts.name(this.group, typed, label, this.work.value.trim()));
-    this.name.focus();
-  }
-
-  /** Show who is called nearly so; Enter once more makes somebody new. @param {string} typed */
-  async #mayMeanSomebody(typed) {
-    if (this.#confirmed === typed) return false;
-    const found = await findNames(typed, "").catch(() => []);
-    if (found.length === 0 || this.name.value.trim() !== typed) return false;
-    this.#confirmed = typed;
-    this.#complain(say("group_somebody_new", { name: typed }));
-    this.field.showInstead(found);
-    return true;
-  }
-
-  /** @param {string} words */
-  #complain(words) {
-    if (words) this.refused.textContent = words;
+    this.form.complain(await this.acts.reject(this.group));
   }
 
   /** @param {Group} group */
   #showFaces({ faces, size }) {
+    byId("group-size", HTMLElement).textContent = say("faces", { count: size });
     this.#tiles = faces.map((face, place) => {
       const tile = copyTemplate("face-template");
       const words = say("group_face", { number: place + 1, total: size });
@@ -169,8 +142,8 @@ export class GroupPanel {
     image.hidden = cover === null;
     if (cover !== null) image.setAttribute("src", `/operator/groups/faces/${cover}`);
     part(item, "button").addEventListener("click", async () => {
-      this.#complain(await act());
-      this.name.focus(); // the button that had the focus goes
+      this.form.complain(await act());
+      this.form.name.focus(); // the button that had the focus goes
     });
     return item;
   }

@@ -7,6 +7,7 @@
 
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { say, settings } from "../page/messages.js";
+import { answerFaces } from "./answering.js";
 import { ServerError, ask, describeError, post } from "./api.js";
 import { GroupPanel } from "./groups-panel.js";
 
@@ -97,11 +98,16 @@ function nameGroup({ id, name }) {
 
 /** @param {number} id */
 async function choose(id) {
+  markCurrent(id);
+  const group = await ask(`${PATH}/${id}`);
+  panel.show(group, nameGroup(group));
+}
+
+/** @param {number} id */
+function markCurrent(id) {
   for (const button of list.querySelectorAll("button")) {
     button.setAttribute("aria-current", String(button.dataset.group === String(id)));
   }
-  const group = await ask(`${PATH}/${id}`);
-  panel.show(group, nameGroup(group));
 }
 
 /**
@@ -141,28 +147,34 @@ function following() {
   return (groups[place + 1] ?? groups[place - 1])?.id;
 }
 
-/** Have the library's other faces answered again, a little at a time. @param {number} outdated */
+/** Have the library's other faces answered again; some may leave groups, the one that is looked at too. @param {number} outdated */
 async function answerAgain(outdated) {
   if (answering) return;
   answering = true;
   try {
-    let total = outdated;
-    while (total > 0) {
-      left.textContent = say("group_answering", { total });
-      total = (await post(`${PATH}/answer`, {})).outdated;
-    }
-    left.textContent = "";
+    await answerFaces(outdated, (words) => {
+      left.textContent = words;
+    });
+    await running;
     const answer = await ask(`${PATH}/list?${new URLSearchParams({ state })}`);
     ({ groups, head } = answer);
+    byId("groups-total", HTMLElement).textContent = say("groups_total", { count: answer.total });
     draw();
-    for (const button of list.querySelectorAll("button")) {
-      button.setAttribute("aria-current", String(button.dataset.group === String(panel.group)));
-    }
+    await lookAgain();
   } catch (error) {
     complain(describeError(error));
   } finally {
     answering = false;
   }
+}
+
+/** Show the group that is looked at as it is now; the next one where it is none any more. */
+async function lookAgain() {
+  const looked = panel.group;
+  if (looked === undefined || !groups.some(({ id }) => id === looked)) return load();
+  markCurrent(looked);
+  const group = await ask(`${PATH}/${looked}`);
+  if (panel.group === looked && !busy) panel.update(group);
 }
 
 /** @param {string} words */

@@ -2,20 +2,15 @@
  * Teaching a character from files on the characters page: faces are found and cut out here, shown, and sent.
  */
 
-import { Detector } from "../faces/detector.js";
-import { shownPart } from "../faces/bars.js";
-import { cutCrop, fitCropsTo } from "../picture/crops.js";
-import { openPicture } from "../picture/picture.js";
 import { CharacterField } from "../page/combobox.js";
 import { byId, copyTemplate, part } from "../page/elements.js";
-import { say, settings } from "../page/messages.js";
+import { say } from "../page/messages.js";
 import { describeError, findNamesAt, post } from "./api.js";
+import { cutFaces } from "./face-files.js";
 
 /** @typedef {{id: string, picture: string}} Reference */
 
 const MOST_PICTURES = 20;
-/** More than the network looks at; twenty of them fit into one request. */
-const LONGEST_PX = 512;
 
 const form = byId("teach-form", HTMLFormElement);
 const name = byId("teach-name", HTMLInputElement);
@@ -25,36 +20,9 @@ const files = byId("teach-pictures", HTMLInputElement);
 const problem = byId("teach-problem", HTMLElement);
 const done = byId("teach-done", HTMLElement);
 const send = byId("teach-send", HTMLButtonElement);
-const detector = new Detector(settings.urls);
 const field = new CharacterField(name, byId("teach-options", HTMLElement), { find: findNamesAt("/operator/characters/search") });
 /** Data URLs of the pictures to be sent. @type {string[]} */
 let pictures = [];
-
-/** The faces of a picture as crops; the whole picture where none is found. @param {File} file @returns {Promise<string[]>} */
-async function cutFaces(file) {
-  const picture = await openPicture(file);
-  try {
-    const { bitmap } = picture;
-    const found = await findFaces(bitmap);
-    const boxes = found.map(({ box, roll = 0 }) => ({ ...box, roll }));
-    if (boxes.length === 0) boxes.push({ ...shownPart(bitmap), roll: 0 });
-    return boxes.map((box) => cutCrop(bitmap, box, LONGEST_PX).toDataURL("image/jpeg", 0.95));
-  } finally {
-    picture.close();
-  }
-}
-
-/** @param {ImageBitmap} bitmap @returns {Promise<import("../faces/detector.js").FoundFace[]>} none without a face finder */
-async function findFaces(bitmap) {
-  try {
-    await detector.load();
-    fitCropsTo(detector.boxScale);
-    const found = await detector.detectShown(bitmap);
-    return found.filter((face) => detector.isShown(face, detector.defaultLevel));
-  } catch {
-    return [];
-  }
-}
 
 async function takeFiles() {
   problem.textContent = "";
@@ -62,7 +30,7 @@ async function takeFiles() {
   const refused = [];
   for (const file of [...(files.files ?? [])]) {
     try {
-      pictures.push(...(await cutFaces(file)));
+      pictures.push(...(await cutFaces(file)).crops);
     } catch {
       refused.push(file.name);
     }

@@ -151,7 +151,7 @@ export class CharacterField {
   #show(options) {
     const marked = this.#options[this.#active]?.label;
     this.#options = options;
-    this.list.replaceChildren(...options.map(createOption));
+    this.list.replaceChildren(...options.map((option, place) => createOption(option, `${this.list.id}-${place}`)));
     const kept = options.findIndex((option) => option.label === marked);
     this.#activate(kept < 0 && this.first && options.length > 0 ? 0 : kept);
     this.list.hidden = options.length === 0;
@@ -198,10 +198,10 @@ export class CharacterField {
   }
 }
 
-/** @param {Character} character @param {number} index */
-function createOption({ name, work }, index) {
+/** @param {Character} character @param {string} id */
+function createOption({ name, work }, id) {
   const option = copyTemplate("option-template");
-  option.id = `report-option-${index}`;
+  option.id = id;
   part(option, ".option-name").textContent = name;
   part(option, ".option-work").textContent = work;
   return option;

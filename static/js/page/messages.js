@@ -11,6 +11,7 @@
  * @property {Record<string, string>} messages
  * @property {import("../operator/packs.js").InstalledPack[]} [packs] the operators' characters page: what is installed
  * @property {string} [state] the operators' page of groups: which are shown
+ * @property {number} [most_characters] the operators' page of the library: who may be looked for together
  * @property {number} crop_px the longest side of a crop that is asked about, as the model needs it
  * @property {number} crop_margin how many times as wide as the tight face its crop is
  * @property {number} upright_from_deg a face that leans further is turned upright

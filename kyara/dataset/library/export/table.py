@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from kyara.dataset.library.export.choosing import name_face, name_work
 from kyara.dataset.library.export.target import Target
@@ -24,14 +24,31 @@ def make_table(pictures: Sequence[LibraryPicture], target: Target) -> Iterator[N
         BadInputError: no file is asked for.
     """
     out = target.need_out("file")
+    yield NewFile(out, write_table(pictures, target.name_picture, target.language).encode())
+
+
+def write_table(
+    pictures: Iterable[LibraryPicture], name_picture: Callable[[LibraryPicture], str], language: str
+) -> str:
+    """Return CSV: a row for each face, and one for a picture that has none.
+
+    Args:
+        pictures: with the faces to tell.
+        name_picture: what the table calls a picture.
+        language: of names and works.
+    """
     text = io.StringIO(newline="")
-    write_rows(text, [COLUMNS, *_list_rows(pictures, target)])
-    yield NewFile(out, text.getvalue().encode())
+    write_rows(text, [COLUMNS, *_list_rows(pictures, name_picture, language)])
+    return text.getvalue()
 
 
-def _list_rows(pictures: Sequence[LibraryPicture], target: Target) -> Iterator[tuple[object, ...]]:
+def _list_rows(
+    pictures: Iterable[LibraryPicture], name_picture: Callable[[LibraryPicture], str], language: str
+) -> Iterator[tuple[object, ...]]:
     for picture in pictures:
-        shared = target.name_picture(picture), picture.sha256, picture.width, picture.height
+        shared = name_picture(picture), picture.sha256, picture.width, picture.height
         for face in picture.faces:
-            names = name_face(face, target.language), name_work(face, target.language)
+            names = name_face(face, language), name_work(face, language)
             yield *shared, *face.box, face.label, *names, face.confidence, face.status
+        if not picture.faces:
+            yield *shared, *[None] * (len(COLUMNS) - len(shared))

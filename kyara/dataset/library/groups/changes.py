@@ -8,14 +8,17 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from kyara.dataset.library.groups.effects import move_faces
+from kyara.dataset.library.groups.effects import clear_answers, describe_word, move_faces
 from kyara.dataset.library.groups.reading import Forest
-from kyara.dataset.library.tables import FaceRow, GroupRow
+from kyara.dataset.library.reading import is_shown
+from kyara.dataset.library.tables import FaceRow, GroupRow, PictureRow
 from kyara.errors import BadInputError, ConflictError, NotFoundError
 from kyara.recognition.characters import Character
 
 MOST_CHOSEN = 1_000
 """Faces or groups of one decision."""
+_SAID = "label", "status", "answered_by"
+"""Of a face's row, what tells what was said of it."""
 Placing = dict[str, Any]
 """How a group stands: `label` and `merged_into`."""
 
@@ -88,7 +91,42 @@ def split(connection: Connection, forest: Forest, group: int, faces: Sequence[in
     left = select(FaceRow.id).where(FaceRow.face_group.in_(parts), FaceRow.id.not_in(faces)).limit(1)
     if connection.scalar(left) is None:
         raise BadInputError("All faces of the group are chosen; leave some in it.")
-    of_part: dict[int, list[int]] = {}
+    return _take_out(connection, forest, found, None)
+
+
+def say_faces(
+    connection: Connection,
+    forest: Forest,
+    faces: Sequence[int],
+    label: str,
+    character: Character | None = None,
+) -> Change:
+    """Say who faces show, whatever was said of them before; see `GroupJournal.say`.
+
+    They go into groups of their own, which have the label: as after a split, undoing puts those that had
+    a group back into it. Faces of which a person has said that already stay where they are.
+    """
+    if not 1 <= len(faces) <= MOST_CHOSEN:
+        raise BadInputError(f"Choose 1 to {MOST_CHOSEN} faces; received {len(faces)}.")
+    columns = FaceRow.id, FaceRow.face_group, FaceRow.label, FaceRow.status, FaceRow.answered_by
+    query = select(*columns).join(PictureRow, PictureRow.id == FaceRow.picture)
+    query = query.where(FaceRow.id.in_(faces), is_shown())
+    found = connection.execute(query.order_by(FaceRow.id)).all()
+    if missing := set(faces) - {row.id for row in found}:
+        raise NotFoundError(f"There is no face {min(missing)} any more; look for it again.")
+    word = describe_word(label)
+    found = [row for row in found if any(getattr(row, name) != word[name] for name in _SAID)]
+    if not found:
+        raise ConflictError("That is said of them already; nothing was changed.")
+    change = _take_out(connection, forest, found, label)
+    clear_answers(connection, list(change.placings))
+    change.character = character
+    return change
+
+
+def _take_out(connection: Connection, forest: Forest, found: Sequence[Any], label: str | None) -> Change:
+    """Put faces into new groups, one for those of each group that they had; the first gets a label."""
+    of_part: dict[int | None, list[int]] = {}
     for row in found:
         of_part.setdefault(row.face_group, []).append(row.id)
     change, first = Change(), None
@@ -96,9 +134,10 @@ def split(connection: Connection, forest: Forest, group: int, faces: Sequence[in
         row = insert(GroupRow).values(label=None, merged_into=part).returning(GroupRow.id)
         new = connection.execute(row).scalar_one()
         move_faces(connection, some, new)
-        change.placings[new] = _make_placing(None, part), _make_placing(None, first)
+        after = _make_placing(None if first else label, first)
+        change.placings[new] = _make_placing(None, part), after
         first = first or new
-        if forest.label(group) is not None:
+        if part is not None and forest.label(part) is not None:
             change.taught_anew.add(part)
         forest.rows[new] = None, part
     return change

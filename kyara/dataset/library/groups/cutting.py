@@ -13,15 +13,15 @@ import numpy as np
 from PIL import Image
 from sqlalchemy import Engine, select
 
-from kyara.dataset.library.sources import find_source, join_path, make_path
+from kyara.dataset.library.showing import PictureFile
+from kyara.dataset.library.sources import join_path, make_path
 from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
-from kyara.errors import KyaraError, NotFoundError
+from kyara.errors import KyaraError
 from kyara.recognition.bundle_parts import Preprocessing
 from kyara.recognition.pictures import cut_seen
 from kyara.storage.paths import ROOT
 from kyara.vision.boxes import Box, FoundFace, grow_box
-from kyara.vision.images import MAX_IMAGE_PIXELS, crop_pixels, decode_image
-from kyara.vision.picture_files import FILE_FORMATS
+from kyara.vision.images import crop_pixels
 
 AROUND = 1.6
 """A thumbnail shows so many times the tight face."""
@@ -79,13 +79,7 @@ def read_picture(face: PlacedFace) -> np.ndarray:
     Raises:
         KyaraError: its file is gone, has changed since the scan, or cannot be read.
     """
-    try:
-        found, data = find_source(str(face.path)).read(str(face.path))
-    except OSError as error:
-        raise NotFoundError(f"The picture cannot be read ({error.strerror}).") from error
-    if (found.size, found.mtime_ns) != face.stamp:
-        raise NotFoundError("The picture has changed since it was scanned; scan it again.")
-    return decode_image(data, formats=FILE_FORMATS, max_pixels=4 * MAX_IMAGE_PIXELS)
+    return PictureFile(face.path, *face.stamp).decode()
 
 
 def cut_thumbnail(face: PlacedFace) -> np.ndarray:

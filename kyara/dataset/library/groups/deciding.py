@@ -12,8 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from kyara.dataset.library.groups.changes import Change, Placing, merge, relabel, split
-from kyara.dataset.library.groups.effects import label_faces, note_character
+from kyara.dataset.library.groups.changes import (
+    Change,
+    Placing,
+    merge,
+    relabel,
+    say_faces,
+    split,
+)
+from kyara.dataset.library.groups.effects import clear_answers, label_faces, note_character
 from kyara.dataset.library.groups.reading import Forest
 from kyara.dataset.library.groups.teaching import forget_references, teach_group
 from kyara.dataset.library.tables import CharacterRow, GroupRow, GroupStepRow
@@ -23,6 +30,9 @@ from kyara.recognition.classifier import Classifier
 from kyara.storage.clock import tell_time
 from kyara.storage.database import lock_table
 
+_SAY = "faces"
+"""The action of a decision about single faces."""
+
 
 @dataclass
 class Outcome:
@@ -30,7 +40,7 @@ class Outcome:
 
     Attributes:
         step: its number; of what was undone the number of that.
-        action: what it was: `name`, `not_a_face`, `split` or `merge`.
+        action: what it was: `name`, `not_a_face`, `split`, `merge` or `faces`.
         groups: that it changed, or made.
         taught: references that were made.
         forgotten: references that were taken back.
@@ -116,6 +126,25 @@ class GroupJournal:
 
         return self._decide("split", change)
 
+    def say(self, faces: Collection[int], character: Character | None) -> Outcome:
+        """Say who single faces show, whoever a model takes them for; the model is taught it.
+
+        Args:
+            faces: their numbers, of any groups or of none.
+            character: None: they are no faces.
+
+        Raises:
+            NotFoundError: one of them is not there any more.
+            BadInputError: none, or too many.
+            ConflictError: that is said of all of them already, or somebody was faster.
+        """
+        label = NOT_A_FACE if character is None else character.label
+
+        def change(connection: Connection, forest: Forest) -> Change:
+            return say_faces(connection, forest, sorted(set(faces)), label, character)
+
+        return self._decide(_SAY, change)
+
     def undo(self) -> Outcome:
         """Take the last decision back.
 
@@ -168,6 +197,8 @@ class GroupJournal:
             before = Forest.read(connection)
             wanted = {group: first if back else second for group, first, second in step.changes}
             after = _write(connection, wanted)
+            if step.action == _SAY and not back:
+                clear_answers(connection, list(wanted))  # a model may know them by now
             changed = _label_changed(connection, before, after, set())
             values = update(GroupStepRow).where(GroupStepRow.id == step.id).values(undone=back)
             connection.execute(values)

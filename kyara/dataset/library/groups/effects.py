@@ -30,6 +30,12 @@ def label_faces(connection: Connection, groups: Collection[int], label: str | No
     connection.execute(query, execution_options={"synchronize_session": False})
 
 
+def clear_answers(connection: Connection, groups: Collection[int]) -> None:
+    """Forget who the faces of groups are, so that what a person says of them counts for all."""
+    query = update(FaceRow).where(FaceRow.face_group.in_(groups)).values(_TO_BE_ANSWERED)
+    connection.execute(query, execution_options={"synchronize_session": False})
+
+
 def note_character(connection: Connection, character: Character) -> None:
     """Write down what people read for a character that was named."""
     connection.execute(delete(CharacterRow).where(CharacterRow.label == character.label))
