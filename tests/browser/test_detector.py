@@ -326,10 +326,11 @@ def test_tiles_are_the_same_in_javascript_and_in_python(detector_page):
 
 def test_second_looks_are_the_same_in_javascript_and_in_python(detector_page):
     rng = np.random.default_rng(18)
+    eyes = (0.0, 0.0, 0.0, 0.0)
     candidates, seen = (
         [
-            FaceCandidate(*row[:2] * 300, *row[2:4] * 90 + 1, float(row[4]), (0.0, 0.0, 0.0, 0.0))
-            for row in rng.random((40, 5))
+            FaceCandidate(x * 300, y * 300, width * 90 + 1, height * 90 + 1, score, eyes)
+            for x, y, width, height, score in rng.random((40, 5)).tolist()
         ]
         for _ in range(2)
     )

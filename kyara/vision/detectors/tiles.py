@@ -86,7 +86,7 @@ def cut_tiles(width: int, height: int, longest_ratio: float, overlap: float) -> 
     return [Tile(start, 0, length, height) for start in starts]
 
 
-def plan_tile_view(tile: Tile, longest_side_px: int, most_enlarged: float) -> TileView:
+def plan_tile_view(tile: Tile, longest_side_px: float, most_enlarged: float) -> TileView:
     """Work out one look at a tile; a small one is enlarged `most_enlarged` times at most."""
     scale = min(longest_side_px / max(tile.width, tile.height), most_enlarged)
     width, height = max(1, _round(tile.width * scale)), max(1, _round(tile.height * scale))
