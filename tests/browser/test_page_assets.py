@@ -12,6 +12,8 @@ from steps import OpenPage, open_example
 from kyara.web.ops.assets import STORE
 from scripts.compress_assets import compress_assets, list_assets
 
+FINDER_SCRIPTS = {"detection.js", "tiles.js", "geometry.js", "embind-without-eval.js"}
+"""What the worker loads beside itself."""
 VERSIONED = re.compile(r"/(?:bootstrap/)?static/[0-9a-f]{12}/")
 
 
@@ -46,7 +48,11 @@ def test_every_static_file_is_versioned_and_fetched_once(open_page: OpenPage) ->
         url for url, count in Counter(urls).items() if count > 1 and url.endswith((".wasm", "glue.js"))
     ]
     assert not twice
-    for name in ("opencv.wasm", "opencv-glue.js", "main.js", "page.css", "bootstrap.min.css"):
+    scripts = [url for url in urls if "/js/" in url and "detector-worker" not in url]
+    assert {url.rpartition("/")[2] for url in scripts} <= FINDER_SCRIPTS | {"theme.js"}, (
+        "all else is bundled"
+    )
+    for name in ("opencv.wasm", "opencv-glue.js", "built/page.js", "page.css", "bootstrap.min.css"):
         (answer,) = (answer for answer in answers if answer.url.endswith(name))
         assert answer.headers["content-encoding"] in ("br", "gzip"), name
         assert "immutable" in answer.headers["cache-control"], name
@@ -59,7 +65,14 @@ def test_a_second_visit_fetches_no_static_file_again(open_page: OpenPage) -> Non
     answers = watch(again)
     again.goto(page.url)
     again.wait_for_selector("html[data-ready]", state="attached")
-    assert len(answers) > 20
+    fetched_before = {answer.url.rpartition("/")[2] for answer in answers}
+    assert {
+        "page.js",
+        "theme.js",
+        "page.css",
+        "bootstrap.min.css",
+        "cropper.esm.min.js",
+    } <= fetched_before
     fetched = again.evaluate(
         """() => performance.getEntriesByType("resource")
           .filter((entry) => entry.name.includes("/static/") && entry.transferSize > 0)
