@@ -136,10 +136,9 @@ export class TaughtPanel {
     }
   }
 
-  /** Do something, and say where the browser does not keep it. @param {() => Promise<void>} work */
+  /** Do something after what is being done, and say where the browser does not keep it. @param {() => Promise<void>} work */
   #attempt(work) {
-    const done = work().catch(() => this.#say(say("taught_failed"), "error"));
-    this.#working = Promise.all([this.#working, done]);
+    this.#working = this.#working.then(work).catch(() => this.#say(say("taught_failed"), "error"));
   }
 
   /** @param {string} text @param {"info" | "error"} [kind] */
