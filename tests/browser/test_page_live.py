@@ -479,7 +479,7 @@ def still_animation(image: Image.Image) -> bytes:
 def test_whom_this_browser_was_taught_is_marked(
     open_page: OpenPage, own_server: Callable[..., Server], tiny_bundle: Path, tmp_path: Path
 ) -> None:
-    write_strict_model(tiny_bundle, tmp_path / "model", named_from=0.99)
+    write_strict_model(tiny_bundle, tmp_path / "model", named_from=0.97)
     page = open_page(at=own_server(tmp_path / "model"))
     choose(page, still_animation(read_example(400)))
     expect(page.locator("#status")).to_have_attribute("data-kind", "done")
