@@ -105,3 +105,26 @@ class Chosen:
                 err=True,
             )
             raise click.exceptions.Exit(1)
+
+
+def tell_undone(
+    name: str, undone: int, pictures: int, kept: list[str], *, dry_run: bool, as_json: bool
+) -> None:
+    """Say what was taken back of a journal; end with status 1 if anything stays.
+
+    Args:
+        name: of the format.
+        undone: pictures that were taken back.
+        pictures: those that the journal tells of.
+        kept: a sentence for whatever stays.
+        dry_run: nothing was done.
+        as_json: print a document.
+    """
+    if as_json:
+        print_json({"format": name, "dry_run": dry_run, "undone": undone, "kept": kept})
+    else:
+        echo(f"{undone} of {pictures} pictures were taken back.")
+    for sentence in kept:
+        echo(f"kyara: {sentence}", err=True)
+    if kept:
+        raise click.exceptions.Exit(1)

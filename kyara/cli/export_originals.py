@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.export_choice import Chosen
+from kyara.cli.export_choice import Chosen, tell_undone
 from kyara.cli.identify_output import echo
-from kyara.cli.options import path_option, print_json, show_bar
+from kyara.cli.options import path_option, show_bar
 from kyara.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
 from kyara.storage.atomic import check_writable
 from kyara.storage.paths import show_path
@@ -204,14 +204,7 @@ def _undo(path: Path, place: str, *, dry_run: bool, as_json: bool) -> None:
         with ExitStack() as stack, show_bar(len(lines), "Taking back") as bar:
             engine = _open_if_there(place, stack)
             undone = undo_rewriting(path, engine, kept.append, bar.update)
-    if as_json:
-        print_json({"format": "xmp", "dry_run": dry_run, "undone": undone, "kept": kept})
-    else:
-        echo(f"{undone} of {pictures} pictures were taken back.")
-    for sentence in kept:
-        echo(f"kyara: {sentence}", err=True)
-    if kept:
-        raise click.exceptions.Exit(1)
+    tell_undone("xmp", undone, pictures, kept, dry_run=dry_run, as_json=as_json)
 
 
 def _open_if_there(place: str, stack: ExitStack) -> Engine | None:

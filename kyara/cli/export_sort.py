@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.export_choice import Chosen, choice_options
+from kyara.cli.export_choice import Chosen, choice_options, tell_undone
 from kyara.cli.identify_output import echo
-from kyara.cli.options import path_option, print_json, show_bar
+from kyara.cli.options import path_option, show_bar
 from kyara.errors import UnavailableError
 from kyara.storage.paths import show_path
 
@@ -136,14 +136,7 @@ def _undo(path: Path, *, dry_run: bool, as_json: bool) -> None:
     else:
         with show_bar(len(acts), "Taking back") as bar:
             undone = undo_sorting(path, kept.append, bar.update)
-    if as_json:
-        print_json({"format": "sort", "dry_run": dry_run, "undone": undone, "kept": kept})
-    else:
-        echo(f"{undone} of {len(pictures)} pictures were taken back.")
-    for sentence in kept:
-        echo(f"kyara: {sentence}", err=True)
-    if kept:
-        raise click.exceptions.Exit(1)
+    tell_undone("sort", undone, len(pictures), kept, dry_run=dry_run, as_json=as_json)
 
 
 def _describe(placing: Placing) -> dict[str, str]:

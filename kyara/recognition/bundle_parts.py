@@ -277,4 +277,8 @@ def _is_within(value: object, low: float, high: float) -> bool:
 
 def _is_unicode(text: str) -> bool:
     """Tell whether a text can be sent: half of a surrogate pair cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -19,7 +19,6 @@ from typing import Any
 from kyara.errors import KyaraError, NotInstalledError
 from kyara.storage.extras import explain_missing
 from kyara.storage.files.objects import choose_options
-from kyara.storage.settings import PlaceSettings
 
 PROTOCOL = "s3://"
 ANSWER_S = 120.0
@@ -141,6 +140,10 @@ class Buckets:
             if self._opened is None or self._opened[0] != os.getpid():
                 check_installed()
                 import fsspec
+
+                from kyara.storage.settings import (
+                    PlaceSettings,
+                )  # loads pydantic  # pydantic: not for those without a bucket
 
                 options = choose_options(PROTOCOL, PlaceSettings.read().files_endpoint_url)
                 system = fsspec.filesystem("s3", **options)

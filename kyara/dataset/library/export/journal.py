@@ -9,10 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kyara.dataset.library.export.journal_file import UNDONE_SUFFIX, JournalFile, read_lines
+from kyara.dataset.library.export.journal_file import (
+    JournalFile,
+    explain_undoing,
+    mark_undone,
+    read_lines,
+)
 from kyara.errors import BadInputError
 from kyara.recognition.bundle import hash_file
-from kyara.storage.atomic import explain_os_error, find_partials, move_file
+from kyara.storage.atomic import find_partials, move_file
 
 JOURNAL_PREFIX = "kyara-sort-"
 NO_PICTURES = ("folder", "sidecar")
@@ -92,19 +97,15 @@ def undo_sorting(
         if act.kind == "sidecar" and picture_stays:
             progress(1)
             continue
-        try:
+        with explain_undoing(act.target):
             done, reason = _undo(act)
-        except OSError as error:
-            kept = "What was taken back before it is; the same command goes on."
-            raise explain_os_error(error, str(act.target), kept) from error
         if act.kind not in NO_PICTURES:
             undone += done
             picture_stays = bool(reason)
         if reason:
             keep(f"{act.target} stays: {reason}.")
         progress(1)
-    with suppress(OSError):
-        path.rename(path.with_name(path.name + UNDONE_SUFFIX))
+    mark_undone(path)
     return undone
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Self
@@ -55,6 +55,22 @@ class JournalFile:
 def name_journal(prefix: str) -> str:
     """Return a name for a new journal, after the time."""
     return f"{prefix}{datetime.now():%Y%m%d-%H%M%S-%f}.jsonl"
+
+
+@contextmanager
+def explain_undoing(file: Path) -> Iterator[None]:
+    """Say of an `OSError` while a file is taken back what has become of the others."""
+    try:
+        yield
+    except OSError as error:
+        kept = "What was taken back before it is; the same command goes on."
+        raise explain_os_error(error, str(file), kept) from error
+
+
+def mark_undone(path: Path) -> None:
+    """Rename a journal that was taken back; under its old name it would be taken back to no effect."""
+    with suppress(OSError):
+        path.rename(path.with_name(path.name + UNDONE_SUFFIX))
 
 
 def read_lines(path: Path) -> list[str]:

@@ -21,7 +21,12 @@ from typing import Any
 from sqlalchemy import Engine, select, tuple_
 
 from kyara.dataset.library.export.edits import describe_edits, take_back
-from kyara.dataset.library.export.journal_file import UNDONE_SUFFIX, JournalFile, read_lines
+from kyara.dataset.library.export.journal_file import (
+    JournalFile,
+    explain_undoing,
+    mark_undone,
+    read_lines,
+)
 from kyara.dataset.library.export.originals import Rewrite
 from kyara.dataset.library.tables import PictureRow, RootRow
 from kyara.dataset.library.writing import change_picture
@@ -112,17 +117,13 @@ def undo_rewriting(
     """
     undone = 0
     for line in reversed(read_rewrites(path)):
-        try:
+        with explain_undoing(line.file):
             done, reason = _undo(line, engine)
-        except OSError as error:
-            kept = "What was taken back before it is; the same command goes on."
-            raise explain_os_error(error, str(line.file), kept) from error
         undone += done and line.is_picture
         if reason:
             keep(f"{line.file} stays: {reason}.")
         progress(1)
-    with suppress(OSError):
-        path.rename(path.with_name(path.name + UNDONE_SUFFIX))
+    mark_undone(path)
     return undone
 
 
