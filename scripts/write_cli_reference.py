@@ -54,8 +54,9 @@ def _walk(
     context = click.Context(command, parent, info_name=name, **settings)
     yield path, re.sub(r" +$", "", command.get_help(context), flags=re.MULTILINE)
     if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _walk(command.commands[name], f"{path} {name}", context)
+        for name in sorted(command.list_commands(context)):
+            if below := command.get_command(context, name):
+                yield from _walk(below, f"{path} {name}", context)
 
 
 if __name__ == "__main__":

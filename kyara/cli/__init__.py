@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib import import_module
 
 import click
 
 import kyara
-from kyara.cli.characters import characters
-from kyara.cli.collect import collect
-from kyara.cli.dataset import dataset
-from kyara.cli.doctor import doctor
-from kyara.cli.evaluate import evaluate
-from kyara.cli.explain import explain
-from kyara.cli.export import export
-from kyara.cli.features import features
-from kyara.cli.groups import groups
-from kyara.cli.identify import identify
-from kyara.cli.label import label
-from kyara.cli.library import library
-from kyara.cli.mcp import mcp
-from kyara.cli.operator import operator
-from kyara.cli.pack import pack
-from kyara.cli.promote import promote, rollback
-from kyara.cli.reports import reports
-from kyara.cli.retrain import retrain
-from kyara.cli.scan import scan
-from kyara.cli.search import search
-from kyara.cli.serve import serve
-from kyara.cli.teach import forget, teach
-from kyara.cli.train import train
 from kyara.errors import KyaraError
 from kyara.storage.extras import explain_missing
 
+_COMMANDS = (
+    *("characters", "collect", "dataset", "doctor", "evaluate", "explain", "export", "features"),
+    *("forget", "groups", "identify", "label", "library", "mcp", "operator", "pack", "promote"),
+    *("reports", "retrain", "rollback", "scan", "search", "serve", "teach", "train"),
+)
+_MODULES = {"forget": "teach", "rollback": "promote"}
+"""Of commands that share a module; the others have one of their own name."""
+
 
 class _Group(click.Group):
-    """Turns a KyaraError, or a missing package of an extra, into one line and the exit status 1."""
+    """Loads a command when it is asked for: what the others import takes longer than most commands.
+
+    A KyaraError, or a missing package of an extra, becomes one line and the exit status 1.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"{__name__}.{_MODULES.get(cmd_name, cmd_name)}")
+        return getattr(module, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -56,33 +54,3 @@ class _Group(click.Group):
 @click.version_option(kyara.__version__, prog_name="kyara")
 def main() -> None:
     """Who is this anime character?"""
-
-
-for command in (
-    serve,
-    identify,
-    explain,
-    characters,
-    teach,
-    forget,
-    pack,
-    collect,
-    features,
-    scan,
-    search,
-    library,
-    groups,
-    export,
-    label,
-    reports,
-    dataset,
-    train,
-    evaluate,
-    retrain,
-    promote,
-    rollback,
-    operator,
-    mcp,
-    doctor,
-):
-    main.add_command(command)

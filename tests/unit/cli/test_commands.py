@@ -21,7 +21,7 @@ from kyara.cli import main
 
 
 def all_commands() -> list[str]:
-    return sorted(main.commands)
+    return sorted(main.list_commands(click.Context(main)))
 
 
 def test_every_command_and_option_has_help():
@@ -32,7 +32,10 @@ def test_every_command_and_option_has_help():
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{command.name} {parameter.opts}"
-        waiting += command.commands.values() if isinstance(command, click.Group) else []
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            below = [command.get_command(context, name) for name in command.list_commands(context)]
+            waiting += filter(None, below)
 
 
 @pytest.mark.parametrize(
