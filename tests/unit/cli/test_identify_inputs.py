@@ -22,7 +22,7 @@ from command_line import ROOT
 from PIL import Image
 from videos import EXAMPLE, slide_example, write_video
 
-from kyara.cli import fetching, main
+from kyara.cli import fetching, identify, main
 from kyara.cli.identify_sources import guess_suffix
 
 REDIRECTS = {"/moved": "/face.png", "/loop": "/loop", "/to-a-file": "file:///etc/passwd"}
@@ -312,7 +312,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(
     def load(*_: object) -> None:
         raise AssertionError("The work has begun.")
 
-    monkeypatch.setattr(sys.modules["kyara.cli.identify"], "ServingClassifier", load)
+    monkeypatch.setattr(identify, "ServingClassifier", load)
     (tmp_path / "file").write_text("x", encoding="utf-8")
     below = tmp_path / "file" / "below"
     arguments = {

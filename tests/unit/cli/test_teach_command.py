@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 import weakref
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from strangers import NEW, STRANGERS
 from videos import EXAMPLE
 
 from classification import Classifier
-from kyara.cli.teach import teach
+from kyara.cli import main, teach
 
 
 @pytest.fixture
@@ -81,9 +80,9 @@ def test_teach_lets_go_of_each_picture_before_it_reads_the_next_but_one(place, t
         held.append(weakref.ref(pixels))
         return pixels
 
-    monkeypatch.setattr(sys.modules["kyara.cli.teach"], "read_image", read)
+    monkeypatch.setattr(teach, "read_image", read)
     names = [str(tmp_path / f"{number}.png") for number in range(6)]
-    done = CliRunner().invoke(teach, [NEW, *names, *map(str, place)], catch_exceptions=False)
+    done = CliRunner().invoke(main, ["teach", NEW, *names, *map(str, place)], catch_exceptions=False)
     assert done.exit_code == 0
     assert "6 taught reference(s)" in done.output
     assert most == 1
