@@ -12,7 +12,7 @@ import numpy as np
 
 from kyara.dataset.manifest import Face
 from kyara.errors import BadInputError, KyaraError
-from kyara.recognition.answers import measure_confidence, score_open_set
+from kyara.recognition.answers import measure_confidence
 from kyara.recognition.backbone import Backbone
 from kyara.recognition.bundle import Calibration
 from kyara.recognition.classifier import Classifier
@@ -37,7 +37,7 @@ class Answered:
         features: `float32 (N, features)`.
         scores: `float32 (N, classes)` logits.
         similarities: `float32 (N, classes)`, NaN where a character has no reference.
-        references: `int64 (classes,)`, how many each character has.
+        open_set_scores: `float64 (N,)`, how much each face looks like somebody known.
         calibration: the bundle's.
     """
 
@@ -47,7 +47,7 @@ class Answered:
     features: np.ndarray
     scores: np.ndarray
     similarities: np.ndarray
-    references: np.ndarray
+    open_set_scores: np.ndarray
     calibration: Calibration
 
     @cached_property
@@ -64,11 +64,6 @@ class Answered:
     def correct(self) -> np.ndarray:
         """Whether each first answer is right, `bool (N,)`."""
         return self.predicted == self.targets
-
-    @cached_property
-    def open_set_scores(self) -> np.ndarray:
-        """How much each face looks like somebody known, `float64 (N,)`."""
-        return score_open_set(self.scores, self.similarities, self.calibration, self.references)
 
     @property
     def accepted(self) -> np.ndarray:
@@ -89,7 +84,7 @@ def ask(classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> 
             f"The model does not know {', '.join(strange[:5])} ({len(strange)} labels). "
             "Name characters that it calls otherwise with --same-as."
         )
-    scores, similarities = classifier.score(features)
+    scores, similarities, prototypes = classifier.compare(features)
     targets = np.array([columns[face.label] for face in faces], np.int64)
     return Answered(
         tuple(faces),
@@ -98,7 +93,7 @@ def ask(classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> 
         features,
         scores,
         similarities,
-        classifier.references,
+        classifier.score_open_set(scores, similarities, prototypes),
         classifier.bundle.calibration,
     )
 

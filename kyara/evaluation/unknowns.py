@@ -12,7 +12,6 @@ import numpy as np
 from kyara.evaluation.measuring import CURVE_POINTS, choose_places, round_rate
 from kyara.evaluation.metrics import measure_auroc, measure_fpr_at_tpr, measure_separators, trace_roc
 from kyara.evaluation.protocols import Unknowns
-from kyara.recognition.answers import score_open_set
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.head import softmax
 
@@ -75,16 +74,16 @@ def separate(
     """
     view = classifier.without(sorted(unknowns.labels & set(classifier.labels)))
     calibration = view.bundle.calibration
-    known_scores, known_similarities = view.score(view.settle(known))
-    scores, similarities = view.score(view.settle(unknown))
+    known_scores, *known_cosines = view.compare(view.settle(known))
+    scores, *cosines = view.compare(view.settle(unknown))
     ours = measure_separators(softmax(known_scores, calibration.temperature))
     theirs = measure_separators(softmax(scores, calibration.temperature))
     return Separation(
         unknowns.name,
         gallery,
         calibration.familiarity_threshold,
-        score_open_set(known_scores, known_similarities, calibration, view.references),
-        score_open_set(scores, similarities, calibration, view.references),
+        view.score_open_set(known_scores, *known_cosines),
+        view.score_open_set(scores, *cosines),
         unknowns.paths,
         tuple(view.labels[column] for column in scores.argmax(axis=1)),
         {name: round_rate(measure_auroc(ours[name], theirs[name])) for name in ours},

@@ -12,9 +12,10 @@ from kyara.recognition.bundle import Calibration, Character, Task
 from kyara.recognition.head import sigmoid, softmax
 
 Verdict = Literal["known", "probably", "unknown"]
-GATE_MEASURES = ("score", "similarity", "lead", "references")
-"""What the gate looks at: the best score, the cosine to the nearest reference of whom it belongs to, how
-far the second best score lies behind, and the logarithm of 1 + the references of whom it belongs to."""
+GATE_MEASURES = ("score", "similarity", "lead", "references", "prototype", "headed")
+"""What a gate may weigh: the best score, the cosine to the nearest reference of whom it belongs to, how
+far the second best score lies behind, the logarithm of 1 + the references of whom it belongs to, the
+cosine to the mean of these references, and 1 if the character has a column of the head, else 0."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def choose_answers(
     *,
     task: Task = "single",
     references: np.ndarray | None = None,
+    prototypes: np.ndarray | None = None,
+    headed: np.ndarray | None = None,
 ) -> list[FaceAnswers]:
     """Rank the characters of each face.
 
@@ -100,6 +103,9 @@ def choose_answers(
         top_k: answers a face, at least 1; never more than there are classes.
         task: the bundle's.
         references: `int (classes,)`, how many each character has; None: none.
+        prototypes: `float32 (N, classes)`, cosine to the mean of the references, NaN where there is
+            none; None: of nobody.
+        headed: `bool (classes,)`, who has a column of the head; None: nobody.
 
     Returns:
         One entry a face.
@@ -120,7 +126,9 @@ def choose_answers(
         passed = confidences >= np.array(calibration.label_thresholds)
         verdicts = ["known" if one.any() else "unknown" for one in passed]
     else:
-        open_set_scores = score_open_set(scores, similarities, calibration, references)
+        open_set_scores = score_open_set(
+            scores, similarities, calibration, references, prototypes, headed
+        )
         confidences = measure_confidence(scores, open_set_scores, calibration)
         passed = np.ones(scores.shape, bool)
         verdicts = [choose_verdict(one, calibration) for one in open_set_scores.tolist()]
@@ -165,6 +173,8 @@ def score_open_set(
     similarities: np.ndarray,
     calibration: Calibration,
     references: np.ndarray | None = None,
+    prototypes: np.ndarray | None = None,
+    headed: np.ndarray | None = None,
 ) -> np.ndarray:
     """Say how much each face looks like somebody the model knows.
 
@@ -177,6 +187,9 @@ def score_open_set(
         similarities: `float32 (N, classes)`, NaN where a character has no reference.
         calibration: the bundle's.
         references: `int (classes,)`, how many each character has; None: none.
+        prototypes: `float32 (N, classes)`, cosine to the mean of the references, NaN where there is
+            none; None: of nobody.
+        headed: `bool (classes,)`, who has a column of the head; None: nobody.
 
     Returns:
         `float64 (N,)`; higher is more familiar. Without a gate the scale is the bundle's own.
@@ -184,7 +197,7 @@ def score_open_set(
     Source: the maximum logit as an open-set score: Vaze et al. 2022, https://arxiv.org/abs/2110.06207;
     a regression over several signs: Platt 1999
     """
-    measures = gather_measures(scores, similarities, references)
+    measures = gather_measures(scores, similarities, references, prototypes, headed)
     if calibration.gate:
         return weigh_measures(measures, calibration.gate)
     return measures[:, 0] + COSINE_IN_LOGITS * measures[:, 1]
@@ -194,25 +207,36 @@ def weigh_measures(measures: np.ndarray, gate: Sequence[float]) -> np.ndarray:
     """Return the log-odds that a gate gives: `float64 (N,)`.
 
     Args:
-        measures: `float64 (N, 4)`, as `gather_measures` returns them.
+        measures: `float64 (N, 6)`, as `gather_measures` returns them.
         gate: as in `Calibration`.
     """
-    return gate[0] + measures @ np.array(gate[1:], np.float64)
+    return gate[0] + measures[:, : len(gate) - 1] @ np.array(gate[1:], np.float64)
 
 
 def gather_measures(
-    scores: np.ndarray, similarities: np.ndarray, references: np.ndarray | None = None
+    scores: np.ndarray,
+    similarities: np.ndarray,
+    references: np.ndarray | None = None,
+    prototypes: np.ndarray | None = None,
+    headed: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return `GATE_MEASURES` of each face: `float64 (N, 4)`; arguments as of `score_open_set`."""
+    """Return `GATE_MEASURES` of each face: `float64 (N, 6)`; arguments as of `score_open_set`."""
     best = scores.argmax(axis=1)
     faces = np.arange(len(scores))
     first = scores[faces, best].astype(np.float64)
-    cosine = np.nan_to_num(similarities[faces, best].astype(np.float64), nan=0.0)
+    cosine = _take_cosines(similarities, faces, best)
     lead = np.zeros(len(scores))
     if scores.shape[1] > 1:
         lead = first - np.partition(scores, -2, axis=1)[:, -2].astype(np.float64)
-    many = np.zeros(len(scores)) if references is None else np.log1p(references[best])
-    return np.stack([first, cosine, np.minimum(lead, MOST_LEAD), many], axis=1)
+    none = np.zeros(len(scores))
+    many = none if references is None else np.log1p(references[best])
+    mean = none if prototypes is None else _take_cosines(prototypes, faces, best)
+    head = none if headed is None else headed[best].astype(np.float64)
+    return np.stack([first, cosine, np.minimum(lead, MOST_LEAD), many, mean, head], axis=1)
+
+
+def _take_cosines(cosines: np.ndarray, faces: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(cosines[faces, columns].astype(np.float64), nan=0.0)
 
 
 def measure_confidence(

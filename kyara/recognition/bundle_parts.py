@@ -20,8 +20,8 @@ UNIT_TOLERANCE = 0.01
 MAX_VIEWS = 16
 MAX_INPUT_PX = 2048
 MAX_CHARACTERS = 100_000
-GATE_LENGTH = 5
-"""A constant, and a weight for each of `answers.GATE_MEASURES`."""
+GATE_LENGTHS = (5, 7)
+"""A constant and a weight for each of `answers.GATE_MEASURES`; older gates weigh the first four."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ class Calibration:
             face is known or unknown.
         settled_threshold: from it on the first views suffice; see `Preprocessing.first_views`.
         gate: how the log-odds that the first answer is right follow from what is measured: a constant
-            and a weight for each of `answers.GATE_MEASURES`. Empty: the best score counts.
+            and a weight for each of `answers.GATE_MEASURES`, or for the first four of them. Empty: the
+            best score counts.
         similarity_scale: how many logits a cosine of 1 is worth; see `answers.merge_scores`.
         gallery_weight: share of the nearest reference in a score, 0 to 1; the head's is the rest.
         label_thresholds: task `multi` only: from which probability each label is an answer.
@@ -220,8 +221,8 @@ def _list_calibration_problems(bundle: Bundle) -> Iterator[str]:
         yield f"its threshold of what is probable is {probable!r:.80}, not a number"
     if settled != float("inf") and not _is_within(settled, -1e6, 1e6):
         yield f"its threshold of what is settled is {settled!r:.80}, not a number"
-    if calibration.gate and len(calibration.gate) != GATE_LENGTH:
-        yield f"its gate has {len(calibration.gate)} numbers, not {GATE_LENGTH}"
+    if calibration.gate and len(calibration.gate) not in GATE_LENGTHS:
+        yield f"its gate has {len(calibration.gate)} numbers, not {GATE_LENGTHS[0]} or {GATE_LENGTHS[1]}"
     if not all(_is_within(one, -1e6, 1e6) for one in calibration.gate):
         yield "its gate has numbers that are not finite"
     if not _is_within(calibration.gallery_weight, 0, 1):

@@ -29,8 +29,8 @@ from kyara.recognition.identities import Identities, Neighbour
 
 CROPS_AT_ONCE = 8
 """So many crops are held until it is clear which of them are looked at again."""
-Scored = list[tuple["Classifier", np.ndarray, np.ndarray]]
-"""Views, and the scores and similarities of some faces in each, `float32 (N, characters)`; in order."""
+Scored = list[tuple["Classifier", np.ndarray, np.ndarray, np.ndarray]]
+"""Views, and what `Classifier.compare` gives of some faces in each; in order."""
 
 
 class Classifier:
@@ -100,6 +100,11 @@ class Classifier:
     def references(self) -> np.ndarray:
         """How many references each of `characters` has: `int64 (characters,)`."""
         return self._identities.references
+
+    @property
+    def headed(self) -> np.ndarray:
+        """Which of `characters` have a column of the head: `bool (characters,)`."""
+        return self._identities.headed
 
     def count_references(self) -> dict[str, int]:
         """Count the references of each character, taught ones and the bundle's: label → count."""
@@ -195,13 +200,23 @@ class Classifier:
         settled = _find_settled(view.score_each(features))
         return np.where(settled[:, None], features, each.mean(axis=1))
 
-    def _find_settled(self, scores: np.ndarray, similarities: np.ndarray) -> np.ndarray:
+    def _find_settled(
+        self, scores: np.ndarray, similarities: np.ndarray, prototypes: np.ndarray
+    ) -> np.ndarray:
         """Tell of which faces the first views say enough: `bool (N,)`."""
         if not scores.size:  # no faces, or nobody whom more views could find
             return np.ones(len(scores), bool)
+        open_set_scores = self.score_open_set(scores, similarities, prototypes)
+        return open_set_scores >= self.bundle.calibration.settled_threshold
+
+    def score_open_set(
+        self, scores: np.ndarray, similarities: np.ndarray, prototypes: np.ndarray
+    ) -> np.ndarray:
+        """Say how much faces look like somebody known; see `answers.score_open_set` and `compare`."""
         calibration = self.bundle.calibration
-        open_set_scores = score_open_set(scores, similarities, calibration, self.references)
-        return open_set_scores >= calibration.settled_threshold
+        return score_open_set(
+            scores, similarities, calibration, self.references, prototypes, self.headed
+        )
 
     def answer(self, features: np.ndarray, *, top_k: int = 5) -> list[FaceAnswers]:
         """Turn features into answers: everything after the network.
@@ -219,17 +234,19 @@ class Classifier:
             features: `float32 (N, features)` as `backbone.extract` returns them.
 
         Returns:
-            A view of this moment with the scores and similarities of all faces in it, as `score` gives
-            them; with an index one view a face, of the characters that the face was compared with.
+            A view of this moment with what `compare` gives of all faces in it; with an index one view a
+            face, of the characters that the face was compared with.
         """
         view = self.frozen()
         if view._fixed.gallery.index is None:
-            return [(view, *view.score(features))]
+            return [(view, *view.compare(features))]
         views = [view._view(view._fixed.narrow(one)) for one in features]
-        return [(view, *view.score(one[None])) for view, one in zip(views, features, strict=True)]
+        return [(view, *view.compare(one[None])) for view, one in zip(views, features, strict=True)]
 
-    def choose(self, scores: np.ndarray, similarities: np.ndarray, top_k: int) -> list[FaceAnswers]:
-        """Return the answers that scores and similarities make; see `score` and `answer`."""
+    def choose(
+        self, scores: np.ndarray, similarities: np.ndarray, prototypes: np.ndarray, top_k: int
+    ) -> list[FaceAnswers]:
+        """Return the answers that faces get; see `compare` and `answer`."""
         return choose_answers(
             scores,
             similarities,
@@ -238,6 +255,8 @@ class Classifier:
             top_k,
             task=self.bundle.task,
             references=self.references,
+            prototypes=prototypes,
+            headed=self.headed,
         )
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -251,6 +270,14 @@ class Classifier:
             character, NaN where it has none. Everybody is compared, whether there is an index or not.
         """
         return self._identities.score(features)
+
+    def compare(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what `score` does, and the cosine to the mean of each character's references.
+
+        Args:
+            features: `float32 (N, features)` as `backbone.extract` returns them.
+        """
+        return self._identities.compare(features)
 
     def nearest(self, features: np.ndarray, label: str | None = None, count: int = 3) -> list[Neighbour]:
         """Return the references that are nearest to one face, the nearest first.
@@ -363,14 +390,10 @@ class Classifier:
 
 def _find_settled(scored: Scored) -> np.ndarray:
     """Tell of which faces the first views say enough: `bool (N,)`."""
-    each = [view._find_settled(scores, similarities) for view, scores, similarities in scored]
+    each = [view._find_settled(*compared) for view, *compared in scored]
     return np.concatenate(each) if each else np.zeros(0, bool)
 
 
 def _choose(scored: Scored, top_k: int) -> list[FaceAnswers]:
     """Return the answers to faces; see `Classifier.choose`."""
-    return [
-        face
-        for view, scores, similarities in scored
-        for face in view.choose(scores, similarities, top_k)
-    ]
+    return [face for view, *compared in scored for face in view.choose(*compared, top_k)]

@@ -100,21 +100,25 @@ class Identities:
         return cls(bundle, bundle.characters, np.arange(count), gallery)
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores and similarities that `compare` gives."""
+        return self.compare(features)[:2]
+
+    def compare(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Score faces: one column a character.
 
         Args:
             features: `float32 (N, features)` as the backbone gives them.
 
         Returns:
-            `float32 (N, characters)` logits, and the highest cosine to a reference of each character,
-            NaN where it has none.
+            Three `float32 (N, characters)`: logits, the highest cosine to a reference of each character,
+            and that to the mean of its references; NaN where it has none.
         """
         bundle, gallery = self.bundle, self.gallery
         head = np.full((len(features), gallery.classes), np.nan, np.float32)
         head[:, bundle.head_rows] = score_features(features, bundle.head_weight, bundle.head_bias)
         nearest, prototype = gallery.compare(features)
         merged = merge_scores(head, nearest, prototype, bundle.calibration)
-        return merged[:, self.slots], nearest[:, self.slots]
+        return merged[:, self.slots], nearest[:, self.slots], prototype[:, self.slots]
 
     def indexed(self, index_from: int | None) -> Identities:
         """Return the identities with an index of their references, if there are so many.
@@ -207,6 +211,11 @@ class Identities:
     def references(self) -> np.ndarray:
         """How many references each character has: `int64 (characters,)`."""
         return np.bincount(self.gallery.rows, minlength=self.gallery.classes)[self.slots]
+
+    @cached_property
+    def headed(self) -> np.ndarray:
+        """Which characters have a column of the head: `bool (characters,)`."""
+        return np.isin(self.slots, self.bundle.head_rows)
 
     @property
     def taught(self) -> dict[str, list[str]]:

@@ -43,19 +43,34 @@ class EmbeddedFace:
         embedding: `float32 (features,)`, unit length; what a reference made of this crop would be.
         scores: of each answer, in logits.
         references: how many each answered character has.
+        prototypes: cosine to the mean of these references; None without any.
+        headed: whether each answered character has a column of the head.
     """
 
     answers: FaceAnswers
     embedding: np.ndarray
     scores: tuple[float, ...]
     references: tuple[int, ...]
+    prototypes: tuple[float | None, ...]
+    headed: tuple[bool, ...]
 
     def complete(self, described: dict[str, Any]) -> dict[str, Any]:
-        """Return a face as `Classifier.describe` gives it, with the embedding, scores and references."""
+        """Return a face as `Classifier.describe` gives it, with the embedding and what a gate weighs."""
         answers = [
-            {**answer, "score": round(score, 5), "references": references}
-            for answer, score, references in zip(
-                described["answers"], self.scores, self.references, strict=True
+            {
+                **answer,
+                "score": round(score, 5),
+                "references": references,
+                "prototype": None if prototype is None else round(prototype, 5),
+                "headed": headed,
+            }
+            for answer, score, references, prototype, headed in zip(
+                described["answers"],
+                self.scores,
+                self.references,
+                self.prototypes,
+                self.headed,
+                strict=True,
             )
         ]
         encoded = base64.b64encode(self.embedding.astype("<f4").tobytes()).decode("ascii")
@@ -83,9 +98,10 @@ def identify_embedded(
     features = view.settle(each)
     embeddings = iter(scale_to_unit(each.mean(axis=1)))
     found = []
-    for compared, scores, similarities in view.score_each(features):
-        columns, counts = compared.columns, compared.references
-        for own, answers in zip(scores, compared.choose(scores, similarities, top_k), strict=True):
+    for compared, scores, similarities, prototypes in view.score_each(features):
+        columns, counts, headed = compared.columns, compared.references, compared.headed
+        chosen = compared.choose(scores, similarities, prototypes, top_k)
+        for own, means, answers in zip(scores, prototypes, chosen, strict=True):
             answered = [columns[answer.label] for answer in answers.answers]
             found.append(
                 EmbeddedFace(
@@ -93,6 +109,8 @@ def identify_embedded(
                     next(embeddings),
                     tuple(float(own[column]) for column in answered),
                     tuple(int(counts[column]) for column in answered),
+                    tuple(None if np.isnan(means[c]) else float(means[c]) for c in answered),
+                    tuple(bool(headed[column]) for column in answered),
                 )
             )
     return found

@@ -21,6 +21,7 @@ from kyara.evaluation.metrics import (
     trace_thresholds,
 )
 from kyara.recognition.answers import (
+    GATE_MEASURES,
     gather_measures,
     merge_scores,
     score_open_set,
@@ -47,6 +48,11 @@ SETTLED_ABOVE = 1.0
 of two; a first view settles a face that it makes surer than known."""
 
 
+FITTED = ("score", "similarity", "prototype", "headed")
+"""Measures that a gate is fitted over. The number of references and the lead are not among them: who has
+many references is the first answer to most strangers, too, and far ahead."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the parts of a model say of labelled faces.
@@ -68,6 +74,17 @@ class Evidence:
     def merge(self, calibration: Calibration) -> np.ndarray:
         """Return the scores that serving would give: `float32 (N, classes)`."""
         return merge_scores(self.head, self.nearest, self.prototype, calibration)
+
+    @property
+    def headed(self) -> np.ndarray:
+        """Which characters have a column of the head: `bool (classes,)`."""
+        return ~np.isnan(self.head).all(axis=0)
+
+    def score_open_set(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
+        """Say how much the faces look like somebody known, with scores of `merge` or `merge_without`."""
+        return score_open_set(
+            scores, self.nearest, calibration, self.references, self.prototype, self.headed
+        )
 
     def merge_without(self, calibration: Calibration) -> np.ndarray:
         """Return the scores of a model that does not know the face's own character."""
@@ -128,7 +145,9 @@ def calibrate_gate(
         present = [one for one in groups if len(one.targets)]
         for one in present:
             scores = one.merge(calibration) if are_known else one.merge_without(calibration)
-            measures.append(gather_measures(scores, one.nearest, one.references))
+            measures.append(
+                gather_measures(scores, one.nearest, one.references, one.prototype, one.headed)
+            )
             right.append(are_known & (scores.argmax(axis=1) == one.targets))
             weights.append(weigh_characters(one.targets) / len(present))
     gate = fit_gate(np.concatenate(measures), np.concatenate(right), np.concatenate(weights))
@@ -172,20 +191,23 @@ def fit_gate(measures: np.ndarray, right: np.ndarray, weights: np.ndarray) -> tu
     """Fit the log-odds that the first answer is right.
 
     Args:
-        measures: `float64 (N, 4)`, as `gather_measures` returns them.
+        measures: `float64 (N, 6)`, as `gather_measures` returns them.
         right: `bool (N,)`.
         weights: `float64 (N,)`, above 0.
 
     Returns:
-        A constant, and a weight for each measure.
+        A constant, and a weight for each measure; 0 for those that are not `FITTED`.
 
     Source: Platt 1999; as a fusion of scores in speaker verification: Brümmer et al. 2007
     """
-    mean, deviation = measures.mean(axis=0), np.maximum(measures.std(axis=0), 1e-6)
+    columns = [GATE_MEASURES.index(name) for name in FITTED]
+    fitted = measures[:, columns]
+    mean, deviation = fitted.mean(axis=0), np.maximum(fitted.std(axis=0), 1e-6)
     model = LogisticRegression(C=10.0, max_iter=1000)
-    model.fit((measures - mean) / deviation, right, sample_weight=weights * len(right) / weights.sum())
-    slopes = np.asarray(model.coef_)[0] / deviation
-    constant = float(np.asarray(model.intercept_)[0] - slopes @ mean)
+    model.fit((fitted - mean) / deviation, right, sample_weight=weights * len(right) / weights.sum())
+    slopes = np.zeros(len(GATE_MEASURES))
+    slopes[columns] = np.asarray(model.coef_)[0] / deviation
+    constant = float(np.asarray(model.intercept_)[0] - slopes[columns] @ mean)
     return tuple(round(value, 6) for value in (constant, *slopes.tolist()))
 
 
@@ -252,8 +274,7 @@ def measure_unknowns(evidence: Evidence, calibration: Calibration) -> np.ndarray
 
     The same as `Classifier.without` for each face, without building a model for each: `float64 (N,)`.
     """
-    scores = evidence.merge_without(calibration)
-    return score_open_set(scores, evidence.nearest, calibration, evidence.references)
+    return evidence.score_open_set(evidence.merge_without(calibration), calibration)
 
 
 def choose_threshold(unknowns: np.ndarray, false_accept: float) -> float:

@@ -18,7 +18,6 @@ from anyascii import anyascii
 from kyara.dataset.manifest import Face, Manifest, count_labels
 from kyara.dataset.tagged import TaggedPictures
 from kyara.errors import BundleError
-from kyara.recognition.answers import score_open_set
 from kyara.recognition.backbone import Backbone
 from kyara.recognition.bundle import BACKBONE_FILE, Bundle, Calibration, Character, save_bundle
 from kyara.recognition.characters import Names
@@ -227,8 +226,7 @@ def _calibrate(
         calibration = calibrate_gate(known, shown, [unknowns, nobody], settings.false_accept)
     else:
         calibration = calibrate(known, unknowns, settings.false_accept)
-    merged = known.merge(calibration)
-    open_set_scores = score_open_set(merged, known.nearest, calibration, known.references)
+    open_set_scores = known.score_open_set(known.merge(calibration), calibration)
     passed = measure_unknowns(unknowns, calibration) >= calibration.familiarity_threshold
     return calibration, {
         "val_faces": len(known.targets),

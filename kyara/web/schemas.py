@@ -64,14 +64,15 @@ class RankingOut(Schema):
 
     Its score is `similarity_scale` × ((1 - `gallery_weight`) × cosine to the mean of its references +
     `gallery_weight` × highest cosine to one). Of whoever comes first `weights` weigh 1, the score, the
-    highest cosine, the lead over the second score, and the logarithm of 1 + references.
+    highest cosine, the lead over the second score, the logarithm of 1 + references, and if there are
+    seven, the cosine to the mean of its references and 1 if it is `headed`, else 0.
     """
 
     temperature = Float(metadata={"description": "Scores are divided by it before the softmax."})
     similarity_scale = Float(metadata={"description": "Logits that a cosine of 1 is worth."})
     gallery_weight = Float(metadata={"description": "Share of the nearest reference, 0 to 1."})
     gated = Boolean(metadata={"description": "Whether the weighed sum is the first answer's log-odds."})
-    weights = List(Float(), metadata={"description": "Five numbers; see above."})
+    weights = List(Float(), metadata={"description": "Five or seven numbers; see above."})
     familiarity_threshold = Float(
         allow_none=True, metadata={"description": "Sum from which a face is known; null: always."}
     )
@@ -124,6 +125,13 @@ class AnswerOut(Schema):
     score = Float(metadata={"description": "What answers are ranked by; with embeddings only."})
     references = Integer(
         metadata={"description": "Reference faces of the character; with embeddings only."}
+    )
+    prototype = Float(
+        allow_none=True,
+        metadata={"description": "Cosine to the mean of them, or null; with embeddings only."},
+    )
+    headed = Boolean(
+        metadata={"description": "Whether the model was trained to tell it; with embeddings only."}
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from kyara.dataset.manifest import Face, Manifest
 from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_calibration, measure_macro_f1, measure_sign_test
-from kyara.recognition.answers import measure_confidence, score_open_set
+from kyara.recognition.answers import measure_confidence
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.embeddings import extract_cached
 from kyara.registry.gate import Tolerances, judge_comparison
@@ -103,7 +103,7 @@ class _Side:
     """What one bundle says of the drawings."""
 
     def __init__(self, classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> None:
-        scores, similarities = classifier.score(features)
+        scores, similarities, prototypes = classifier.compare(features)
         labels = np.array(classifier.labels)
         calibration = classifier.bundle.calibration
         truth = np.array([face.label for face in faces])[:, None]
@@ -111,7 +111,7 @@ class _Side:
         self.said = best[:, 0]
         self.among = (best == truth).any(axis=1)
         self.right = self.said == truth[:, 0]
-        open_set_scores = score_open_set(scores, similarities, calibration, classifier.references)
+        open_set_scores = classifier.score_open_set(scores, similarities, prototypes)
         self.confidence = measure_confidence(scores, open_set_scores, calibration).max(axis=1)
         self.accepted = open_set_scores >= calibration.familiarity_threshold
 

@@ -8,7 +8,7 @@
 /** @typedef {{name: string, version: string}} Model */
 /** @typedef {{model: Model, faces: IdentifiedFace[], took_ms: number}} Identification */
 /** @typedef {{temperature: number, similarity_scale: number, gallery_weight: number, gated: boolean, weights: number[], familiarity_threshold: number | null, probable_threshold: number | null, alike_from: number | null}} Ranking what others can be ranked among the answers by */
-/** @typedef {{verdict: Verdict, answers: (RankedAnswer & {score: number, references: number})[], embedding: string, error?: {detail: string}}} EmbeddedFace */
+/** @typedef {{verdict: Verdict, answers: (RankedAnswer & {score: number, references: number, prototype: number | null, headed: boolean})[], embedding: string, error?: {detail: string}}} EmbeddedFace */
 /** @typedef {{model: Model & {network: string, ranking: Ranking | null}, faces: EmbeddedFace[]}} EmbeddedIdentification */
 /** @typedef {{label: string, name: string, work: string}} Character */
 /** @typedef {import("../faces/geometry.js").Box} Box */

@@ -10,7 +10,7 @@
 /** @typedef {import("../page/api.js").Ranking} Ranking */
 /** @typedef {import("../page/api.js").Verdict} Verdict */
 /** @typedef {{label: string, name: string, work: string, references: readonly Float32Array[]}} Named embeddings of unit length */
-/** @typedef {RankedAnswer & {score: number, references: number}} Scored */
+/** @typedef {RankedAnswer & {score: number, references: number, prototype: number | null, headed: boolean}} Scored */
 
 /** A lead over somebody who cannot be answered is not without bounds. */
 const MOST_LEAD = 1e6;
@@ -59,7 +59,8 @@ function scoreNamed(face, named, { similarity_scale: scale, gallery_weight: weig
     .map(({ label, name, work, references }) => {
       const { nearest, prototype } = compare(face, references);
       const score = scale * ((1 - weight) * prototype + weight * nearest);
-      return { label, name, work, score, similarity: nearest, references: references.length, confidence: 0, mine: true };
+      const measured = { score, similarity: nearest, references: references.length, prototype, headed: false };
+      return { label, name, work, ...measured, confidence: 0, mine: true };
     });
 }
 
@@ -86,8 +87,8 @@ export function rankTogether(face, named, ranking, most = 5) {
 /** How much the face looks like whoever comes first. @param {readonly Scored[]} ranked @param {Ranking} ranking */
 function measureFamiliarity([best, second], { weights }) {
   const lead = second ? Math.min(best.score - second.score, MOST_LEAD) : 0;
-  const measures = [1, best.score, best.similarity ?? 0, lead, Math.log1p(best.references)];
-  return measures.reduce((sum, measure, place) => sum + weights[place] * measure, 0);
+  const measures = [1, best.score, best.similarity ?? 0, lead, Math.log1p(best.references), best.prototype ?? 0, Number(best.headed)];
+  return weights.reduce((sum, weight, place) => sum + weight * measures[place], 0);
 }
 
 /** @param {number} familiarity @param {Ranking} ranking @returns {Verdict} */

@@ -173,7 +173,7 @@ def make_answered(predicted: list[str], truth: list[str], labels: tuple[str, ...
         np.zeros((len(truth), 2), np.float32),
         scores,
         np.full_like(scores, np.nan),
-        np.zeros(len(labels), np.int64),
+        scores.max(axis=1),
         Calibration(1.0, 1.0),
     )
 
