@@ -23,6 +23,8 @@ _OF_RECIPES = {
     "false_accept": ("finetune", "head", "cnn", "gallery"),
     "references": ("finetune", "head", "cnn", "gallery"),
     "pictures": SEARCHING,
+    "strangers": SEARCHING,
+    "keep_references": ("gallery",),
 }
 
 
@@ -74,6 +76,18 @@ _OF_RECIPES = {
     help="Whole pictures with labels: on those of the split val that show one face a gate is fitted, "
     "which tells known, probable and unknown.",
 )
+@path_option(
+    "--strangers",
+    metavar="FOLDER",
+    help="With --pictures: whole pictures of nobody whom the model knows; those that show one face are "
+    "strangers for the gate.",
+)
+@click.option(
+    "--keep-references",
+    is_flag=True,
+    help="gallery: the characters and their references stay as they are; only the calibration is chosen "
+    "anew.",
+)
 @click.option(
     "--quantise/--no-quantise",
     default=True,
@@ -109,6 +123,8 @@ def train(
     for option, value in own.items():
         if value and recipe not in _OF_RECIPES[option]:
             raise click.UsageError(f"The recipe {recipe} has no --{option.replace('_', '-')}.")
+    if own["strangers"] and not own["pictures"]:
+        raise click.UsageError("--strangers goes with --pictures.")
     plan = make_plan(recipe, given)
     run = run or Path("runs") / name
     if own["export_only"] and recipe != "detector":

@@ -50,6 +50,8 @@ class TrainOrder:
     false_accept: float | None = None
     references: int | None = None
     pictures: Path | None = None
+    strangers: Path | None = None
+    keep_references: bool = False
 
 
 def read_and_make(order: TrainOrder) -> Bundle:
@@ -85,11 +87,12 @@ def make_characters(
         order.false_accept or (0.05 if order.pictures else 0.1),
         order.references or MOST_REFERENCES,
     )
-    faces = choose_faces(manifest, settings)
+    choose_faces(manifest, settings)  # refuses a split that does not exist before anything is trained
     counts = {split: len(shown.of_split(split)) for split in ("train", "val")}
     characters = len({face.label for face in shown.of_split("train")})
     click.echo(f"{characters} characters; faces: {counts['train']} train, {counts['val']} val.")
     trained, made_from = _TRAINERS[order.recipe](order, shown)
+    faces = choose_faces(manifest, settings, trained)
     provenance = {
         **(more or {}),
         **_describe(order),
@@ -128,14 +131,17 @@ def _find_faces(order: TrainOrder) -> FindFaces:
 
 
 def _find_pictures(order: TrainOrder, names: Names) -> list[Face]:
-    """Return the whole pictures that show one face, each with that face."""
+    """Return the whole pictures that show one face, each with that face; strangers have no label."""
     from dataclasses import replace
 
-    from kyara.dataset.manifest import read_manifests
+    from kyara.dataset.manifest import Face, read_manifests
+    from kyara.evaluation.protocols import find_unknowns
 
     if order.pictures is None:
         return []
     pictures = read_manifests([order.pictures], names.same_as).of_split("val")
+    for group in find_unknowns(order.strangers):
+        pictures += [Face(path, "", "val", path.name) for path in group.paths]
     boxes = _find_faces(order)(pictures)
     return [replace(face, box=box) for face, box in zip(pictures, boxes, strict=True) if box]
 
@@ -192,7 +198,7 @@ def _keep_network(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[
 
     bundle = load_bundle(Path(order.features) if order.features else find_serving())
     labels = frozenset(face.label for face in manifest.of_split("train"))
-    return keep_network(bundle, labels), {
+    return keep_network(bundle, labels, references=order.keep_references), {
         "from": {"name": bundle.name, "version": bundle.version, "provenance": bundle.provenance}
     }
 

@@ -63,8 +63,10 @@ class ExportSettings:
     references: int = MOST_REFERENCES
 
 
-def choose_faces(manifest: Manifest, settings: ExportSettings) -> list[Face]:
-    """Return the faces whose features the export needs.
+def choose_faces(
+    manifest: Manifest, settings: ExportSettings, trained: Trained | None = None
+) -> list[Face]:
+    """Return the faces whose features the export needs: fewer where what was trained keeps references.
 
     Raises:
         BadInputError: a split does not exist.
@@ -72,7 +74,11 @@ def choose_faces(manifest: Manifest, settings: ExportSettings) -> list[Face]:
     splits = ("train", "val", *settings.gallery_splits)
     for split in splits:
         manifest.of_split(split)
-    return [face for face in manifest.faces if face.split in splits]
+    faces = [face for face in manifest.faces if face.split in splits]
+    if trained is None or trained.kept is None:
+        return faces
+    strange = set(_list_left_out(manifest, trained))
+    return [face for face in faces if face.split == "val" or face in strange]
 
 
 def export_bundle(
@@ -101,13 +107,14 @@ def export_bundle(
         cache: folder for features; see `bottlenecks`.
         progress: called with 1 after each of `choose_faces`, and of the pictures.
         find: where the faces are in the dataset's pictures.
-        pictures: whole pictures, each with the one face in it, on which a gate is fitted; none: no gate.
+        pictures: whole pictures, each with the one face in it, on which a gate is fitted; none: no
+            gate. Whose label the bundle does not know is a stranger.
 
     Raises:
         BadInputError: a split does not exist.
         BundleError: the converted network gives features that are not finite.
     """
-    faces = choose_faces(manifest, settings)
+    faces = choose_faces(manifest, settings, trained)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / BACKBONE_FILE
         path.write_bytes(trained.backbone)
@@ -118,14 +125,18 @@ def export_bundle(
         if not np.isfinite(values).all():
             raise BundleError("The converted backbone gives features that are not finite numbers.")
         features = {face.path: row for face, row in zip(faces, values, strict=True)}
-        ships = {"train", *settings.gallery_splits}
-        # `val` may go into the gallery that ships, but not into the one that it calibrates
-        bare = _assemble(trained, manifest, names, folder, path, settings, ships - {"val"})
-        most = settings.references
-        measured = _fill_gallery(bare, manifest, ships - {"val"}, features, most)
+        measured = served = trained.kept
+        if measured is None or served is None:
+            ships = {"train", *settings.gallery_splits}
+            # `val` may go into the gallery that ships, but not into the one that it calibrates
+            bare = _assemble(trained, manifest, names, folder, path, settings, ships - {"val"})
+            most = settings.references
+            measured = served = _fill_gallery(bare, manifest, ships - {"val"}, features, most)
+            if "val" in ships:
+                served = _fill_gallery(bare, manifest, ships, features, most)
         calibration, facts = _calibrate(measured, manifest, trained, features, settings, pictures)
         bundle = replace(
-            _fill_gallery(bare, manifest, ships, features, most) if "val" in ships else measured,
+            served,
             calibration=calibration,
             provenance={**provenance, "export": asdict(settings), "calibration": facts},
         )
@@ -214,10 +225,7 @@ def _calibrate(
 ) -> tuple[Calibration, dict[str, Any]]:
     """Choose on `val`; return what was chosen and what to say of it."""
     known = _gather(bundle, manifest.of_split("val"), features)
-    shown = trained.labels if trained.shown is None else trained.shown
-    left_out = [
-        face for face in manifest.faces if face.split in ("train", "val") and face.label not in shown
-    ]
+    left_out = _list_left_out(manifest, trained)
     apart = len(left_out) >= FEWEST_UNKNOWNS
     unknowns = _gather(bundle, left_out, features) if apart else known
     if pictures:
@@ -236,6 +244,14 @@ def _calibrate(
         "stated_false_accept": settings.false_accept,
         "strangers_accepted": round(float(passed.mean()), 4),
     }
+
+
+def _list_left_out(manifest: Manifest, trained: Trained) -> list[Face]:
+    """Return the faces of characters that the features were not trained on."""
+    shown = trained.labels if trained.shown is None else trained.shown
+    return [
+        face for face in manifest.faces if face.split in ("train", "val") and face.label not in shown
+    ]
 
 
 def _gather(bundle: Bundle, faces: Sequence[Face], features: Mapping[Path, np.ndarray]) -> Evidence:

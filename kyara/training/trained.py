@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kyara.recognition.bundle import Preprocessing, View
+from kyara.recognition.bundle import Bundle, Preprocessing, View
 
 WIDEST_MARGIN = 1.9
 MARGINS = (1.9, 1.5)
@@ -31,6 +31,7 @@ class Trained:
         weight: `float32 (features, len(labels))`.
         bias: `float32 (len(labels),)`.
         shown: labels that the features were trained on; None: those of the columns.
+        kept: the bundle whose characters, head and references stay as they are; None: chosen anew.
     """
 
     backbone: bytes
@@ -39,3 +40,4 @@ class Trained:
     weight: np.ndarray
     bias: np.ndarray
     shown: frozenset[str] | None = None
+    kept: Bundle | None = None

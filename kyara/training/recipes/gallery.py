@@ -6,12 +6,13 @@ from kyara.recognition.bundle import Bundle
 from kyara.training.trained import Trained
 
 
-def keep_network(bundle: Bundle, shown: frozenset[str]) -> Trained:
+def keep_network(bundle: Bundle, shown: frozenset[str], *, references: bool = False) -> Trained:
     """Return what a bundle's network learned.
 
     Args:
         bundle: names one character a face.
         shown: labels that its features were trained on: calibration takes no stranger from them.
+        references: keep its characters and references, too; only the calibration is chosen anew.
     """
     return Trained(
         backbone=bundle.backbone.read_bytes(),
@@ -20,4 +21,5 @@ def keep_network(bundle: Bundle, shown: frozenset[str]) -> Trained:
         weight=bundle.head_weight,
         bias=bundle.head_bias,
         shown=shown,
+        kept=bundle if references else None,
     )
