@@ -37,6 +37,7 @@ from scripts.local_site import Server
 
 StartServer = Callable[..., Server]
 GATE = (-2.0, 0.3, 4.0, 0.2, 0.1)
+LONGER_GATE = (*GATE, 1.5, -0.5)
 READ_CHARACTERS = """async () => {
     const { readCharacters } = await import("/static/js/taught/store.js");
     const count = ({ label, name, pictures }) => ({ label, name, pictures: pictures.length });
@@ -79,7 +80,7 @@ def expect_taught(page: Page, number: int, name: str) -> None:
     expect(card.locator(".card-mine")).to_be_visible()
 
 
-@pytest.mark.parametrize("gate", [(), GATE])
+@pytest.mark.parametrize("gate", [(), GATE, LONGER_GATE])
 def test_the_page_ranks_as_a_server_that_was_taught(
     open_page: OpenPage, tiny_classifier: Classifier, tiny_data: Path, gate: tuple[float, ...]
 ) -> None:

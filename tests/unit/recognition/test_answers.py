@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,24 @@ def test_without_probable_a_face_is_known_or_unknown():
 def test_a_model_of_one_character_has_no_second_to_lead():
     scores, similarities = np.array([[3.0]], np.float32), np.array([[0.5]], np.float32)
     assert score_open_set(scores, similarities, GATED) == pytest.approx([-6 + 3 + 2])
+
+
+def test_a_longer_gate_weighs_the_mean_of_the_references_and_the_head_too():
+    longer = replace(GATED, gate=(*GATED.gate, 2.0, -3.0))
+    scores = np.array([[6.0, 0, 0], [0, 4.0, 0], [0, 0, 2.0]], np.float32)
+    similarities = np.full((3, 3), 0.25, np.float32)
+    prototypes = np.array([[0.5, 0, 0], [0, 0.1, 0], [0, 0, np.nan]], np.float32)
+    counts, headed = np.array([3, 1, 0]), np.array([True, False, False])
+    told = (scores, similarities, counts, prototypes, headed)
+    before = score_open_set(scores, similarities, GATED, counts)
+    after = score_open_set(scores, similarities, longer, *told[2:])
+    assert after - before == pytest.approx([2 * 0.5 - 3, 2 * 0.1, 0], abs=1e-6)
+    assert score_open_set(scores, similarities, GATED, *told[2:]).tolist() == before.tolist()
+    faces = choose_answers(
+        scores, similarities, CHARACTERS, longer, references=counts, prototypes=prototypes, headed=headed
+    )
+    firsts = [face.answers[0].confidence for face in faces]
+    assert firsts == pytest.approx((1 / (1 + np.exp(-after))).tolist())
 
 
 def test_a_name_with_more_references_is_surer():

@@ -106,7 +106,7 @@ def shown(**changes: object) -> dict[str, object]:
         ({"preprocessing": shown(first_views=0.5)}, "first views are 0.5"),
         ({"calibration": {"probable_threshold": float("nan")}}, "what is probable is nan"),
         ({"calibration": {"settled_threshold": "x"}}, "what is settled is 'x'"),
-        ({"calibration": {"gate": [1, 2]}}, "gate has 2 numbers, not 5"),
+        ({"calibration": {"gate": [1, 2]}}, "gate has 2 numbers, not 5 or 7"),
         ({"calibration": {"gate": [1, 2, 3, 4, float("inf")]}}, "gate has numbers that are not finite"),
         ({"characters": [{"label": "x", "name": {}, "work": {}, "mal_id": -1}]}, "MyAnimeList id"),
         ({"provenance": {"loss": float("nan")}}, "not told in plain JSON"),

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from classification import Classifier
-from kyara.recognition.answers import score_open_set
 from kyara.recognition.ranking import (
     UNGATED_WEIGHTS,
     describe_ranking,
@@ -19,6 +18,7 @@ from kyara.recognition.ranking import (
 from kyara.vision.images import read_image
 
 GATE = (-9.0, 0.4, 12.0, 0.3, 0.5)
+LONGER_GATE = (*GATE, 3.0, -1.5)
 
 
 @pytest.fixture
@@ -46,14 +46,16 @@ def test_a_described_face_carries_embedding_scores_and_references(tiny_classifie
     decoded = np.frombuffer(base64.b64decode(entry["embedding"]), "<f4")
     assert decoded.tolist() == found.embedding.tolist()
     counts = tiny_classifier.count_references()
-    scores, _ = tiny_classifier.score(tiny_classifier.look(crops[:1]))
+    scores, _, prototypes = tiny_classifier.compare(tiny_classifier.look(crops[:1]))
     for answer in entry["answers"]:
         column = tiny_classifier.labels.index(answer["label"])
         assert answer["score"] == pytest.approx(float(scores[0, column]), abs=1e-4)
         assert answer["references"] == counts[answer["label"]]
+        assert answer["prototype"] == pytest.approx(float(prototypes[0, column]), abs=1e-4)
+        assert answer["headed"] == bool(tiny_classifier.headed[column])
 
 
-@pytest.mark.parametrize("gate", [(), GATE])
+@pytest.mark.parametrize("gate", [(), GATE, LONGER_GATE])
 def test_the_weights_give_the_familiarity(tiny_classifier, crops, gate):
     bundle = tiny_classifier.bundle
     bundle = replace(bundle, calibration=replace(bundle.calibration, gate=gate))
@@ -63,12 +65,14 @@ def test_the_weights_give_the_familiarity(tiny_classifier, crops, gate):
     assert ranking["gated"] == bool(gate)
     assert ranking["weights"] == list(gate or UNGATED_WEIGHTS)
     (found,) = identify_embedded(classifier, crops[:1])
-    scores, similarities = classifier.score(classifier.look(crops[:1]))
-    expected = score_open_set(scores, similarities, bundle.calibration, classifier.references)
+    expected = classifier.score_open_set(*classifier.compare(classifier.look(crops[:1])))
     lead = found.scores[0] - found.scores[1]
     similarity = found.answers.answers[0].similarity or 0
     measures = [1, found.scores[0], similarity, lead, np.log1p(found.references[0])]
-    assert float(np.dot(ranking["weights"], measures)) == pytest.approx(float(expected[0]), abs=1e-4)
+    measures += [found.prototypes[0] or 0, float(found.headed[0])]
+    weights = ranking["weights"]
+    told = float(np.dot(weights, measures[: len(weights)]))
+    assert told == pytest.approx(float(expected[0]), abs=1e-4)
 
 
 def test_a_threshold_that_is_none_is_null(tiny_classifier):

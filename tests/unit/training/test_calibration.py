@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from paper_bundle import make_paper_bundle
 
-from kyara.recognition.answers import score_open_set, weigh_measures
+from kyara.recognition.answers import GATE_MEASURES, score_open_set, weigh_measures
 from kyara.recognition.bundle import Calibration
 from kyara.recognition.head import softmax
 from kyara.recognition.identities import Identities
@@ -148,14 +148,14 @@ def test_a_gate_lets_the_stated_share_of_strangers_through_and_is_honest():
     known, shown = ((make_evidence(0.5, 0.6, seed, 1500)) for seed in (0, 1))
     calibration = calibrate_gate(known, shown, [(make_strangers(2, 1500))], 0.05)
     unknowns = make_strangers(3, 3000)
-    odds = score_open_set(unknowns.merge(calibration), unknowns.nearest, calibration)
+    odds = unknowns.score_open_set(unknowns.merge(calibration), calibration)
     assert calibration.probable_threshold is not None
     assert (odds >= calibration.probable_threshold).mean() <= 0.08
     assert (odds >= calibration.familiarity_threshold).mean() <= 0.04
     assert calibration.probable_threshold <= calibration.familiarity_threshold
     unseen = make_evidence(0.5, 0.6, 9, 3000)
     scores = unseen.merge(calibration)
-    sure = score_open_set(scores, unseen.nearest, calibration)
+    sure = unseen.score_open_set(scores, calibration)
     right = scores.argmax(axis=1) == unseen.targets
     told = 1 / (1 + np.exp(-np.concatenate([sure, odds])))
     truth = np.concatenate([right, np.zeros(len(odds), bool)])
@@ -170,12 +170,20 @@ def test_whoever_has_no_character_is_asked_against_all():
 
 def test_a_gate_finds_what_tells_right_from_wrong():
     rng = np.random.default_rng(6)
-    measures = rng.normal(size=(4000, 4)) * [2, 0.1, 1, 1]
-    odds = 1 + 1.5 * measures[:, 0] + 10 * measures[:, 1]
+    measures = rng.normal(size=(4000, 6)) * [2, 0.1, 1, 1, 0.1, 1]
+    odds = 1 + 1.5 * measures[:, 0] + 10 * measures[:, 1] - 5 * measures[:, 4] + measures[:, 5]
     right = rng.random(4000) < 1 / (1 + np.exp(-odds))
     gate = fit_gate(measures, right, np.ones(4000))
-    assert gate == pytest.approx((1, 1.5, 10, 0, 0), abs=1.2)
+    assert gate == pytest.approx((1, 1.5, 10, 0, 0, -5, 1), abs=1.2)
     assert np.corrcoef(weigh_measures(measures, gate), odds)[0, 1] > 0.99
+
+
+def test_a_fitted_gate_trusts_nobody_for_a_lead_or_many_references():
+    rng = np.random.default_rng(7)
+    measures = rng.normal(size=(500, 6))
+    right = measures[:, 2] + measures[:, 3] + rng.normal(size=500) > 0
+    gate = dict(zip(GATE_MEASURES, fit_gate(measures, right, np.ones(500))[1:], strict=True))
+    assert (gate["lead"], gate["references"]) == (0, 0)
 
 
 def test_a_threshold_weighs_its_strangers():

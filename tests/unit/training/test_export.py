@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from classification import Classifier
 from kyara.dataset.manifest import Manifest, read_manifests
 from kyara.dataset.tagged import TaggedPictures, read_tagged
 from kyara.errors import BadInputError
+from kyara.recognition.answers import GATE_MEASURES
 from kyara.recognition.bundle import load_bundle
 from kyara.recognition.characters import Names
 from kyara.training import export
@@ -173,6 +175,32 @@ def test_characters_left_out_of_training_are_the_strangers(trained, manifest, tm
     facts = bundle.provenance["calibration"]
     assert facts["strangers"] == "characters left out of training"
     assert facts["stranger_faces"] == 7
+
+
+def test_kept_references_are_calibrated_anew_with_strangers(trained, write, manifest, tmp_path):
+    kept = write()
+    pictures = [face for face in manifest.of_split("val") if face.label in (MANY, FEW)]
+    pictures += [replace(face, label="") for face in manifest.of_split("novel")]
+    told = []
+    bundle = export_bundle(
+        replace(trained, kept=kept),
+        manifest,
+        Names(),
+        tmp_path / "anew",
+        settings=ExportSettings(false_accept=0.05),
+        provenance={},
+        cache=tmp_path / "cache",
+        progress=told.append,
+        pictures=pictures,
+    )
+    assert sum(told) == len(manifest.of_split("val")) + len(pictures), "no reference is looked at"
+    for name in ("gallery_features", "gallery_rows", "head_weight", "head_bias", "head_rows"):
+        np.testing.assert_array_equal(getattr(bundle, name), getattr(kept, name))
+    assert bundle.characters == kept.characters
+    assert (bundle.gallery_ids, bundle.preprocessing) == (kept.gallery_ids, kept.preprocessing)
+    assert not kept.calibration.gate
+    assert len(bundle.calibration.gate) == 1 + len(GATE_MEASURES)
+    assert bundle.provenance["calibration"]["val_faces"] == len(manifest.of_split("val"))
 
 
 @pytest.fixture

@@ -97,6 +97,16 @@ def test_references_are_chosen_anew_for_a_network_that_stays(tiny_bundle, tiny_d
     assert found >= 0.9
 
 
+def test_only_the_calibration_is_chosen_anew(tiny_bundle, tiny_data, tmp_path):
+    order = ("train", tiny_data, "--recipe", "gallery", "--features", tiny_bundle, "--name", "anew")
+    run_kyara(*order, "--keep-references", "--models", tmp_path, "--cache", tmp_path / "cache")
+    for name in ("backbone.tflite", "head.npz", "gallery.npz"):
+        assert (tmp_path / "anew" / name).read_bytes() == (tiny_bundle / name).read_bytes()
+    source, bundle = load_bundle(tiny_bundle), load_bundle(tmp_path / "anew")
+    assert bundle.characters == source.characters
+    assert bundle.provenance["from"]["version"] == source.version
+
+
 MAKE_SAVED_MODEL = """
 import sys
 import tensorflow as tf
