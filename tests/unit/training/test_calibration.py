@@ -141,7 +141,7 @@ def make_strangers(seed: int, faces: int = 300) -> Evidence:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(faces, 20)).astype(np.float32)
     nobody = np.full(faces, NOBODY, np.int64)
-    return Evidence(5 * values, 0.18 * values, 0.18 * values, nobody)
+    return Evidence(3 * values, 0.1 * values, 0.1 * values, nobody)
 
 
 def test_a_gate_lets_the_stated_share_of_strangers_through_and_is_honest():
