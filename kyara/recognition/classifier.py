@@ -390,10 +390,17 @@ class Classifier:
 
 def _find_settled(scored: Scored) -> np.ndarray:
     """Tell of which faces the first views say enough: `bool (N,)`."""
-    each = [view._find_settled(*compared) for view, *compared in scored]
+    each = [
+        view._find_settled(scores, similarities, prototypes)
+        for view, scores, similarities, prototypes in scored
+    ]
     return np.concatenate(each) if each else np.zeros(0, bool)
 
 
 def _choose(scored: Scored, top_k: int) -> list[FaceAnswers]:
     """Return the answers to faces; see `Classifier.choose`."""
-    return [face for view, *compared in scored for face in view.choose(*compared, top_k)]
+    return [
+        face
+        for view, scores, similarities, prototypes in scored
+        for face in view.choose(scores, similarities, prototypes, top_k)
+    ]

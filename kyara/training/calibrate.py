@@ -78,7 +78,7 @@ class Evidence:
     @property
     def headed(self) -> np.ndarray:
         """Which characters have a column of the head: `bool (classes,)`."""
-        return ~np.isnan(self.head).all(axis=0)
+        return np.asarray(~np.isnan(self.head).all(axis=0))
 
     def score_open_set(self, scores: np.ndarray, calibration: Calibration) -> np.ndarray:
         """Say how much the faces look like somebody known, with scores of `merge` or `merge_without`."""
