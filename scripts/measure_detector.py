@@ -51,6 +51,7 @@ URLS = {
     "settings": "/static/detector.json",
     "network": "",
     "networkSettings": "",
+    "networkEyes": "",
 }
 """Without a network: the cascade."""
 NETWORK_URLS = URLS | {
@@ -168,10 +169,14 @@ def read_truth(folder: Path) -> dict[str, list[list[float]]]:
         raise BadInputError(f"{folder} needs a boxes.json with the faces by hand: {error}") from error
 
 
-def write_network(bundle: DetectorBundle, folder: Path) -> None:
-    """Write a detector's bundle as the site serves it."""
+def write_network(bundle: DetectorBundle, folder: Path) -> dict[str, str]:
+    """Write a detector's bundle as the site serves it, and return the addresses to load it by."""
     (folder / "network.tflite").write_bytes(bundle.network)
     (folder / "settings.json").write_text(json.dumps(bundle.describe()), encoding="utf-8")
+    if bundle.eyes is None:
+        return NETWORK_URLS
+    (folder / "eyes.tflite").write_bytes(bundle.eyes)
+    return NETWORK_URLS | {"networkEyes": "/pictures/eyes.tflite"}
 
 
 def measure(folder: Path, level: int | None, network: Path | None = None) -> dict[str, Any]:
@@ -183,15 +188,15 @@ def measure(folder: Path, level: int | None, network: Path | None = None) -> dic
         for name in truth
     }
     with tempfile.TemporaryDirectory() as temporary, open_chromium() as browser:
-        pictures = Path(temporary)
+        pictures, urls = Path(temporary), URLS
         if isinstance(finder, NetworkDetector):
-            write_network(finder.bundle, pictures)
+            urls = write_network(finder.bundle, pictures)
         for name in truth:
             shutil.copyfile(folder / name, pictures / name)
         with serve_static(pictures) as url:
             page = browser.new_page()
             page.goto(url)
-            page.evaluate(LOAD, URLS if network is None else NETWORK_URLS)
+            page.evaluate(LOAD, urls)
             in_chromium = {name: detect_in_page(page, name, level) for name in truth}
     return {
         "level": level,

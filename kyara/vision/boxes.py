@@ -42,13 +42,14 @@ class FoundFace:
         score: how sure the detector is: of the cascade, how many windows agree; else 0 to 1.
         eyes: x and y of both eyes in source pixels, the one further left in an upright face first; None
             where the detector does not tell.
-        roll_deg: how far it leans clockwise, -180 to 180: what the picture was turned by to find it.
+        roll_deg: how far it leans clockwise, -180 to 180: what the picture was turned by to find it, and
+            what its eyes add to that.
     """
 
     box: Box
     score: float
     eyes: tuple[float, float, float, float] | None = None
-    roll_deg: int = 0
+    roll_deg: float = 0.0
 
 
 def measure_overlap(a: Box, b: Box) -> float:

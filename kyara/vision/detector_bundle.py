@@ -2,6 +2,7 @@
 
 model/detector-…/detector.json      format version, looks, thresholds, provenance, SHA-256 of the network
 model/detector-…/detector.tflite    picture → cells; OpenCV.js, OpenCV and LiteRT read it
+model/detector-…/eyes.tflite        face → its eyes; not every detector has one
 model/detector-…/metrics.json       what evaluation measured
 model/detector-…/MODEL_CARD.md
 model/detector.json                 {"serving": name, "default": "network" or "cascade", "history": […]}
@@ -22,12 +23,15 @@ from kyara.storage.paths import MODEL_FOLDER
 
 FORMAT = 1
 BUNDLE_FILE, NETWORK_FILE, SERVING_FILE = "detector.json", "detector.tflite", "detector.json"
+EYES_FILE = "eyes.tflite"
 LARGEST_SIDE_PX = 1280
 LARGEST_NUMBER = 1000
 MOST_SIDES = 8
 NUMBERS = ("longest_ratio", "tile_overlap", "most_enlarged", "fill", "min_box_px", "max_boxes")
 SECOND_LOOK = ("least", "most", "face_px", "side_px", "faces")
 MOST_SECOND_LOOKS = 64
+LARGEST_EYES_PX = 256
+EYES = ("margin", "most_error", "from_deg")
 SETTINGS = ("longest_sides_px", "live_longest_sides_px", *NUMBERS, "merge")
 
 
@@ -44,10 +48,14 @@ class DetectorBundle:
             `longest_ratio`, `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`,
             `tells_eyes` (it was taught where they are), `second_look`: None, or candidates with scores
             from `least` up to `most`, at most so many `faces` of a picture, are looked at again in a
-            square of `side_px` in which they are `face_px` wide.
+            square of `side_px` in which they are `face_px` wide; `eyes`, where `eyes.tflite` is there: its
+            `sha256`, the `side_px` of its input, the `margin` of that around the tight face, the
+            `most_error` that it may expect of its own answer, in sides of its input, for eyes to be
+            told, and `from_deg`, the least lean that is told as the face's.
         thresholds: least score of each level, from fewer faces to more.
         default_level: index into `thresholds`.
         provenance: what it was made from.
+        eyes: the LiteRT file of the eye network; None where there is none.
     """
 
     name: str
@@ -57,6 +65,7 @@ class DetectorBundle:
     thresholds: tuple[float, ...]
     default_level: int
     provenance: dict[str, Any]
+    eyes: bytes | None = None
 
     def describe(self) -> dict[str, Any]:
         """Return what the page needs to know beside the network, as JSON has it."""
@@ -105,15 +114,16 @@ def load_detector_bundle(folder: Path) -> DetectorBundle:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         network = (folder / NETWORK_FILE).read_bytes()
+        eyes = (folder / EYES_FILE).read_bytes() if (folder / EYES_FILE).exists() else None
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"The detector {folder} cannot be read: {error}.") from error
     try:
-        return _check(folder.name, data, network)
+        return _check(folder.name, data, network, eyes)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BundleError(f"{path} is not whole: {error!r}.") from error
 
 
-def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
+def _check(name: str, data: dict[str, Any], network: bytes, eyes: bytes | None) -> DetectorBundle:
     if data["format"] != FORMAT:
         raise BundleError(
             f"The detector {name} has format {data['format']!r}; this Kyara reads {FORMAT}."
@@ -146,7 +156,13 @@ def _check(name: str, data: dict[str, Any], network: bytes) -> DetectorBundle:
     if not isinstance(settings["tells_eyes"], bool):
         raise ValueError(f"tells_eyes {settings['tells_eyes']!r}")
     settings["second_look"] = _check_second_look(data["settings"].get("second_look"))
-    bundle = DetectorBundle(name, "", network, settings, thresholds, level, data["provenance"])
+    if (looks := data["settings"].get("eyes")) is None:
+        eyes = None
+    else:
+        settings["eyes"] = _check_eyes(looks)
+        if eyes is None or hashlib.sha256(eyes).hexdigest() != looks["sha256"]:
+            raise BundleError(f"{name}/{EYES_FILE} is missing or damaged: {BUNDLE_FILE} names another.")
+    bundle = DetectorBundle(name, "", network, settings, thresholds, level, data["provenance"], eyes)
     found = json.dumps([digest, bundle.describe()], sort_keys=True)
     return replace(bundle, version=hashlib.sha256(found.encode()).hexdigest()[:12])
 
@@ -164,17 +180,35 @@ def _check_second_look(again: dict[str, Any] | None) -> dict[str, Any] | None:
     return {key: again[key] for key in SECOND_LOOK}
 
 
-def write_detector_bundle(folder: Path, network: bytes, data: dict[str, Any]) -> DetectorBundle:
-    """Write a detector: the network first, then what names it.
+def _check_eyes(eyes: dict[str, Any]) -> dict[str, Any]:
+    numbers = [eyes[key] for key in EYES]
+    side = eyes["side_px"]
+    if not all(isinstance(value, int | float) and 0 < value <= 180 for value in numbers):
+        raise ValueError(f"eyes {eyes!r:.200}")
+    if not isinstance(side, int) or not 16 <= side <= LARGEST_EYES_PX:
+        raise ValueError(f"eyes {eyes!r:.200}")
+    return {key: eyes[key] for key in ("sha256", "side_px", *EYES)}
+
+
+def write_detector_bundle(
+    folder: Path, network: bytes, data: dict[str, Any], eyes: bytes | None = None
+) -> DetectorBundle:
+    """Write a detector: the networks first, then what names them.
 
     Args:
         folder: need not exist.
         network: the LiteRT file.
         data: `settings`, `thresholds`, `default_level` and `provenance`.
+        eyes: the LiteRT file of the eye network, if `settings` has `eyes`.
     """
     whole = {"format": FORMAT, "sha256": hashlib.sha256(network).hexdigest(), **data}
-    bundle = _check(folder.name, whole, network)
+    if eyes is not None:
+        looks = {**data["settings"]["eyes"], "sha256": hashlib.sha256(eyes).hexdigest()}
+        whole["settings"] = {**data["settings"], "eyes": looks}
+    bundle = _check(folder.name, whole, network, eyes)
     folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / NETWORK_FILE, network)
+    if eyes is not None:
+        replace_file(folder / EYES_FILE, eyes)
     replace_file(folder / BUNDLE_FILE, (json.dumps(whole, indent=2) + "\n").encode())
     return bundle

@@ -16,7 +16,7 @@ from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detector_bundle import find_detector_bundle, load_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.images import read_image
-from scripts.measure_detector import LOAD, NETWORK_URLS, detect_in_page, serve_static, write_network
+from scripts.measure_detector import LOAD, detect_in_page, serve_static, write_network
 
 FACES = (Box(296, 218, 216, 210), Box(636, 250, 220, 205), Box(968, 226, 222, 208))
 """Of the example, tight, drawn by hand."""
@@ -85,11 +85,11 @@ def shipped() -> NetworkDetector:
 @pytest.fixture(scope="module")
 def finder_page(browser: Browser, drawn: tuple[Path, Truth], shipped: NetworkDetector) -> Iterator[Page]:
     folder, _ = drawn
-    write_network(shipped.bundle, folder)
+    urls = write_network(shipped.bundle, folder)
     with serve_static(folder) as url:
         page = browser.new_page()
         page.goto(url)
-        page.evaluate(LOAD, NETWORK_URLS)
+        page.evaluate(LOAD, urls)
         yield page
         page.close()
 

@@ -1,4 +1,4 @@
-"""The face network: pixels → tight boxes with a score and two eyes.
+"""The face network: pixels → tight boxes with a score, eyes and lean.
 
 Kyara's own (recipe `detector`), a bundle of a few hundred kB beside the recognition models. LiteRT
 runs here what OpenCV.js runs in `static/js/detector-worker.js`; both look at the same views
@@ -23,6 +23,7 @@ from kyara.vision.detector_bundle import (
     load_detector_bundle,
 )
 from kyara.vision.detectors.base import check_pixels, sort_faces, tell_nothing
+from kyara.vision.detectors.eyes import EyeFinder, measure_roll
 from kyara.vision.detectors.tiles import (
     LEAST_AGAIN,
     FaceCandidate,
@@ -57,6 +58,9 @@ class NetworkDetector:
         self.bundle, self._threshold = bundle, threshold
         self.version = bundle.version
         self._interpreter = Interpreter(model_content=bundle.network, num_threads=1)
+        self._eyes: EyeFinder | None = None
+        if bundle.eyes is not None:
+            self._eyes = EyeFinder(bundle.eyes, bundle.settings["eyes"], bundle.settings["fill"])
         self._shape: tuple[int, ...] = ()
         self._lock = threading.Lock()
 
@@ -103,7 +107,17 @@ class NetworkDetector:
                 eyes = candidate.eyes if self.bundle.settings["tells_eyes"] else None
                 found.append(FoundFace(box, candidate.score, eyes))
         most = self.bundle.settings["max_boxes"]
-        return sort_faces(sorted(found, key=lambda face: -face.score)[:most])
+        faces = sort_faces(sorted(found, key=lambda face: -face.score)[:most])
+        return [self._find_eyes(pixels, face) for face in faces]
+
+    def _find_eyes(self, pixels: np.ndarray, face: FoundFace) -> FoundFace:
+        """Tell where a face's eyes are and how far it leans, where the bundle can."""
+        if self._eyes is None:
+            return face
+        eyes = self._eyes.find(pixels, face.box)
+        roll = measure_roll(eyes) if eyes else 0.0
+        leans = abs(roll) >= self.bundle.settings["eyes"]["from_deg"]
+        return FoundFace(face.box, face.score, eyes, roll if leans else 0.0)
 
     def list_candidates(self, pixels: np.ndarray, least: float) -> list[FaceCandidate]:
         """Return one candidate a face, the highest score first."""
@@ -159,7 +173,7 @@ def _turn_back(face: FoundFace, shape: tuple[int, ...], quarters: int) -> FoundF
             x1, y1, x2, y2 = eyes
             eyes = height - y1, x1, height - y2, x2
         height, width = width, height
-    return FoundFace(box, face.score, eyes, (quarters * 90 + 180) % 360 - 180)
+    return FoundFace(box, face.score, eyes, (quarters * 90 + face.roll_deg + 180) % 360 - 180)
 
 
 def draw_tile(pixels: np.ndarray, view: TileView, fill: int) -> np.ndarray:

@@ -25,7 +25,7 @@ def _load(folder: Path) -> DetectorBundle:
 
 
 def detector_urls() -> dict[str, str]:
-    """Return the addresses of the network and its settings; empty if the cascade is to be used."""
+    """Return the addresses of the networks and their settings; empty if the cascade is to be used."""
     try:
         models = _find_models()
         is_default = find_default_detector(models) == "network"
@@ -33,10 +33,12 @@ def detector_urls() -> dict[str, str]:
     except BundleError:
         bundle = None
     if bundle is None:
-        return {"network": "", "networkSettings": ""}
+        return {"network": "", "networkSettings": "", "networkEyes": ""}
+    eyes = "" if bundle.eyes is None else url_for("detector.send_eyes", version=bundle.version)
     return {
         "network": url_for("detector.send_network", version=bundle.version),
         "networkSettings": url_for("detector.send_settings", version=bundle.version),
+        "networkEyes": eyes,
     }
 
 
@@ -44,6 +46,14 @@ def detector_urls() -> dict[str, str]:
 def send_network(version: str) -> Response:
     """Send the network's file."""
     return _keep(Response(_find(version).network, mimetype="application/octet-stream"))
+
+
+@blueprint.get("/detector/<version>/eyes.tflite")
+def send_eyes(version: str) -> Response:
+    """Send the file of the network that finds a face's eyes."""
+    if (eyes := _find(version).eyes) is None:
+        abort(404)
+    return _keep(Response(eyes, mimetype="application/octet-stream"))
 
 
 @blueprint.get("/detector/<version>/settings.json")

@@ -2,7 +2,7 @@
  * The web worker that finds faces: loads OpenCV.js, the cascade and the face network once, then answers one
  * picture after another. All heavy work is here, so that the page stays responsive.
  *
- * In:  {type: "load", opencv, wasm, cascade, settings, network, networkSettings} (addresses)
+ * In:  {type: "load", opencv, wasm, cascade, settings, network, networkSettings, networkEyes} (addresses)
  *      {type: "detect", id, bitmap, level}
  * Out: {type: "progress", fraction} · {type: "loaded", network, thresholds, defaultLevel, boxScale}
  *      {type: "faces", id, faces, heapBytes} · {type: "failed", id, message}; `id` is null while loading
@@ -18,17 +18,17 @@
 /** @typedef {import("./tiles.js").TileView} TileView */
 /** @typedef {import("./tiles.js").FaceCandidate} FaceCandidate */
 /** @typedef {import("./tiles.js").FoundFace} FoundFace */
-/** @typedef {{opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string}} Addresses */
+/** @typedef {{opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string, networkEyes: string}} Addresses */
 /**
  * @typedef {object} NetworkSettings what the detector's bundle says
  * @property {number[]} thresholds from fewer faces to more
  * @property {number} default_level
  * @property {{longest_sides_px: number[], live_longest_sides_px: number[], longest_ratio: number,
  *   tile_overlap: number, most_enlarged: number, fill: number, min_box_px: number, max_boxes: number, tells_eyes: boolean,
- *   merge: {overlap: number, inside: number}, second_look: SecondLook | null}} settings
+ *   merge: {overlap: number, inside: number}, second_look: SecondLook | null, eyes?: import("./tiles.js").EyeSettings}} settings
  */
 /** @typedef {{least: number, most: number, face_px: number, side_px: number, faces: number}} SecondLook */
-/** @typedef {{net: CvNet, tiles: typeof import("./tiles.js"), network: NetworkSettings}} Network */
+/** @typedef {{net: CvNet, eyes: CvNet | null, tiles: typeof import("./tiles.js"), network: NetworkSettings}} Network */
 /**
  * @typedef {object} Finder
  * @property {typeof import("./detection.js")} geometry
@@ -39,6 +39,7 @@
 
 const CASCADE_PATH = "/cascade.xml";
 const NETWORK_PATH = "/face-network.tflite";
+const EYES_PATH = "/eye-network.tflite";
 /** Size of opencv.wasm, for the progress of a compressed answer, whose length says nothing. */
 const TYPICAL_WASM_BYTES = 8_000_000;
 /** Share of the progress that downloading takes; the rest is starting. */
@@ -88,12 +89,13 @@ function describeLevels({ network, settings }) {
 }
 
 /** Everything is on its way at once. @param {Addresses} addresses @returns {Promise<Finder>} */
-async function loadFinder({ opencv, wasm, cascade, settings, network, networkSettings }) {
-  const [geometry, parsed, xml, weights, known, tiles] = await Promise.all([
+async function loadFinder({ opencv, wasm, cascade, settings, network, networkSettings, networkEyes }) {
+  const [geometry, parsed, xml, weights, eyeWeights, known, tiles] = await Promise.all([
     import("./detection.js"),
     request(settings).then((response) => /** @type {Promise<Settings>} */ (response.json())),
     request(cascade).then((response) => response.arrayBuffer()),
     requestNetwork(network).then((response) => response?.arrayBuffer() ?? null),
+    requestNetwork(networkEyes).then((response) => response?.arrayBuffer() ?? null),
     requestNetwork(networkSettings).then((response) => /** @type {Promise<NetworkSettings> | null} */ (response?.json() ?? null)),
     import("./tiles.js"),
     startOpenCv(opencv, wasm),
@@ -102,8 +104,9 @@ async function loadFinder({ opencv, wasm, cascade, settings, network, networkSet
   const classifier = new cv.CascadeClassifier();
   if (!classifier.load(CASCADE_PATH)) throw new Error(`${cascade} is not a cascade that OpenCV reads.`);
   post({ type: "progress", fraction: 1 });
-  const net = weights && known && readNetwork(weights);
-  return { geometry, settings: parsed, cascade: classifier, network: net ? { net, tiles, network: known } : null };
+  const net = weights && known && readNetwork(weights, NETWORK_PATH);
+  const eyes = net && eyeWeights && readNetwork(eyeWeights, EYES_PATH);
+  return { geometry, settings: parsed, cascade: classifier, network: net ? { net, eyes, tiles, network: known } : null };
 }
 
 /** Without the network the cascade does. @param {string} url empty if none serves @returns {Promise<Response | null>} */
@@ -111,11 +114,11 @@ async function requestNetwork(url) {
   return url ? request(url).catch(() => null) : null;
 }
 
-/** The network, or null where OpenCV cannot read it: the cascade does without. @param {ArrayBuffer} weights */
-function readNetwork(weights) {
+/** A network, or null where OpenCV cannot read it: faces are found without. @param {ArrayBuffer} weights @param {string} path */
+function readNetwork(weights, path) {
   try {
-    cv.FS_createDataFile("/", NETWORK_PATH.slice(1), new Uint8Array(weights), true, false, false);
-    return cv.readNetFromTFLite(NETWORK_PATH);
+    cv.FS_createDataFile("/", path.slice(1), new Uint8Array(weights), true, false, false);
+    return cv.readNetFromTFLite(path);
   } catch {
     return null;
   }
@@ -221,7 +224,7 @@ function searchWithCascade(grey, { width, height }, index) {
 /**
  * @param {CvMat} picture @param {boolean} live @param {Network} network @returns {FoundFace[]}
  */
-function searchWithNetwork(picture, live, { net, tiles, network }) {
+function searchWithNetwork(picture, live, { net, eyes, tiles, network }) {
   const { settings, thresholds } = network;
   const { rows: height, cols: width } = picture;
   const sides = live ? settings.live_longest_sides_px : settings.longest_sides_px;
@@ -241,7 +244,31 @@ function searchWithNetwork(picture, live, { net, tiles, network }) {
     const view = tiles.planSecondLook(candidate, { width, height }, again);
     return tiles.joinLooks(candidate, look(view, tiles.LEAST_AGAIN));
   });
-  return tiles.chooseFaces(scored.filter(({ score }) => score >= least), width, height, settings);
+  const faces = tiles.chooseFaces(scored.filter(({ score }) => score >= least), width, height, settings);
+  const { eyes: told } = settings;
+  if (!eyes || !told || live) return faces;
+  return faces.map((face) => ({ ...face, ...findEyes(picture, face.box, eyes, told, settings.fill, tiles) }));
+}
+
+/**
+ * @param {CvMat} picture @param {Box} box @param {CvNet} net @param {import("./tiles.js").EyeSettings} settings
+ * @param {number} fill @param {typeof import("./tiles.js")} tiles
+ */
+function findEyes(picture, box, net, settings, fill, tiles) {
+  return withObjects((own) => {
+    const { window, inside, above, below, left, right } = tiles.planEyeView(box, settings.margin, picture.cols, picture.rows);
+    const part = own(picture.roi(new cv.Rect(inside.x, inside.y, inside.width, inside.height)));
+    const whole = own(new cv.Mat());
+    const ground = new cv.Scalar(fill, fill, fill, 0);
+    cv.copyMakeBorder(part, whole, above, below, left, right, cv.BORDER_CONSTANT, ground);
+    const scaled = own(new cv.Mat());
+    const size = new cv.Size(settings.side_px, settings.side_px);
+    const interpolation = Math.min(window.width, window.height) > settings.side_px ? cv.INTER_AREA : cv.INTER_LINEAR;
+    cv.resize(whole, scaled, size, 0, 0, interpolation);
+    const blob = own(cv.blobFromImage(scaled, 1 / 255, size, new cv.Scalar(0, 0, 0, 0), false, false, cv.CV_32F));
+    net.setInput(blob);
+    return tiles.readEyes(own(net.forward()).data32F, window, settings);
+  });
 }
 
 /**

@@ -14,6 +14,7 @@ import { shownPart } from "./bars.js";
  * @property {string} settings of the cascade
  * @property {string} network the weights
  * @property {string} networkSettings
+ * @property {string} networkEyes the weights of the network that finds a face's eyes; empty without one
  */
 /** @typedef {"network" | "cascade"} DetectorName */
 /**

@@ -6,7 +6,7 @@
  * in source pixels, and one is left a face. `kyara/vision/detectors/tiles.py` is the same, step by step.
  */
 
-import { turnBox } from "./geometry.js";
+import { spreadBox, turnBox } from "./geometry.js";
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Tile a part of the picture, in its pixels */
 /**
@@ -33,7 +33,15 @@ import { turnBox } from "./geometry.js";
  * @property {import("./geometry.js").Box} box
  * @property {number} score
  * @property {number[]} [eyes]
- * @property {number} [roll] how far it leans clockwise, in degrees: what the picture was turned by to find it
+ * @property {number} [roll] how far it leans clockwise, in degrees: what the picture was turned by to find it, and what its
+ *   eyes add to that
+ */
+/**
+ * @typedef {object} EyeSettings how a face is shown to the eye network, and which of its answers are told
+ * @property {number} side_px of its input
+ * @property {number} margin side of what it sees relative to the tight face
+ * @property {number} most_error that it may expect of its answer, in sides of its input
+ * @property {number} from_deg the least lean that is told
  */
 
 export const CELL_PX = 8;
@@ -71,6 +79,7 @@ export function searchTurned(size, search, { thresholds, default_level: level })
 /** @param {FoundFace} face @param {{width: number, height: number}} size of the picture @param {number} quarters @returns {FoundFace} */
 function turnBack(face, { width, height }, quarters) {
   let { box, eyes } = face;
+  const { roll = 0 } = face;
   let size = quarters === 2 ? { width, height } : { width: height, height: width };
   for (let turn = 0; turn < quarters; turn += 1) {
     box = turnBox(box, size);
@@ -78,7 +87,7 @@ function turnBack(face, { width, height }, quarters) {
     if (eyes) eyes = [0, 2].flatMap((at) => [high - (eyes?.[at + 1] ?? 0), eyes?.[at] ?? 0]);
     size = { width: size.height, height: size.width };
   }
-  return { ...face, box, ...(eyes && { eyes }), roll: ((quarters * 90 + 180) % 360) - 180 };
+  return { ...face, box, ...(eyes && { eyes }), roll: ((quarters * 90 + roll + 180) % 360) - 180 };
 }
 
 /** @param {FoundFace} a @param {FoundFace} b */
@@ -269,4 +278,37 @@ export function chooseFaces(candidates, width, height, limits) {
     .sort((a, b) => b.score - a.score)
     .slice(0, limits.max_boxes)
     .sort(largestFirst);
+}
+
+/**
+ * What the eye network sees of a face, and how much of that lies outside the picture.
+ * @param {import("./geometry.js").Box} box the tight face @param {number} margin
+ * @param {number} width @param {number} height of the picture
+ */
+export function planEyeView(box, margin, width, height) {
+  const window = spreadBox(box, margin);
+  const [above, left] = [Math.max(0, -window.y), Math.max(0, -window.x)];
+  const below = Math.max(0, window.y + window.height - height);
+  const right = Math.max(0, window.x + window.width - width);
+  const inside = {
+    x: window.x + left,
+    y: window.y + above,
+    width: window.width - left - right,
+    height: window.height - above - below,
+  };
+  return { window, inside, above, below, left, right };
+}
+
+/**
+ * Eyes in source pixels, the one further left in an upright face first, and how far the face leans.
+ * @param {Float32Array} said x and y of both from the window's middle, in its sides, and the logarithm of their expected error
+ * @param {import("./geometry.js").Box} window @param {EyeSettings} settings
+ * @returns {{eyes?: number[], roll?: number}} nothing where the network is not sure enough
+ */
+export function readEyes([x1 = 0, y1 = 0, x2 = 0, y2 = 0, logError = Infinity], window, settings) {
+  if (logError > Math.log(settings.most_error)) return {};
+  const across = (/** @type {number} */ x) => window.x + window.width / 2 + x * window.width;
+  const down = (/** @type {number} */ y) => window.y + window.height / 2 + y * window.height;
+  const roll = (Math.atan2(down(y2) - down(y1), across(x2) - across(x1)) * 180) / Math.PI;
+  return { eyes: [across(x1), down(y1), across(x2), down(y2)], roll: Math.abs(roll) >= settings.from_deg ? roll : 0 };
 }

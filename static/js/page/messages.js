@@ -7,7 +7,7 @@
  * @typedef {object} Settings
  * @property {string} language as the API spells it
  * @property {string} locale as the browser spells it
- * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string, example: string, address_worker: string}} urls
+ * @property {{cropper: string, worker: string, opencv: string, wasm: string, cascade: string, settings: string, network: string, networkSettings: string, networkEyes: string, example: string, address_worker: string}} urls
  * @property {Record<string, string>} messages
  * @property {import("../operator/packs.js").InstalledPack[]} [packs] the operators' characters page: what is installed
  * @property {string} [state] the operators' page of groups: which are shown
