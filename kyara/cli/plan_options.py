@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from kyara.training.backbones import BACKBONES, find_backbone
-from kyara.training.plan import RENAMED, AnyPlan, CnnPlan, DetectorPlan, GalleryPlan, LayerPlan, Plan
+from kyara.training.plan import (
+    RENAMED,
+    AnyPlan,
+    CnnPlan,
+    DetectorPlan,
+    EyesPlan,
+    GalleryPlan,
+    LayerPlan,
+    Plan,
+)
 
 PLANS: dict[str, type[AnyPlan]] = {
     "finetune": Plan,
@@ -18,6 +27,7 @@ PLANS: dict[str, type[AnyPlan]] = {
     "multilabel": LayerPlan,
     "gallery": GalleryPlan,
     "detector": DetectorPlan,
+    "eyes": EyesPlan,
 }
 _SHARE = click.FloatRange(0, 1)
 _POSITIVE = click.FloatRange(0, min_open=True)
@@ -66,8 +76,9 @@ start_weights_option = click.option(
     "--start-weights",
     metavar="BUNDLE|RUN|FILE|imagenet|HANDLE",
     help="finetune: the folder of a bundle or of another run to go on from, a .keras file, imagenet "
-    "(from keras.applications), or a SavedModel or TensorFlow Hub handle of the same backbone.  "
-    "[default: random weights; of retrain the bundle that serves]",
+    "(from keras.applications), or a SavedModel or TensorFlow Hub handle of the same backbone; eyes: "
+    "the folder of a detector that finds faces.  [default: random weights; of retrain and eyes what "
+    "serves]",
 )
 
 

@@ -9,13 +9,21 @@ import click
 
 from kyara.cli.options import cache_option, models_option, path_option
 from kyara.cli.plan_options import PLANS, make_plan, plan_options, start_weights_option
-from kyara.cli.train_orders import SEARCHING, TrainOrder, make_detector, make_labels, read_and_make
+from kyara.cli.train_orders import (
+    SEARCHING,
+    TrainOrder,
+    make_detector,
+    make_eyes,
+    make_labels,
+    read_and_make,
+)
 from kyara.storage.paths import own_models
 
+_OF_DETECTORS = {"detector": make_detector, "eyes": make_eyes}
 _OF_RECIPES = {
-    "start_weights": ("finetune",),
+    "start_weights": ("finetune", "eyes"),
     "features": ("head", "multilabel", "gallery"),
-    "export_only": ("finetune", "cnn", "detector"),
+    "export_only": ("finetune", "cnn", *_OF_DETECTORS),
     "names": ("finetune", "head", "cnn", "gallery"),
     "leave_out": ("finetune", "head", "cnn", "gallery"),
     "gallery_split": ("finetune", "head", "cnn", "gallery"),
@@ -38,7 +46,8 @@ _OF_RECIPES = {
     help="finetune: a network whose features put drawings of one character together. head: a "
     "softmax layer on frozen features. cnn: a small network from scratch, as a baseline. multilabel: "
     "a picture has several labels, told by a table of 0 and 1. gallery: nothing is trained; a bundle's "
-    "references and calibration are chosen anew. detector: a face detector, on pictures with boxes.",
+    "references and calibration are chosen anew. detector: a face detector, on pictures with boxes. "
+    "eyes: a second network for a detector, that finds a face's eyes; see dataset eyes.",
 )
 @start_weights_option
 @click.option(
@@ -127,11 +136,11 @@ def train(
         raise click.UsageError("--strangers goes with --pictures.")
     plan = make_plan(recipe, given)
     run = run or Path("runs") / name
-    if own["export_only"] and recipe != "detector":
+    if own["export_only"] and recipe not in _OF_DETECTORS:
         plan = read_plan(run, PLANS[recipe])
     order = TrainOrder(recipe, plan, data, run, own_models(models) / name, cache, quantise, **own)
-    if recipe == "detector":
-        make_detector(order)
+    if recipe in _OF_DETECTORS:
+        _OF_DETECTORS[recipe](order)
         return
     bundle = make_labels(order) if recipe == "multilabel" else read_and_make(order)
     click.echo(f"Candidate {bundle.name} (version {bundle.version}) is in {order.target}.")

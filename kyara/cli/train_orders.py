@@ -232,6 +232,33 @@ def make_detector(order: TrainOrder) -> None:
     click.echo(f"Detector {bundle.name} (version {bundle.version}) is in {order.target}.")
 
 
+def make_eyes(order: TrainOrder) -> None:
+    """Train the network that finds a face's eyes, and write it beside a face detector's."""
+    from kyara.dataset.boxed import read_boxed_pictures
+    from kyara.training.plan import EyesPlan
+    from kyara.training.recipes.detector.export_eyes import export_eyes, read_scenes
+    from kyara.training.recipes.detector.eyes import build_eye_network, train_eyes
+    from kyara.training.recipes.detector.fit import load_average
+    from kyara.vision.detector_bundle import find_detector_bundle
+
+    plan = order.plan
+    assert isinstance(plan, EyesPlan)
+    start = Path(order.start_weights) if order.start_weights else find_detector_bundle()
+    pictures = [picture for folder in order.data for picture in read_boxed_pictures(folder)]
+    with show_bar(len(pictures), "Reading") as bar:
+        scenes = {split: read_scenes(pictures, split, bar.update) for split in ("train", "val", "test")}
+    counts = {split: len(those) for split, those in scenes.items()}
+    click.echo(f"{sum(counts.values())} faces with eyes: {counts}.")
+    train = scenes.pop("train")
+    if order.export_only:
+        model = load_average(order.run, build_eye_network)
+    else:
+        model = train_eyes(train, plan, order.run, tell=lambda text: click.echo(text, err=True))
+    provenance = {**_describe(order), "quantised": False, "faces": counts}
+    bundle = export_eyes(model, start, order.target, scenes, provenance)
+    click.echo(f"Detector {bundle.name} (version {bundle.version}) is in {order.target}.")
+
+
 def make_labels(order: TrainOrder) -> Bundle:
     """Train and export a bundle that gives a picture several labels.
 

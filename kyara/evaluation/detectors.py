@@ -85,10 +85,14 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
         "OpenCV.js runs it in the browser, LiteRT in Python.",
         "",
         f"Version {bundle.version}, {len(bundle.network):,} bytes.",
+        *_describe_eyes(bundle),
         f"Thresholds from fewer faces to more: {levels}; default: level {bundle.default_level}.",
         "",
     ]
     for split, measured in metrics.items():
+        if split == "eyes":
+            lines += _describe_leans(measured)
+            continue
         lines += [
             f"## On `{split}`",
             "",
@@ -107,6 +111,35 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
         ]
     made_from = json.dumps(bundle.provenance, indent=2, ensure_ascii=False)
     return "\n".join([*lines, "## Made from", "", "```json", made_from, "```", ""])
+
+
+def _describe_eyes(bundle: DetectorBundle) -> list[str]:
+    if bundle.eyes is None:
+        return []
+    least = bundle.settings["eyes"]["from_deg"]
+    return [
+        f"A second network of {len(bundle.eyes):,} bytes tells where a face's eyes are, if it is sure;",
+        f"a face that leans by {least:g}° or more is turned upright by them.",
+    ]
+
+
+def _describe_leans(measured: dict[str, Any]) -> list[str]:
+    lines = [
+        "## Eyes",
+        "",
+        "Faces turned to either side: the share whose eyes are told; the share of all eyes that are",
+        "found within a tenth of the face's width; that of those told; error of their lean, median",
+        "and 90%.",
+        "",
+        "| split | turned | faces | told | within | of those told | lean |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for split, turns in measured.items():
+        for turn, row in turns.items():
+            shares = " | ".join(_show(row[key]) for key in ("sure", "near", "near_if_sure"))
+            lean = f"{row['roll_median_deg']}°, {row['roll_90_deg']}°"
+            lines.append(f"| {split} | {turn}° | {row['faces']} | {shares} | {lean} |")
+    return [*lines, ""]
 
 
 def _describe_row(name: str, row: dict[str, Any]) -> str:

@@ -155,7 +155,20 @@ class DetectorPlan:
     seed: int = 1
 
 
-AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | DetectorPlan
+@dataclass(frozen=True)
+class EyesPlan:
+    """How the network that finds a face's eyes is trained; the fields are those of `DetectorPlan`."""
+
+    views: int = 384_000
+    views_per_epoch: int = 12_800
+    batch: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    ema_momentum: float = 0.995
+    seed: int = 1
+
+
+AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | DetectorPlan | EyesPlan
 
 
 def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_from: str) -> None:

@@ -48,8 +48,8 @@ class DetectorBundle:
             `longest_ratio`, `tile_overlap`, `most_enlarged`, `fill`, `min_box_px`, `max_boxes`, `merge`,
             `tells_eyes` (it was taught where they are), `second_look`: None, or candidates with scores
             from `least` up to `most`, at most so many `faces` of a picture, are looked at again in a
-            square of `side_px` in which they are `face_px` wide; `eyes`, where `eyes.tflite` is there: its
-            `sha256`, the `side_px` of its input, the `margin` of that around the tight face, the
+            square of `side_px` in which they are `face_px` wide; `eyes`, where there is `eyes.tflite`:
+            its `sha256`, the `side_px` of its input, the `margin` of that around the tight face, the
             `most_error` that it may expect of its own answer, in sides of its input, for eyes to be
             told, and `from_deg`, the least lean that is told as the face's.
         thresholds: least score of each level, from fewer faces to more.

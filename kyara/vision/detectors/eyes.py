@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from kyara.vision.boxes import Box, spread_box
+from kyara.vision.boxes import Box
 from kyara.vision.images import crop_pixels
 
 OUTPUTS = 5
-"""x and y of both eyes from the window's middle, in its sides, and the logarithm of their expected error."""
+"""x and y of both eyes from the window's middle, in its sides; the logarithm of the error to expect."""
 Eyes = tuple[float, float, float, float]
 
 
@@ -34,9 +34,23 @@ class EyeFinder:
         from ai_edge_litert.interpreter import Interpreter
 
         self._settings, self._fill = settings, fill
+        self.most_error: float = settings["most_error"]
         self._interpreter = Interpreter(model_content=network, num_threads=1)
         self._interpreter.allocate_tensors()
         self._lock = threading.Lock()
+
+    def ask(self, face: np.ndarray) -> tuple[Eyes, float]:
+        """Return what the network says of `draw_window`'s result.
+
+        Returns:
+            x and y of both eyes from the window's middle, and the error to expect, in its sides.
+        """
+        with self._lock:
+            self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], face)
+            self._interpreter.invoke()
+            said = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+        x1, y1, x2, y2, log_error = said.ravel().tolist()
+        return (x1, y1, x2, y2), math.exp(log_error)
 
     def find(self, pixels: np.ndarray, box: Box) -> Eyes | None:
         """Return x and y of both eyes in pixels, the one further left in an upright face first.
@@ -48,16 +62,11 @@ class EyeFinder:
         Returns:
             None where the network is not sure enough.
         """
-        window = spread_box(box, self._settings["margin"])
+        window = plan_window(box, self._settings["margin"])
         face = draw_window(pixels, window, self._settings["side_px"], self._fill)
-        with self._lock:
-            self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], face)
-            self._interpreter.invoke()
-            said = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
-        *places, log_error = said.ravel().tolist()
-        if log_error > math.log(self._settings["most_error"]):
+        (x1, y1, x2, y2), error = self.ask(face)
+        if error > self.most_error:
             return None
-        x1, y1, x2, y2 = places
         across, down = window.x + window.width / 2, window.y + window.height / 2
         return (
             across + x1 * window.width,
@@ -65,6 +74,13 @@ class EyeFinder:
             across + x2 * window.width,
             down + y2 * window.height,
         )
+
+
+def plan_window(box: Box, margin: float) -> Box:
+    """Return the square about a face's middle that the network sees; it may reach over the edge."""
+    side = max(1, math.floor(max(box.width, box.height) * margin + 0.5))
+    x = math.floor(box.x + (box.width - side) / 2 + 0.5)
+    return Box(x, math.floor(box.y + (box.height - side) / 2 + 0.5), side, side)
 
 
 def draw_window(pixels: np.ndarray, window: Box, side_px: int, fill: int) -> np.ndarray:
@@ -81,7 +97,7 @@ def draw_window(pixels: np.ndarray, window: Box, side_px: int, fill: int) -> np.
     whole = cv2.copyMakeBorder(
         within, above, below, left, right, cv2.BORDER_CONSTANT, value=(fill, fill, fill)
     )
-    way = cv2.INTER_AREA if min(window.width, window.height) > side_px else cv2.INTER_LINEAR
+    way = cv2.INTER_AREA if window.width > side_px else cv2.INTER_LINEAR
     return cv2.resize(whole, (side_px, side_px), interpolation=way)[None] / np.float32(255)
 
 

@@ -263,7 +263,7 @@ function findEyes(picture, box, net, settings, fill, tiles) {
     cv.copyMakeBorder(part, whole, above, below, left, right, cv.BORDER_CONSTANT, ground);
     const scaled = own(new cv.Mat());
     const size = new cv.Size(settings.side_px, settings.side_px);
-    const interpolation = Math.min(window.width, window.height) > settings.side_px ? cv.INTER_AREA : cv.INTER_LINEAR;
+    const interpolation = window.width > settings.side_px ? cv.INTER_AREA : cv.INTER_LINEAR;
     cv.resize(whole, scaled, size, 0, 0, interpolation);
     const blob = own(cv.blobFromImage(scaled, 1 / 255, size, new cv.Scalar(0, 0, 0, 0), false, false, cv.CV_32F));
     net.setInput(blob);

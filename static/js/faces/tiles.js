@@ -6,7 +6,7 @@
  * in source pixels, and one is left a face. `kyara/vision/detectors/tiles.py` is the same, step by step.
  */
 
-import { spreadBox, turnBox } from "./geometry.js";
+import { turnBox } from "./geometry.js";
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Tile a part of the picture, in its pixels */
 /**
@@ -286,7 +286,9 @@ export function chooseFaces(candidates, width, height, limits) {
  * @param {number} width @param {number} height of the picture
  */
 export function planEyeView(box, margin, width, height) {
-  const window = spreadBox(box, margin);
+  const side = Math.max(1, round(Math.max(box.width, box.height) * margin));
+  const [x, y] = [round(box.x + (box.width - side) / 2), round(box.y + (box.height - side) / 2)];
+  const window = { x, y, width: side, height: side };
   const [above, left] = [Math.max(0, -window.y), Math.max(0, -window.x)];
   const below = Math.max(0, window.y + window.height - height);
   const right = Math.max(0, window.x + window.width - width);
@@ -306,7 +308,7 @@ export function planEyeView(box, margin, width, height) {
  * @returns {{eyes?: number[], roll?: number}} nothing where the network is not sure enough
  */
 export function readEyes([x1 = 0, y1 = 0, x2 = 0, y2 = 0, logError = Infinity], window, settings) {
-  if (logError > Math.log(settings.most_error)) return {};
+  if (Math.exp(logError) > settings.most_error) return {};
   const across = (/** @type {number} */ x) => window.x + window.width / 2 + x * window.width;
   const down = (/** @type {number} */ y) => window.y + window.height / 2 + y * window.height;
   const roll = (Math.atan2(down(y2) - down(y1), across(x2) - across(x1)) * 180) / Math.PI;

@@ -32,18 +32,18 @@ def build_detector() -> Any:
 
     inputs = keras.Input((None, None, 3), name="picture")
     # most of a small network's time goes into its first maps: the first one has stride 4 already
-    x = _activate(layers.Conv2D(_FINE, 5, 4, "same", use_bias=False)(inputs))
-    x = _refine(x, 3)
-    x = _reduce(x, _MIDDLE, 3)
+    x = activate(layers.Conv2D(_FINE, 5, 4, "same", use_bias=False)(inputs))
+    x = refine(x, 3)
+    x = reduce(x, _MIDDLE, 3)
     for _ in range(2):
-        x = _refine(x, 3)
-    detail = _activate(layers.Conv2D(_MIDDLE, 2, 2, "same", use_bias=False)(x))
-    x = _reduce(x, _DEEP, 5)
+        x = refine(x, 3)
+    detail = activate(layers.Conv2D(_MIDDLE, 2, 2, "same", use_bias=False)(x))
+    x = reduce(x, _DEEP, 5)
     for kernel in _DEEP_KERNELS:
-        x = _refine(x, kernel)
+        x = refine(x, kernel)
     x = layers.Concatenate()([x, detail])
-    x = _activate(layers.Conv2D(_DEEP, 1, use_bias=False)(x))
-    x = _activate(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))
+    x = activate(layers.Conv2D(_DEEP, 1, use_bias=False)(x))
+    x = activate(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))
     start: Any = _start_bias
     outputs = layers.Conv2D(4 * CHANNELS, 1, bias_initializer=start, name="cells")(x)
     return keras.Model(inputs, outputs, name="detector")
@@ -57,7 +57,8 @@ def _start_bias(shape: Any, dtype: Any = None) -> Any:
     return bias.reshape(shape)
 
 
-def _activate(x: Any) -> Any:
+def activate(x: Any) -> Any:
+    """Normalise, then cut off what is negative."""
     from keras import layers
 
     return layers.ReLU()(_normalise(x))
@@ -83,16 +84,18 @@ def _normalise(x: Any) -> Any:
     return FusedBatchNormalization(momentum=0.97)(x)
 
 
-def _reduce(x: Any, channels: int, kernel: int) -> Any:
+def reduce(x: Any, channels: int, kernel: int) -> Any:
+    """Halve a map's sides, depthwise, and mix it into other channels."""
     from keras import layers
 
-    x = _activate(layers.DepthwiseConv2D(kernel, 2, "same", use_bias=False)(x))
-    return _activate(layers.Conv2D(channels, 1, use_bias=False)(x))
+    x = activate(layers.DepthwiseConv2D(kernel, 2, "same", use_bias=False)(x))
+    return activate(layers.Conv2D(channels, 1, use_bias=False)(x))
 
 
-def _refine(x: Any, kernel: int) -> Any:
+def refine(x: Any, kernel: int) -> Any:
+    """Add what a depthwise-separable block makes of a map."""
     from keras import layers
 
-    y = _activate(layers.DepthwiseConv2D(kernel, padding="same", use_bias=False)(x))
+    y = activate(layers.DepthwiseConv2D(kernel, padding="same", use_bias=False)(x))
     y = layers.Conv2D(x.shape[-1], 1, use_bias=False)(y)
     return layers.ReLU()(layers.Add()([x, _normalise(y)]))
