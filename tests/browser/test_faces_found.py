@@ -21,6 +21,7 @@ from scripts.measure_detector import LOAD, detect_in_page, serve_static, write_n
 FACES = (Box(296, 218, 216, 210), Box(636, 250, 220, 205), Box(968, 226, 222, 208))
 """Of the example, tight, drawn by hand."""
 SAME_PX = 2
+SAME_LEAN_DEG = 1
 
 Truth = dict[str, list[Box]]
 
@@ -51,6 +52,7 @@ def draw_pictures(folder: Path) -> Truth:
         name = f"turned-{quarters}"
         example.rotate(90 * quarters, expand=True).save(folder / f"{name}.png")
         truth[name] = [turn(face, example.size, quarters) for face in FACES]
+    example.rotate(-40, expand=True, fillcolor="white").save(folder / "leaning.png")
     strip = Image.new("RGB", (800, 20_000), "white")
     truth["strip"] = []
     for number in range(10):
@@ -108,6 +110,40 @@ def test_every_face_is_found_and_the_page_finds_the_same(drawn, shipped, finder_
     for box in in_page:
         apart = [measure_distance(box, face) for face in found]
         assert min(apart) <= SAME_PX
+
+
+TOLD = """async (name) => {
+  const blob = await (await fetch("/pictures/" + name)).blob();
+  const found = await globalThis.detector.detect(await createImageBitmap(blob), 0);
+  return found.map(({ box, eyes = null, roll = 0 }) => ({ box, eyes, roll }));
+}"""
+
+
+@pytest.mark.parametrize("name", ["example", "grey", "turned-1", "turned-3", "leaning", "group"])
+def test_the_page_finds_the_same_eyes(drawn, shipped, finder_page, name):
+    folder, _ = drawn
+    in_python = {face.box: face for face in shipped.find(read_image(folder / f"{name}.png"), level=4)}
+    in_page = finder_page.evaluate(TOLD, f"{name}.png")
+    assert {Box(**told["box"]) for told in in_page} == set(in_python)
+    for told in in_page:
+        face = in_python[Box(**told["box"])]
+        assert told["eyes"] == (face.eyes and pytest.approx(face.eyes, abs=SAME_PX))
+        assert told["roll"] == pytest.approx(face.roll_deg, abs=SAME_LEAN_DEG)
+    assert any(face.eyes for face in in_python.values())
+    leaning = [face for face in in_python.values() if face.roll_deg % 90]
+    assert bool(leaning) == (name == "leaning")
+
+
+LIVE = """async () => {
+  const blob = await (await fetch("/pictures/leaning.png")).blob();
+  return globalThis.detector.detect(await createImageBitmap(blob), "live");
+}"""
+
+
+def test_live_looks_for_no_eyes(finder_page):
+    faces = finder_page.evaluate(LIVE)
+    assert faces
+    assert not any("eyes" in face for face in faces)
 
 
 def measure_distance(box: Box, face: FoundFace) -> int:

@@ -13,6 +13,7 @@ from kyara.errors import BundleError
 from kyara.training.recipes.detector.looks import LOOKS
 from kyara.vision.detector_bundle import (
     BUNDLE_FILE,
+    EYES_FILE,
     NETWORK_FILE,
     SERVING_FILE,
     find_default_detector,
@@ -58,6 +59,66 @@ def test_a_bundle_of_before_looks_once(tmp_path):
     once = {key: value for key, value in LOOKS.items() if key != "second_look"}
     write_detector_bundle(tmp_path, NETWORK, DATA | {"settings": once})
     assert load_detector_bundle(tmp_path).settings["second_look"] is None
+
+
+EYES = b"nor is this a network"
+WITH_EYES = DATA | {
+    "settings": LOOKS | {"eyes": {"side_px": 64, "margin": 1.5, "most_error": 0.05, "from_deg": 20}}
+}
+
+
+def test_a_bundle_with_eyes_is_read_again_and_has_a_version_of_its_own(tmp_path):
+    written = write_detector_bundle(tmp_path, NETWORK, WITH_EYES, EYES)
+    read = load_detector_bundle(tmp_path)
+    assert read == written
+    assert read.eyes == EYES
+    assert read.describe()["settings"]["eyes"]["margin"] == 1.5
+    without = write_detector_bundle(tmp_path, NETWORK, DATA)
+    others = write_detector_bundle(tmp_path, NETWORK, WITH_EYES, EYES + b"!")
+    assert len({read.version, without.version, others.version}) == 3
+
+
+def test_a_bundle_that_names_no_eyes_has_none(tmp_path):
+    write_detector_bundle(tmp_path, NETWORK, DATA)
+    (tmp_path / EYES_FILE).write_bytes(EYES)
+    bundle = load_detector_bundle(tmp_path)
+    assert bundle.eyes is None
+    assert "eyes" not in bundle.describe()["settings"]
+
+
+@pytest.mark.parametrize("content", [None, EYES[:-1], b""])
+def test_eyes_that_are_missing_or_damaged_are_refused(tmp_path, content):
+    write_detector_bundle(tmp_path, NETWORK, WITH_EYES, EYES)
+    path = tmp_path / EYES_FILE
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"eyes\.tflite is missing or damaged"):
+        load_detector_bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"side_px": 0},
+        {"side_px": 64.5},
+        {"side_px": 100_000},
+        {"margin": 0},
+        {"margin": "wide"},
+        {"margin": float("nan")},
+        {"most_error": -1},
+        {"from_deg": 181},
+        {"sha256": None},
+    ],
+)
+def test_eyes_that_are_not_whole_are_refused(tmp_path, change):
+    write_detector_bundle(tmp_path, NETWORK, WITH_EYES, EYES)
+    settings = json.loads((tmp_path / BUNDLE_FILE).read_text())["settings"]
+    damage(tmp_path, {"settings": settings | {"eyes": settings["eyes"] | change}})
+    with pytest.raises(BundleError):
+        load_detector_bundle(tmp_path)
+    for eyes in ({}, [], "x"):
+        damage(tmp_path, {"settings": settings | {"eyes": eyes}})
+        with pytest.raises(BundleError):
+            load_detector_bundle(tmp_path)
 
 
 def damage(folder: Path, change: dict[str, Any]) -> None:

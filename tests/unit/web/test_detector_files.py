@@ -47,6 +47,22 @@ def test_the_page_gets_the_network_under_an_address_of_its_version(client, model
     assert settings == {key: DATA[key] for key in ("settings", "thresholds", "default_level")}
 
 
+def test_a_bundle_with_eyes_has_an_address_for_them(client, models):
+    assert read_urls(client)["networkEyes"] == ""
+    version = read_urls(client)["network"].split("/")[2]
+    assert client.get(f"/detector/{version}/eyes.tflite").status_code == 404
+    looks = {"side_px": 64, "margin": 1.5, "most_error": 0.05, "from_deg": 20}
+    data = DATA | {"settings": DATA["settings"] | {"eyes": looks}}
+    write_detector_bundle(models / "detector-b", NETWORK, data, b"the bytes of another")
+    (models / "detector.json").write_text('{"serving": "detector-b", "default": "network"}')
+    urls = read_urls(client)
+    answer = client.get(urls["networkEyes"])
+    assert (answer.status_code, answer.data) == (200, b"the bytes of another")
+    assert "immutable" in answer.headers["Cache-Control"]
+    told = client.get(urls["networkSettings"]).get_json()["settings"]["eyes"]
+    assert {key: told[key] for key in looks} == looks
+
+
 def test_another_version_is_not_there(client, models):
     other = re.sub(r"/detector/\w+/", "/detector/000000000000/", read_urls(client)["network"])
     assert client.get(other).status_code == 404
@@ -57,7 +73,7 @@ def test_without_a_default_network_the_page_is_told_of_none(client, models, cont
     place = models / "detector.json"
     place.unlink() if content is None else place.write_text(content)
     urls = read_urls(client)
-    assert (urls["network"], urls["networkSettings"]) == ("", "")
+    assert (urls["network"], urls["networkSettings"], urls["networkEyes"]) == ("", "", "")
 
 
 def test_a_damaged_network_is_not_handed_out(client, models):

@@ -17,7 +17,7 @@ from kyara.training.recipes.detector.scenes import Scene, make_scene
 from kyara.vision.detector_bundle import DetectorBundle, load_detector_bundle, write_detector_bundle
 from kyara.vision.detectors.eyes import EyeFinder, measure_roll
 
-LOOKS: dict[str, Any] = {"side_px": SIDE_PX, "margin": MARGIN, "most_error": 0.05, "from_deg": 20}
+LOOKS: dict[str, Any] = {"side_px": SIDE_PX, "margin": MARGIN, "most_error": 0.03, "from_deg": 35}
 TURNS_DEG = (0, 15, 30, 45)
 LARGEST_SHIFT, LARGEST_ZOOM = 0.06, 0.1
 """Held-out faces are measured so far off the middle of their box, and so much larger or smaller."""
