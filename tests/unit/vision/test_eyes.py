@@ -65,7 +65,7 @@ def find_nearest(face: FoundFace, eyes: np.ndarray) -> int:
 
 
 def test_a_crop_is_turned_upright(network):
-    """It is like that of the upright picture, which the crop of a face that is left as it leans is not."""
+    """It is like that of the upright picture; a crop that is left as it leans is less so."""
 
     def cut(degrees: float, upright_from_deg: float) -> np.ndarray:
         pixels, eyes = turn(read_image(EXAMPLE), degrees)
