@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,10 +59,10 @@ def collect_eyes(
         How many have eyes.
     """
     faces = sorted(faces, key=lambda face: str(face.path))
-    random.Random(seed).shuffle(faces)
+    drawn = np.random.default_rng(seed).permutation(len(faces))[:most].tolist()
     tables = {name: _read(folder / f"{name}.json") for name in ("boxes", "eyes", "splits")}
     folder.mkdir(parents=True, exist_ok=True)
-    for number, face in enumerate(faces[:most], start=1):
+    for number, face in enumerate((faces[index] for index in drawn), start=1):
         name = str(face.path.resolve())
         if name not in tables["boxes"]:
             pixels = np.ascontiguousarray(read_image(face.path))
