@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -45,6 +46,16 @@ def test_the_page_gets_the_network_under_an_address_of_its_version(client, model
     assert "immutable" in answer.headers["Cache-Control"]
     settings = client.get(urls["networkSettings"]).get_json()
     assert settings == {key: DATA[key] for key in ("settings", "thresholds", "default_level")}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"), [("gzip, br", "gzip"), ("br", None), ("gzip;q=0", None), ("identity", None)]
+)
+def test_a_network_is_compressed_for_who_takes_that(client, models, accepted, coding):
+    answer = client.get(read_urls(client)["network"], headers={"Accept-Encoding": accepted})
+    assert answer.headers.get("Content-Encoding") == coding
+    assert (gzip.decompress(answer.data) if coding else answer.data) == NETWORK
+    assert "Accept-Encoding" in answer.headers["Vary"]
 
 
 def test_a_bundle_with_eyes_has_an_address_for_them(client, models):
