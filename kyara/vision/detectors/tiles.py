@@ -203,20 +203,24 @@ def choose_candidates(
         overlap: largest intersection over union of two faces.
         inside: largest intersection over the smaller area of two faces.
     """
-    leaders: list[FaceCandidate] = []
-    for candidate in sorted(candidates, key=lambda c: (-c.score, c.y, c.x, c.width)):
-        if not any(_is_same(leader, candidate, overlap, inside) for leader in leaders):
-            leaders.append(candidate)
+    ordered = sorted(candidates, key=lambda c: (-c.score, c.y, c.x, c.width))
+    places = np.array([(c.x, c.y, c.width, c.height) for c in ordered]).reshape(-1, 4)
+    x, y, width, height = places.T
+    left, right, top, bottom = x - width / 2, x + width / 2, y - height / 2, y + height / 2
+    area = width * height
+    free = np.ones(len(ordered), bool)
+    leaders = []
+    for index, candidate in enumerate(ordered):
+        if not free[index]:
+            continue
+        leaders.append(candidate)
+        across = np.minimum(right[index], right) - np.maximum(left[index], left)
+        down = np.minimum(bottom[index], bottom) - np.maximum(top[index], top)
+        shared = np.maximum(across, 0) * np.maximum(down, 0)
+        union = area[index] + area - shared
+        same = (shared > overlap * union) | (shared > inside * np.minimum(area[index], area))
+        free &= ~same
     return leaders
-
-
-def _is_same(a: FaceCandidate, b: FaceCandidate, overlap: float, inside: float) -> bool:
-    width = min(a.x + a.width / 2, b.x + b.width / 2) - max(a.x - a.width / 2, b.x - b.width / 2)
-    height = min(a.y + a.height / 2, b.y + b.height / 2) - max(a.y - a.height / 2, b.y - b.height / 2)
-    if width <= 0 or height <= 0:
-        return False
-    shared, first, second = width * height, a.width * a.height, b.width * b.height
-    return shared > overlap * (first + second - shared) or shared > inside * min(first, second)
 
 
 def _round(value: float) -> int:
