@@ -23,7 +23,7 @@ from kyara.vision.images import read_image
 
 SIDE_PX = 96
 CHARACTERS = (0, 1, 3, 2)
-"""Drawn characters, the most different ones first: on some machines the tiny model takes 1 and 2 for one."""
+"""Drawn characters, the most different ones first: some machines' tiny model takes 1 and 2 for one."""
 
 
 def write_unknown(
