@@ -84,16 +84,16 @@ def ask(classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> 
             f"The model does not know {', '.join(strange[:5])} ({len(strange)} labels). "
             "Name characters that it calls otherwise with --same-as."
         )
-    scores, similarities, prototypes = classifier.compare(features)
+    compared = classifier.compare(features)
     targets = np.array([columns[face.label] for face in faces], np.int64)
     return Answered(
         tuple(faces),
         tuple(classifier.labels),
         targets,
         features,
-        scores,
-        similarities,
-        classifier.score_open_set(scores, similarities, prototypes),
+        compared.scores,
+        compared.similarities,
+        compared.open_set_scores,
         classifier.bundle.calibration,
     )
 

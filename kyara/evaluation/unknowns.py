@@ -74,18 +74,17 @@ def separate(
     """
     view = classifier.without(sorted(unknowns.labels & set(classifier.labels)))
     calibration = view.bundle.calibration
-    known_scores, *known_cosines = view.compare(view.settle(known))
-    scores, *cosines = view.compare(view.settle(unknown))
-    ours = measure_separators(softmax(known_scores, calibration.temperature))
-    theirs = measure_separators(softmax(scores, calibration.temperature))
+    own, others = (view.compare(view.settle(each)) for each in (known, unknown))
+    ours = measure_separators(softmax(own.scores, calibration.temperature))
+    theirs = measure_separators(softmax(others.scores, calibration.temperature))
     return Separation(
         unknowns.name,
         gallery,
         calibration.familiarity_threshold,
-        view.score_open_set(known_scores, *known_cosines),
-        view.score_open_set(scores, *cosines),
+        own.open_set_scores,
+        others.open_set_scores,
         unknowns.paths,
-        tuple(view.labels[column] for column in scores.argmax(axis=1)),
+        tuple(view.labels[column] for column in others.scores.argmax(axis=1)),
         {name: round_rate(measure_auroc(ours[name], theirs[name])) for name in ours},
     )
 

@@ -20,17 +20,16 @@ from typing import Any
 import numpy as np
 
 from kyara.errors import BadInputError
-from kyara.recognition.answers import FaceAnswers, choose_answers, score_open_set
+from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.backbone import load_backbone
 from kyara.recognition.bundle import Bundle, Character, load_bundle
+from kyara.recognition.comparison import Comparison
 from kyara.recognition.enrolment import Lesson, LiveIdentities
 from kyara.recognition.enrolment_store import TaughtStore
 from kyara.recognition.identities import Identities, Neighbour
 
 CROPS_AT_ONCE = 8
 """So many crops are held until it is clear which of them are looked at again."""
-Scored = list[tuple["Classifier", np.ndarray, np.ndarray, np.ndarray]]
-"""Views, and what `Classifier.compare` gives of some faces in each; in order."""
 
 
 class Classifier:
@@ -101,11 +100,6 @@ class Classifier:
         """How many references each of `characters` has: `int64 (characters,)`."""
         return self._identities.references
 
-    @property
-    def headed(self) -> np.ndarray:
-        """Which of `characters` have a column of the head: `bool (characters,)`."""
-        return self._identities.headed
-
     def count_references(self) -> dict[str, int]:
         """Count the references of each character, taught ones and the bundle's: label → count."""
         return self._identities.count_references()
@@ -149,8 +143,8 @@ class Classifier:
             One entry a crop, in order.
         """
         view = self.frozen()  # what settles a face and what names it are of one moment
-        features, scored = view._look(crops)
-        return _choose(scored or view.score_each(features), top_k)
+        features, compared = view._look(crops)
+        return _choose(compared or view.compare_each(features), top_k)
 
     def look(self, crops: Iterable[np.ndarray]) -> np.ndarray:
         """Turn crops into features, looking again only where the first views leave it unsure.
@@ -163,25 +157,25 @@ class Classifier:
         """
         return self.frozen()._look(crops)[0]
 
-    def _look(self, crops: Iterable[np.ndarray]) -> tuple[np.ndarray, Scored | None]:
-        """Return features, and what they score where settling them has told it already."""
+    def _look(self, crops: Iterable[np.ndarray]) -> tuple[np.ndarray, list[Comparison] | None]:
+        """Return features, and their comparison where settling them has made it already."""
         first, count = self.bundle.preprocessing.first_views, len(self.bundle.preprocessing.views)
         if not 0 < first < count:
             return self.backbone.extract(crops), None
-        rows, scored = [self.backbone.extract([])], None
+        rows, compared = [self.backbone.extract([])], None
         source = iter(crops)
         while some := list(islice(source, CROPS_AT_ONCE)):
             each = self.backbone.extract_each(some, slice(0, first))
             features = each.mean(axis=1)
-            scored = self.score_each(features)
-            unsure = np.flatnonzero(~_find_settled(scored))
+            compared = self.compare_each(features)
+            unsure = np.flatnonzero(~_find_settled(compared))
             if len(unsure):
                 left = (some[place] for place in unsure)
                 rest = self.backbone.extract_each(left, slice(first, count))
                 features[unsure] = np.concatenate([each[unsure], rest], axis=1).mean(axis=1)
-                scored = None
+                compared = None
             rows.append(features)
-        return np.concatenate(rows), scored if len(rows) == 2 else None
+        return np.concatenate(rows), compared if len(rows) == 2 else None
 
     def settle(self, each: np.ndarray) -> np.ndarray:
         """Return the features that `look` would give, of faces that were seen in every view.
@@ -197,26 +191,8 @@ class Classifier:
             return each.mean(axis=1)
         view = self.frozen()
         features = each[:, :first].mean(axis=1)
-        settled = _find_settled(view.score_each(features))
+        settled = _find_settled(view.compare_each(features))
         return np.where(settled[:, None], features, each.mean(axis=1))
-
-    def _find_settled(
-        self, scores: np.ndarray, similarities: np.ndarray, prototypes: np.ndarray
-    ) -> np.ndarray:
-        """Tell of which faces the first views say enough: `bool (N,)`."""
-        if not scores.size:  # no faces, or nobody whom more views could find
-            return np.ones(len(scores), bool)
-        open_set_scores = self.score_open_set(scores, similarities, prototypes)
-        return open_set_scores >= self.bundle.calibration.settled_threshold
-
-    def score_open_set(
-        self, scores: np.ndarray, similarities: np.ndarray, prototypes: np.ndarray
-    ) -> np.ndarray:
-        """Say how much faces look like somebody known; see `answers.score_open_set` and `compare`."""
-        calibration = self.bundle.calibration
-        return score_open_set(
-            scores, similarities, calibration, self.references, prototypes, self.headed
-        )
 
     def answer(self, features: np.ndarray, *, top_k: int = 5) -> list[FaceAnswers]:
         """Turn features into answers: everything after the network.
@@ -225,59 +201,33 @@ class Classifier:
             features: `float32 (N, features)` as `backbone.extract` returns them.
             top_k: answers a face, at least 1.
         """
-        return _choose(self.score_each(features), top_k)
+        return _choose(self.compare_each(features), top_k)
 
-    def score_each(self, features: np.ndarray) -> Scored:
-        """Score faces among those who may be answered: all characters, or those that an index proposes.
-
-        Args:
-            features: `float32 (N, features)` as `backbone.extract` returns them.
-
-        Returns:
-            A view of this moment with what `compare` gives of all faces in it; with an index one view a
-            face, of the characters that the face was compared with.
-        """
-        view = self.frozen()
-        if view._fixed.gallery.index is None:
-            return [(view, *view.compare(features))]
-        views = [view._view(view._fixed.narrow(one)) for one in features]
-        return [(view, *view.compare(one[None])) for view, one in zip(views, features, strict=True)]
-
-    def choose(
-        self, scores: np.ndarray, similarities: np.ndarray, prototypes: np.ndarray, top_k: int
-    ) -> list[FaceAnswers]:
-        """Return the answers that faces get; see `compare` and `answer`."""
-        return choose_answers(
-            scores,
-            similarities,
-            self.characters,
-            self.bundle.calibration,
-            top_k,
-            task=self.bundle.task,
-            references=self.references,
-            prototypes=prototypes,
-            headed=self.headed,
-        )
-
-    def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the raw scores and similarities behind the answers.
+    def compare_each(self, features: np.ndarray) -> list[Comparison]:
+        """Compare faces with those who may be answered: all characters, or those that an index proposes.
 
         Args:
             features: `float32 (N, features)` as `backbone.extract` returns them.
 
         Returns:
-            Two `float32 (N, characters)`: logits, and the highest cosine to a reference of each
-            character, NaN where it has none. Everybody is compared, whether there is an index or not.
+            One comparison of all faces; with an index one a face, with characters of its own.
         """
-        return self._identities.score(features)
+        known = self._identities
+        if known.gallery.index is None:
+            return [known.compare(features)]
+        return [known.narrow(one).compare(one[None]) for one in features]
 
-    def compare(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what `score` does, and the cosine to the mean of each character's references.
+    def compare(self, features: np.ndarray) -> Comparison:
+        """Compare faces with everybody, whether there is an index or not.
 
         Args:
             features: `float32 (N, features)` as `backbone.extract` returns them.
         """
         return self._identities.compare(features)
+
+    def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores and similarities of `compare`."""
+        return self._identities.score(features)
 
     def nearest(self, features: np.ndarray, label: str | None = None, count: int = 3) -> list[Neighbour]:
         """Return the references that are nearest to one face, the nearest first.
@@ -388,19 +338,10 @@ class Classifier:
         return view
 
 
-def _find_settled(scored: Scored) -> np.ndarray:
+def _find_settled(compared: list[Comparison]) -> np.ndarray:
     """Tell of which faces the first views say enough: `bool (N,)`."""
-    each = [
-        view._find_settled(scores, similarities, prototypes)
-        for view, scores, similarities, prototypes in scored
-    ]
-    return np.concatenate(each) if each else np.zeros(0, bool)
+    return np.concatenate([np.zeros(0, bool), *(some.find_settled() for some in compared)])
 
 
-def _choose(scored: Scored, top_k: int) -> list[FaceAnswers]:
-    """Return the answers to faces; see `Classifier.choose`."""
-    return [
-        face
-        for view, scores, similarities, prototypes in scored
-        for face in view.choose(scores, similarities, prototypes, top_k)
-    ]
+def _choose(compared: list[Comparison], top_k: int) -> list[FaceAnswers]:
+    return [face for some in compared for face in some.choose(top_k)]

@@ -19,6 +19,7 @@ import numpy as np
 
 from kyara.recognition.answers import merge_scores
 from kyara.recognition.bundle import Bundle, Character
+from kyara.recognition.comparison import Comparison
 from kyara.recognition.gallery import Gallery, scale_to_unit
 from kyara.recognition.head import score_features
 from kyara.recognition.neighbour_index import LIBRARY, MIN_REFERENCES, has_library
@@ -100,25 +101,22 @@ class Identities:
         return cls(bundle, bundle.characters, np.arange(count), gallery)
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the scores and similarities that `compare` gives."""
-        return self.compare(features)[:2]
+        """Return the scores and similarities of `compare`."""
+        compared = self.compare(features)
+        return compared.scores, compared.similarities
 
-    def compare(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Score faces: one column a character.
+    def compare(self, features: np.ndarray) -> Comparison:
+        """Compare faces with every character.
 
         Args:
             features: `float32 (N, features)` as the backbone gives them.
-
-        Returns:
-            Three `float32 (N, characters)`: logits, the highest cosine to a reference of each character,
-            and that to the mean of its references; NaN where it has none.
         """
         bundle, gallery = self.bundle, self.gallery
         head = np.full((len(features), gallery.classes), np.nan, np.float32)
         head[:, bundle.head_rows] = score_features(features, bundle.head_weight, bundle.head_bias)
         nearest, prototype = gallery.compare(features)
         merged = merge_scores(head, nearest, prototype, bundle.calibration)
-        return merged[:, self.slots], nearest[:, self.slots], prototype[:, self.slots]
+        return Comparison(self, *(one[:, self.slots] for one in (merged, nearest, prototype)))
 
     def indexed(self, index_from: int | None) -> Identities:
         """Return the identities with an index of their references, if there are so many.

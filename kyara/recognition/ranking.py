@@ -98,19 +98,18 @@ def identify_embedded(
     features = view.settle(each)
     embeddings = iter(scale_to_unit(each.mean(axis=1)))
     found = []
-    for compared, scores, similarities, prototypes in view.score_each(features):
-        columns, counts, headed = compared.columns, compared.references, compared.headed
-        chosen = compared.choose(scores, similarities, prototypes, top_k)
-        for own, means, answers in zip(scores, prototypes, chosen, strict=True):
-            answered = [columns[answer.label] for answer in answers.answers]
+    for compared in view.compare_each(features):
+        known, chosen = compared.identities, compared.choose(top_k)
+        for own, means, answers in zip(compared.scores, compared.prototypes, chosen, strict=True):
+            answered = [known.columns[answer.label] for answer in answers.answers]
             found.append(
                 EmbeddedFace(
                     answers,
                     next(embeddings),
                     tuple(float(own[column]) for column in answered),
-                    tuple(int(counts[column]) for column in answered),
+                    tuple(int(known.references[column]) for column in answered),
                     tuple(None if np.isnan(means[c]) else float(means[c]) for c in answered),
-                    tuple(bool(headed[column]) for column in answered),
+                    tuple(bool(known.headed[column]) for column in answered),
                 )
             )
     return found

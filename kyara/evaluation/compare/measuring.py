@@ -103,17 +103,17 @@ class _Side:
     """What one bundle says of the drawings."""
 
     def __init__(self, classifier: Classifier, faces: Sequence[Face], features: np.ndarray) -> None:
-        scores, similarities, prototypes = classifier.compare(features)
+        compared = classifier.compare(features)
         labels = np.array(classifier.labels)
         calibration = classifier.bundle.calibration
         truth = np.array([face.label for face in faces])[:, None]
-        best = labels[np.argsort(-scores, axis=1, kind="stable")[:, :5]]
+        best = labels[np.argsort(-compared.scores, axis=1, kind="stable")[:, :5]]
         self.said = best[:, 0]
         self.among = (best == truth).any(axis=1)
         self.right = self.said == truth[:, 0]
-        open_set_scores = classifier.score_open_set(scores, similarities, prototypes)
-        self.confidence = measure_confidence(scores, open_set_scores, calibration).max(axis=1)
-        self.accepted = open_set_scores >= calibration.familiarity_threshold
+        found = compared.open_set_scores
+        self.confidence = measure_confidence(compared.scores, found, calibration).max(axis=1)
+        self.accepted = found >= calibration.familiarity_threshold
 
     def measure(self, truth: np.ndarray, rows: np.ndarray) -> dict[str, float]:
         """Return the figures over some of the drawings; nothing where there are none."""

@@ -46,13 +46,13 @@ def test_a_described_face_carries_embedding_scores_and_references(tiny_classifie
     decoded = np.frombuffer(base64.b64decode(entry["embedding"]), "<f4")
     assert decoded.tolist() == found.embedding.tolist()
     counts = tiny_classifier.count_references()
-    scores, _, prototypes = tiny_classifier.compare(tiny_classifier.look(crops[:1]))
+    compared = tiny_classifier.compare(tiny_classifier.look(crops[:1]))
     for answer in entry["answers"]:
         column = tiny_classifier.labels.index(answer["label"])
-        assert answer["score"] == pytest.approx(float(scores[0, column]), abs=1e-4)
+        assert answer["score"] == pytest.approx(float(compared.scores[0, column]), abs=1e-4)
         assert answer["references"] == counts[answer["label"]]
-        assert answer["prototype"] == pytest.approx(float(prototypes[0, column]), abs=1e-4)
-        assert answer["headed"] == bool(tiny_classifier.headed[column])
+        assert answer["prototype"] == pytest.approx(float(compared.prototypes[0, column]), abs=1e-4)
+        assert answer["headed"] == bool(compared.identities.headed[column])
 
 
 @pytest.mark.parametrize("gate", [(), GATE, LONGER_GATE])
@@ -65,7 +65,7 @@ def test_the_weights_give_the_familiarity(tiny_classifier, crops, gate):
     assert ranking["gated"] == bool(gate)
     assert ranking["weights"] == list(gate or UNGATED_WEIGHTS)
     (found,) = identify_embedded(classifier, crops[:1])
-    expected = classifier.score_open_set(*classifier.compare(classifier.look(crops[:1])))
+    expected = classifier.compare(classifier.look(crops[:1])).open_set_scores
     lead = found.scores[0] - found.scores[1]
     similarity = found.answers.answers[0].similarity or 0
     measures = [1, found.scores[0], similarity, lead, np.log1p(found.references[0])]
