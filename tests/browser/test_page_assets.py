@@ -12,7 +12,13 @@ from steps import OpenPage, open_example
 from kyara.web.ops.assets import STORE
 from scripts.compress_assets import compress_assets, list_assets
 
-FINDER_SCRIPTS = {"detection.js", "tiles.js", "geometry.js", "embind-without-eval.js"}
+FINDER_SCRIPTS = {
+    "opencv-search.js",
+    "detection.js",
+    "tiles.js",
+    "geometry.js",
+    "embind-without-eval.js",
+}
 """What the worker loads beside itself."""
 VERSIONED = re.compile(r"/(?:bootstrap/)?static/[0-9a-f]{12}/")
 

@@ -1,7 +1,7 @@
 """The eye network: a face that was found → where its eyes are, if that is sure.
 
 A second file of the face network's bundle. LiteRT runs here what OpenCV.js runs in
-`static/js/faces/detector-worker.js`; both cut the same window and find the same eyes.
+`static/js/faces/opencv-search.js`; both cut the same window and find the same eyes.
 """
 
 from __future__ import annotations

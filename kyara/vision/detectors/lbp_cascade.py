@@ -1,7 +1,7 @@
 """Face proposals: pixels → boxes, with the anime LBP cascade of OpenCV 4.
 
 The picture is drawn in several views (`proposals.py` plans them and merges what is found); the
-cascade searches each. The browser does the same in `static/js/faces/detector-worker.js`, reads the same
+cascade searches each. The browser does the same in `static/js/faces/opencv-search.js`, reads the same
 settings from `static/detector.json`, and finds the same boxes.
 
 Source: the cascade is nagadomi's, https://github.com/nagadomi/lbpcascade_animeface.

@@ -1,7 +1,7 @@
 """The face network: pixels → tight boxes with a score, eyes and lean.
 
 Kyara's own (recipe `detector`), a bundle of a few hundred kB beside the recognition models. LiteRT
-runs here what OpenCV.js runs in `static/js/detector-worker.js`; both look at the same views
+runs here what OpenCV.js runs in `static/js/faces/opencv-search.js`; both look at the same views
 (`tiles.py`) and find the same boxes.
 """
 
