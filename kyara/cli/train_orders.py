@@ -211,8 +211,10 @@ def make_detector(order: TrainOrder) -> None:
     from kyara.dataset.boxed import SPLITS, read_boxed_pictures
     from kyara.training.plan import DetectorPlan
     from kyara.training.recipes.detector.export import export_detector
+    from kyara.training.recipes.detector.fit import load_average
+    from kyara.training.recipes.detector.network import build_detector
     from kyara.training.recipes.detector.sources import gather_sources
-    from kyara.training.recipes.detector.train import load_detector, train_detector
+    from kyara.training.recipes.detector.train import train_detector
 
     plan = order.plan
     assert isinstance(plan, DetectorPlan)
@@ -221,7 +223,7 @@ def make_detector(order: TrainOrder) -> None:
     faces = sum(len(picture.faces) for picture in pictures)
     click.echo(f"{len(pictures)} pictures with {faces} faces: {counts}.")
     if order.export_only:
-        model = load_detector(order.run)
+        model = load_average(order.run, build_detector)
     else:
         with show_bar(counts["train"] + counts["unlabelled"], "Reading") as bar:
             sources = gather_sources(pictures, bar.update)

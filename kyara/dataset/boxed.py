@@ -66,9 +66,9 @@ def read_boxed_pictures(folder: Path) -> list[BoxedPicture]:
 
 
 def _read_json(folder: Path) -> Iterator[BoxedPicture]:
-    boxes = _load(folder / "boxes.json")
-    splits = _load(folder / "splits.json") if (folder / "splits.json").is_file() else {}
-    eyes = _load(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
+    boxes = read_table(folder / "boxes.json")
+    splits = read_table(folder / "splits.json") if (folder / "splits.json").is_file() else {}
+    eyes = read_table(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
     for name, rows in sorted(boxes.items()):
         known = eyes.get(name) or [None] * len(rows)
         faces = tuple(
@@ -81,7 +81,7 @@ def _read_json(folder: Path) -> Iterator[BoxedPicture]:
 
 
 def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:
-    eyes = _load(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
+    eyes = read_table(folder / "eyes.json") if (folder / "eyes.json").is_file() else {}
     for _, row in read_rows(folder / INDEX_FILE):
         if row.get("face_width") == "":  # nobody found a face in it
             continue
@@ -96,7 +96,12 @@ def _read_portraits(folder: Path) -> Iterator[BoxedPicture]:
         yield BoxedPicture(folder / row["path"], (face,), row["split"], portrait=True)
 
 
-def _load(path: Path) -> dict:
+def read_table(path: Path) -> dict:
+    """Read `boxes.json` or one of its kind.
+
+    Raises:
+        BadInputError: it is not JSON.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kyara.dataset.boxed import read_table
 from kyara.dataset.manifest import Face
-from kyara.errors import BadInputError
 from kyara.storage.atomic import replace_file
 from kyara.vision.boxes import Box, FoundFace, measure_overlap
 from kyara.vision.detectors.base import FaceDetector
@@ -60,7 +60,8 @@ def collect_eyes(
     """
     faces = sorted(faces, key=lambda face: str(face.path))
     drawn = np.random.default_rng(seed).permutation(len(faces))[:most].tolist()
-    tables = {name: _read(folder / f"{name}.json") for name in ("boxes", "eyes", "splits")}
+    places = {name: folder / f"{name}.json" for name in ("boxes", "eyes", "splits")}
+    tables = {name: read_table(path) if path.is_file() else {} for name, path in places.items()}
     folder.mkdir(parents=True, exist_ok=True)
     for number, face in enumerate((faces[index] for index in drawn), start=1):
         name = str(face.path.resolve())
@@ -119,15 +120,6 @@ def _is_plausible(box: Box, eyes: tuple[float, float, float, float]) -> bool:
     across = all(ACROSS[0] <= (x - box.x) / box.width <= ACROSS[1] for x in (x1, x2))
     down = all(DOWN[0] <= (y - box.y) / box.height <= DOWN[1] for y in (y1, y2))
     return DISTANCE[0] <= distance <= DISTANCE[1] and slope < LARGEST_SLOPE_DEG and across and down
-
-
-def _read(path: Path) -> dict:
-    if not path.is_file():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInputError(f"{path} is not JSON: {error}.") from error
 
 
 def _write(folder: Path, tables: dict[str, dict]) -> None:

@@ -129,43 +129,50 @@ class GalleryPlan:
 
 
 @dataclass(frozen=True)
-class DetectorPlan:
-    """How a face detector is trained.
+class ViewsPlan:
+    """How a network learns from views that are drawn on the fly.
 
     Attributes:
-        side_px: of a training view.
         views: of all epochs together.
         views_per_epoch: after so many the state is kept.
         batch: views a step.
         learning_rate: at its highest; it rises over the first 2% and falls as a cosine to nothing.
         weight_decay: of AdamW.
         ema_momentum: of the average of the weights, which serves.
-        mine_at: share of the views after which the network searches its own data; 0: never.
         seed: of all randomness.
     """
 
-    side_px: int = 256
     views: int = 320_000
     views_per_epoch: int = 4_000
     batch: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     ema_momentum: float = 0.999
-    mine_at: float = 0.5
     seed: int = 1
 
 
 @dataclass(frozen=True)
-class EyesPlan:
-    """How the network that finds a face's eyes is trained; the fields are those of `DetectorPlan`."""
+class DetectorPlan(ViewsPlan):
+    """How a face detector is trained; see `ViewsPlan`.
+
+    Attributes:
+        side_px: of a training view.
+        mine_at: share of the views after which the network searches its own data; 0: never.
+    """
+
+    side_px: int = 256
+    mine_at: float = 0.5
+
+
+@dataclass(frozen=True)
+class EyesPlan(ViewsPlan):
+    """How the network that finds a face's eyes is trained; see `ViewsPlan`."""
 
     views: int = 384_000
     views_per_epoch: int = 12_800
     batch: int = 64
     learning_rate: float = 3e-3
-    weight_decay: float = 1e-2
     ema_momentum: float = 0.995
-    seed: int = 1
 
 
 AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | DetectorPlan | EyesPlan

@@ -80,21 +80,22 @@ class NetworkDetector:
         returned if it is shown by default and surer by `SURER_IF_TURNED`.
         """
         floor = min(least, self.bundle.thresholds[-1])  # whether to turn it does not hang on the level
-        found = self.find_upright(pixels, floor)
+        found, quarters = self.find_upright(pixels, floor), 0
         sure, shown = self.bundle.thresholds[0], self.bundle.thresholds[self.bundle.default_level]
         best = _find_best(found)
-        if best >= sure:
-            return [face for face in found if face.score >= least]
         least_turned = max(shown, best + SURER_IF_TURNED)
-        for quarters in (1, 2, 3):
-            turned = self.find_upright(np.rot90(pixels, quarters), floor)
+        for turn in (1, 2, 3) if best < sure else ():
+            turned = self.find_upright(np.rot90(pixels, turn), floor)
             if (score := _find_best(turned)) >= least_turned:
-                least_turned = score
-                found = sort_faces([_turn_back(face, pixels.shape, quarters) for face in turned])
-        return [face for face in found if face.score >= least]
+                least_turned, found, quarters = score, turned, turn
+        seen = np.rot90(pixels, quarters)
+        told = [self._find_eyes(seen, face) for face in found if face.score >= least]
+        if quarters == 0:
+            return told
+        return sort_faces([_turn_back(face, pixels.shape, quarters) for face in told])
 
     def find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
-        """As `find_above`, in the picture as it is."""
+        """As `find_above`, in the picture as it is, and without the eyes that a second network tells."""
         height, width = pixels.shape[:2]
         found = []
         again = self.bundle.settings["second_look"]
@@ -107,8 +108,7 @@ class NetworkDetector:
                 eyes = candidate.eyes if self.bundle.settings["tells_eyes"] else None
                 found.append(FoundFace(box, candidate.score, eyes))
         most = self.bundle.settings["max_boxes"]
-        faces = sort_faces(sorted(found, key=lambda face: -face.score)[:most])
-        return [self._find_eyes(pixels, face) for face in faces]
+        return sort_faces(sorted(found, key=lambda face: -face.score)[:most])
 
     def _find_eyes(self, pixels: np.ndarray, face: FoundFace) -> FoundFace:
         """Tell where a face's eyes are and how far it leans, where the bundle can."""

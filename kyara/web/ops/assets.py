@@ -88,7 +88,7 @@ class Assets:
         content = hash_content(Path(joined))
         copies = {coding: self.store / (content + suffix) for coding, suffix in SUFFIXES.items()}
         copies = {coding: copy for coding, copy in copies.items() if copy.is_file()}
-        coding = _choose_coding(list(copies))
+        coding = choose_coding(list(copies))
         response = send_file(
             copies[coding] if coding else joined,
             mimetype=mimetypes.guess_type(name)[0] or "application/octet-stream",
@@ -106,7 +106,7 @@ class Assets:
         return response
 
 
-def _choose_coding(codings: list[str]) -> str | None:
+def choose_coding(codings: list[str]) -> str | None:
     """Choose what the browser likes best of these; None if it takes the file as it is only."""
     accepted = request.accept_encodings
     return max(

@@ -6,7 +6,7 @@ import gzip
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request, url_for
+from flask import Blueprint, Response, abort, current_app, jsonify, url_for
 
 from kyara.errors import BundleError
 from kyara.vision.detector_bundle import (
@@ -15,7 +15,7 @@ from kyara.vision.detector_bundle import (
     find_detector_bundle,
     load_detector_bundle,
 )
-from kyara.web.ops.assets import MAX_AGE_S
+from kyara.web.ops.assets import MAX_AGE_S, choose_coding
 
 blueprint = Blueprint("detector", __name__)
 
@@ -79,11 +79,10 @@ def _find(version: str) -> DetectorBundle:
 
 def _send(network: bytes) -> Response:
     """Send a network, compressed (by an eighth) for who takes that."""
-    compressed = request.accept_encodings.quality("gzip") > 0
-    content = _compress(network) if compressed else network
-    response = Response(content, mimetype="application/octet-stream")
-    if compressed:
-        response.headers["Content-Encoding"] = "gzip"
+    coding = choose_coding(["gzip"])
+    response = Response(_compress(network) if coding else network, mimetype="application/octet-stream")
+    if coding:
+        response.headers["Content-Encoding"] = coding
     response.vary.add("Accept-Encoding")
     return _keep(response)
 

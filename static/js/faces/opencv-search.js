@@ -61,7 +61,8 @@ export function findFaces(bitmap, level, finder) {
       if (level === "live") return searchWithNetwork(picture, true, network);
       const search = (/** @type {number} */ quarters) =>
         withTurned(picture, quarters, (turned) => searchWithNetwork(turned, false, network));
-      return searchTurned(bitmap, search, network.network);
+      return searchTurned(bitmap, search, network.network, (faces, quarters) =>
+        withTurned(picture, quarters, (turned) => tellEyes(turned, faces, network)));
     });
   } finally {
     if (bitmap instanceof ImageBitmap) bitmap.close();
@@ -84,7 +85,7 @@ function searchWithCascade(grey, index, { settings, cascade }) {
 /**
  * @param {CvMat} picture @param {boolean} live @param {Network} network @returns {FoundFace[]}
  */
-function searchWithNetwork(picture, live, { net, eyes, network }) {
+function searchWithNetwork(picture, live, { net, network }) {
   const { settings, thresholds } = network;
   const { rows: height, cols: width } = picture;
   const sides = live ? settings.live_longest_sides_px : settings.longest_sides_px;
@@ -103,10 +104,23 @@ function searchWithNetwork(picture, live, { net, eyes, network }) {
     const view = planSecondLook(candidate, { width, height }, again);
     return joinLooks(candidate, look(view, LEAST_AGAIN));
   });
-  const faces = chooseFaces(scored.filter(({ score }) => score >= least), width, height, settings);
-  const { eyes: told } = settings;
-  if (!eyes || !told || live) return faces;
-  return faces.map((face) => ({ ...face, ...findEyes(picture, face.box, eyes, told, settings.fill) }));
+  return chooseFaces(scored.filter(({ score }) => score >= least), width, height, settings);
+}
+
+/** @param {CvMat} picture @param {FoundFace[]} faces @param {Network} network @returns {FoundFace[]} */
+function tellEyes(picture, faces, { eyes, network: { settings } }) {
+  const { eyes: looks, fill } = settings;
+  if (!eyes || !looks) return faces;
+  return faces.map((face) => ({ ...face, ...findEyes(picture, face.box, eyes, looks, fill) }));
+}
+
+/**
+ * @param {CvNet} net @param {CvMat} picture @param {object} size of the picture
+ * @param {<T extends CvObject>(object: T) => T} own
+ */
+function ask(net, picture, size, own) {
+  net.setInput(own(cv.blobFromImage(picture, 1 / 255, size, new cv.Scalar(0, 0, 0, 0), false, false, cv.CV_32F)));
+  return own(net.forward()).data32F;
 }
 
 /**
@@ -124,9 +138,7 @@ function findEyes(picture, box, net, settings, fill) {
     const size = new cv.Size(settings.side_px, settings.side_px);
     const interpolation = window.width > settings.side_px ? cv.INTER_AREA : cv.INTER_LINEAR;
     cv.resize(whole, scaled, size, 0, 0, interpolation);
-    const blob = own(cv.blobFromImage(scaled, 1 / 255, size, new cv.Scalar(0, 0, 0, 0), false, false, cv.CV_32F));
-    net.setInput(blob);
-    return readEyes(own(net.forward()).data32F, window, settings);
+    return readEyes(ask(net, scaled, size, own), window, settings);
   });
 }
 
@@ -145,12 +157,9 @@ function lookAt(picture, view, net, floor, fill) {
     const ground = new cv.Scalar(fill, fill, fill, 0);
     const [below, right] = [paddedHeight - height, paddedWidth - width];
     cv.copyMakeBorder(scaled, filled, 0, below, 0, right, cv.BORDER_CONSTANT, ground);
-    const size = new cv.Size(paddedWidth, paddedHeight);
-    const blob = own(cv.blobFromImage(filled, 1 / 255, size, new cv.Scalar(0, 0, 0, 0), false, false, cv.CV_32F));
-    net.setInput(blob);
-    const cells = own(net.forward());
+    const cells = ask(net, filled, new cv.Size(paddedWidth, paddedHeight), own);
     const [rows, columns] = [paddedHeight / (2 * CELL_PX), paddedWidth / (2 * CELL_PX)];
-    return readCells(cells.data32F, rows, columns, view, floor);
+    return readCells(cells, rows, columns, view, floor);
   });
 }
 

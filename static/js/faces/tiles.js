@@ -60,20 +60,21 @@ const findBest = (faces) => faces.reduce((best, { score }) => Math.max(best, sco
  * Search a picture, and turned by quarters if no face of it is sure.
  * @param {{width: number, height: number}} size of the picture
  * @param {(quarters: number) => FoundFace[]} search the picture turned so far counter-clockwise
- * @param {{thresholds: number[], default_level: number}} network @returns {FoundFace[]}
+ * @param {{thresholds: number[], default_level: number}} network
+ * @param {(faces: FoundFace[], quarters: number) => FoundFace[]} complete what else there is to say of the faces that are told
+ * @returns {FoundFace[]}
  */
-export function searchTurned(size, search, { thresholds, default_level: level }) {
-  let found = search(0);
+export function searchTurned(size, search, { thresholds, default_level: level }, complete) {
+  let [found, quarters] = [search(0), 0];
   const best = findBest(found);
-  if (best >= (thresholds[0] ?? 1)) return found;
   let least = Math.max(thresholds[level] ?? 1, best + SURER_IF_TURNED);
-  for (const quarters of [1, 2, 3]) {
-    const turned = search(quarters);
+  for (const turn of best >= (thresholds[0] ?? 1) ? [] : [1, 2, 3]) {
+    const turned = search(turn);
     if (findBest(turned) < least) continue;
-    least = findBest(turned);
-    found = turned.map((face) => turnBack(face, size, quarters)).sort(largestFirst);
+    [least, found, quarters] = [findBest(turned), turned, turn];
   }
-  return found;
+  const told = complete(found, quarters);
+  return quarters ? told.map((face) => turnBack(face, size, quarters)).sort(largestFirst) : told;
 }
 
 /** @param {FoundFace} face @param {{width: number, height: number}} size of the picture @param {number} quarters @returns {FoundFace} */

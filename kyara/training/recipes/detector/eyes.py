@@ -8,7 +8,6 @@ Source: Kendall and Gal 2017, https://arxiv.org/abs/1703.04977 (the loss).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,13 @@ from kyara.training.plan import EyesPlan
 from kyara.training.recipes.detector.degrade import degrade_view
 from kyara.training.recipes.detector.fit import Fit
 from kyara.training.recipes.detector.network import activate, reduce, refine
-from kyara.training.recipes.detector.scenes import Placement, Scene, draw_scene, move_faces
+from kyara.training.recipes.detector.scenes import (
+    Placement,
+    Scene,
+    digest_scenes,
+    draw_scene,
+    move_faces,
+)
 from kyara.vision.detectors.eyes import OUTPUTS
 
 SIDE_PX, MARGIN = 64, 1.5
@@ -142,11 +147,7 @@ def train_eyes(scenes: Sequence[Scene], plan: EyesPlan, run: Path, *, tell: Any 
     """
     if not scenes:
         raise BadInputError("No face of the split train has eyes: `kyara dataset eyes` finds them.")
-    digest = hashlib.sha256()
-    for scene in scenes:
-        digest.update(scene.levels[-1].tobytes())
-        digest.update(repr(scene.faces).encode())
-    fit = Fit(build_eye_network, eye_loss, plan, run, digest.hexdigest())
+    fit = Fit(build_eye_network, eye_loss, plan, run, digest_scenes(scenes))
     while fit.epoch < plan.views // plan.views_per_epoch:
         fit.learn_epoch(lambda rng: draw_eye_view(scenes, rng), tell)
     return fit.average

@@ -17,7 +17,7 @@ import numpy as np
 
 from kyara.errors import BadInputError
 from kyara.storage.atomic import open_replacement, replace_file
-from kyara.training.plan import DetectorPlan, EyesPlan
+from kyara.training.plan import ViewsPlan
 
 STATE_FILE = "state.json"
 CLIP_NORM = 5.0
@@ -37,7 +37,7 @@ class Fit:
         self,
         build: Callable[[], Any],
         loss: Callable[[Any, Any], Any],
-        plan: DetectorPlan | EyesPlan,
+        plan: ViewsPlan,
         run: Path,
         data: str,
     ) -> None:
@@ -108,9 +108,7 @@ def _compile_step(model: Any, average: Any, optimizer: Any, loss_of: Any, ema_mo
     return learn
 
 
-def _draw_batches(
-    draw: Draw, plan: DetectorPlan | EyesPlan, epoch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _draw_batches(draw: Draw, plan: ViewsPlan, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield one epoch's batches, drawn by a thread while the network learns."""
     steps = plan.views_per_epoch // plan.batch
     queue: Queue[Any] = Queue(maxsize=8)

@@ -6,8 +6,9 @@ any scale, turn and quality, with their faces. One affine warp draws a scene int
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -95,6 +96,15 @@ def make_scene(pixels: np.ndarray, faces: Sequence[BoxedFace] = ()) -> Scene:
         for face in faces
     ]
     return Scene(tuple(levels), tuple(scaled))
+
+
+def digest_scenes(scenes: Iterable[Scene]) -> str:
+    """Return the SHA-256 of pictures (at their smallest) and of what is known of their faces."""
+    digest = hashlib.sha256()
+    for scene in scenes:
+        digest.update(scene.levels[-1].tobytes())
+        digest.update(repr(scene.faces).encode())
+    return digest.hexdigest()
 
 
 def draw_scene(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kyara.training.plan import DetectorPlan
-from kyara.training.recipes.detector.fit import Fit, load_average
+from kyara.training.recipes.detector.fit import Fit
 from kyara.training.recipes.detector.looks import write_network
 from kyara.training.recipes.detector.mining import keep_mined, mine_sources, restore_mined
 from kyara.training.recipes.detector.network import build_detector
@@ -50,12 +50,3 @@ def _mine(average: Any, sources: Sources, run: Path, tell: Any) -> Sources:
         mined = mine_sources(sources, NetworkDetector(bundle), CascadeDetector())
     keep_mined(mined, run)
     return mined
-
-
-def load_detector(run: Path) -> Any:
-    """Return the averaged Keras model of a run's last finished epoch.
-
-    Raises:
-        BadInputError: no epoch of it has finished.
-    """
-    return load_average(run, build_detector)

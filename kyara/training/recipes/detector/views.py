@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
 
 from kyara.training.recipes.detector.degrade import degrade_view, lay_over
-from kyara.training.recipes.detector.scenes import Placement, Scene, draw_scene, move_faces
+from kyara.training.recipes.detector.scenes import (
+    Placement,
+    Scene,
+    digest_scenes,
+    draw_scene,
+    move_faces,
+)
 from kyara.training.recipes.detector.targets import ViewFace
 
 FACE_SIDES_PX = (9.5, 240.0)
@@ -40,12 +46,7 @@ class Sources:
 
     def digest(self) -> str:
         """Return the SHA-256 of all pictures (at their smallest) and boxes."""
-        digest = hashlib.sha256()
-        for scenes in (self.pictures, self.portraits, self.negatives, self.unlabelled):
-            for scene in scenes:
-                digest.update(scene.levels[-1].tobytes())
-                digest.update(repr(scene.faces).encode())
-        return digest.hexdigest()
+        return digest_scenes(chain(self.pictures, self.portraits, self.negatives, self.unlabelled))
 
 
 def draw_view(
