@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
+from steps import encode, read_example
 
 FOLLOW = """async (looks) => {
   const { FaceTracks } = await import("/static/js/live/tracks.js");
@@ -191,6 +194,35 @@ def test_scenes_that_are_equally_bright_are_told_apart(
         )
         is expected
     )
+
+
+WATCH = """async (urls) => {
+  const { CutWatch } = await import("/static/js/live/cuts.js");
+  const watch = new CutWatch();
+  const cuts = [];
+  for (const [index, url] of urls.entries()) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const surface = document.createElement("canvas");
+    [surface.width, surface.height] = [image.width, image.height];
+    surface.getContext("2d").drawImage(image, 0, 0);
+    cuts.push(watch.hasCut(surface, 1000 * (index + 1)));
+  }
+  return cuts;
+}"""
+
+
+def test_a_pan_is_no_cut_and_another_scene_is(bare_page: Page) -> None:
+    example = read_example(400)
+    width, height = example.width - 20, example.height
+    pan = [example.crop((left, 0, left + width, height)) for left in (0, 6, 20, 0)]
+    other = pan[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    urls = [
+        "data:image/png;base64," + base64.b64encode(encode(frame, "PNG")).decode()
+        for frame in [*pan, other, pan[0]]
+    ]
+    assert bare_page.evaluate(WATCH, urls) == [False, False, False, False, True, True]
 
 
 CAST = """async ([gap, looks]) => {

@@ -36,7 +36,7 @@ class EyeFinder:
         self._settings, self._fill = settings, fill
         self.most_error: float = settings["most_error"]
         self._interpreter = Interpreter(model_content=network, num_threads=1)
-        self._interpreter.allocate_tensors()
+        self._is_ready = False
         self._lock = threading.Lock()
 
     def ask(self, face: np.ndarray) -> tuple[Eyes, float]:
@@ -46,6 +46,9 @@ class EyeFinder:
             x and y of both eyes from the window's middle, and the error to expect, in its sides.
         """
         with self._lock:
+            if not self._is_ready:
+                self._interpreter.allocate_tensors()
+                self._is_ready = True
             self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], face)
             self._interpreter.invoke()
             said = self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])

@@ -16,6 +16,7 @@ export class CutWatch {
   constructor() {
     const { width, height } = GLIMPSE;
     this.context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    if (this.context) this.context.imageSmoothingQuality = "medium"; // "low" leaves most pixels out: a pan seems a cut
   }
 
   /** What is shown next is no cut, whatever it is: the picture was started, or moved to another place. */
