@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from command_line import ROOT
 from hostile import as_url
 from operators import PASSWORD
 from playwright.sync_api import Page
 
+from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 StartServer = Callable[..., Server]
@@ -31,8 +29,9 @@ def send_reports(server: Server, folder: Path, count: int) -> None:
 def start_with_operator(own_server: StartServer, folder: Path, **settings: Any) -> Server:
     """Start a server that knows the operator `rin`."""
     url = f"sqlite:///{folder / 'operators.db'}"
-    command = ["-m", "kyara", "operator", "create", "rin", "--password-stdin", "--database", url]
-    subprocess.run([sys.executable, *command], cwd=ROOT, input=f"{PASSWORD}\n", text=True, check=True)
+    accounts = AccountStore(folder, url)
+    accounts.create("rin", PASSWORD)
+    accounts.close()
     return own_server(
         INSTANCE_FOLDER=folder,
         OPERATOR_DATABASE_URL=url,
@@ -48,3 +47,4 @@ def log_in(page: Page, server: Server, to: str = "/operator/reports") -> None:
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#operator-name")
+    page.wait_for_load_state()  # its scripts have run

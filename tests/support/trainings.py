@@ -19,10 +19,13 @@ from kyara.recognition.embeddings import cut_face
 from kyara.training.crops import FindFaces, read_told
 from kyara.vision.images import read_image
 
-TINY = ("--input-px", "75", "--dimension", "32", "--epochs", "2", "--batch", "16")
+SMALL = ("--backbone", "mobilenet-v2", "--input-px", "32", "--dimension", "32", "--batch", "16")
 SETTINGS = {
     # the moving average must survive the kill, too
-    "finetune": (*TINY, "--norm-momentum", "0.7", "--average", "0.5", "--head-from", "5"),
+    "finetune": (
+        *(*SMALL, "--epochs", "2", "--bn-momentum", "0.7"),
+        *("--ema-momentum", "0.5", "--head-from", "5"),
+    ),
     "cnn": ("--epochs", "6", "--batch", "16", "--peak-rate", "1e-3"),
     "head": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
     "multilabel": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),

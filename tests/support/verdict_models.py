@@ -40,7 +40,11 @@ def write_strict_model(
     bundle = load_bundle(tiny_bundle)
     gate = (-_STEEPNESS * named_from, 0.0, _STEEPNESS, 0.0, 0.0)
     calibration = replace(
-        bundle.calibration, familiarity_threshold=0.0, probable_threshold=None, gate=gate
+        bundle.calibration,
+        familiarity_threshold=0.0,
+        probable_threshold=None,
+        gallery_weight=1.0,  # whose face it is comes first, whatever the head says
+        gate=gate,
     )
     upright = bundle.preprocessing.upright_from_deg + another
     preprocessing = replace(bundle.preprocessing, upright_from_deg=upright)

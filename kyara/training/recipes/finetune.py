@@ -153,6 +153,7 @@ def _compile(model: Any, plan: Plan, faces: int) -> None:
             keras.metrics.SparseTopKCategoricalAccuracy(k=5, name="top5"),
         ],
     )
+    model.optimizer.build(model.trainable_variables)  # else the first step is traced twice
 
 
 def _start_projection(model: Any, plan: Plan, shown: Sequence[TrainingFace], faces: list[Face]) -> None:
