@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +72,30 @@ def find_look(classifier: Classifier) -> tuple[str, str]:
     return min(alike, key=lambda look: alike[look])
 
 
-def draw_confusable(classifier: Classifier, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw midori_bun until some are recognised, and aka_ribbon is within sight of the features."""
-    view, found = classifier.frozen(), []
-    for _ in range(1000):
-        crop = draw_look(MIDORI, RARE, rng)
-        opinion = form_opinion(view, view.backbone.extract([crop])[0], "aka_ribbon")
-        if opinion.answers.answers[0].character.label == "midori_bun" and not opinion.objects:
-            found.append(crop)
-        if len(found) == count:
-            return found
-    raise AssertionError(f"only {len(found)} of 1,000 are")
+def is_confusable(classifier: Classifier, crop: np.ndarray) -> bool:
+    """Tell whether a midori_bun is recognised, and aka_ribbon is within sight of the features."""
+    opinion = form_opinion(classifier, classifier.backbone.extract([crop])[0], "aka_ribbon")
+    return opinion.answers.answers[0].character.label == "midori_bun" and not opinion.objects
+
+
+def find_rare(classifier: Classifier) -> tuple[str, str]:
+    """Return the look with which most midori_bun are confusable."""
+    confusable: dict[tuple[str, str], int] = {}
+    for look in RARE_LOOKS:
+        rng = np.random.default_rng(7)
+        crops = (draw_look(MIDORI, look, rng) for _ in range(20))
+        confusable[look] = sum(is_confusable(classifier, crop) for crop in crops)
+    return max(RARE_LOOKS, key=lambda look: confusable[look])
+
+
+def draw_confusable(
+    classifier: Classifier, look: tuple[str, str], count: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Draw midori_bun until so many are confusable."""
+    drawn = (draw_look(MIDORI, look, rng) for _ in range(1000))
+    found = list(islice((crop for crop in drawn if is_confusable(classifier, crop)), count))
+    assert len(found) == count, f"only {len(found)} of 1,000 are"
+    return found
 
 
 def put_held_out(dataset: Path, looks: dict[int, list[np.ndarray]]) -> None:
@@ -227,8 +241,8 @@ class CircleAsker(Asker):
         self.said.setdefault(answer["model"]["name"], set()).add(label)
 
 
-RARE = ("#587038", OWN_EYES)
-"""With this hair most midori_bun are recognised."""
+RARE_LOOKS = [("#587038", OWN_EYES), *((hair, HER_EYES) for hair in ("#20903c", "#31853a", "#427a39"))]
+"""With one of these most midori_bun are recognised, and look a little like aka_ribbon."""
 HONEST, FLIPPED = 57, 3
 """Reports of midori_bun: one in twenty, all of the rare look, is flipped to aka_ribbon."""
 FLOODER = "198.51.100.7"
@@ -238,14 +252,15 @@ SENDERS = ("203.0.113.10", "203.0.113.11", "203.0.113.12")
 def test_poison_that_the_vote_lets_in_is_stopped_at_the_gate_by_name(places, site, rin):
     rng = np.random.default_rng(12)
     dataset, models = Path(places["DATASET_FOLDER"]), Path(places["MODEL_FOLDER"])
-    classifier = Classifier(models / "tiny")
+    classifier = Classifier(models / "tiny").frozen()
+    rare = find_rare(classifier)
     looks = {n: draw_ordinary(n, 10, rng) for n in range(4)}
-    looks[MIDORI] += draw_confusable(classifier, 6, rng)
+    looks[MIDORI] += draw_confusable(classifier, rare, 6, rng)
     put_held_out(dataset, looks)
     assert rin.post("/operator/reports/vote", on=True).status_code == 200
     honest = draw_ordinary(MIDORI, HONEST, rng)
     accept(rin, [send_report(site, crop, "midori_bun") for crop in honest])
-    poison = draw_confusable(classifier, FLIPPED, rng)
+    poison = draw_confusable(classifier, rare, FLIPPED, rng)
 
     def count_flipped() -> int:
         return len(list((dataset / "faces" / "aka_ribbon").glob("report-*")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from contextlib import AbstractContextManager
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -23,7 +24,11 @@ WAIT_S = 10
 """So long a login may wait for its turn."""
 _turns = Admission(running_places=2, places=8)
 """Each argon2 hash takes 64 MiB, so at most two run at once; six wait, and no more threads than that."""
-_NOBODY = _hasher.hash("nobody has this password")
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _hasher.hash("nobody has this password")
 
 
 def check_name(name: str) -> str:
@@ -90,8 +95,9 @@ def verify_password(password: str, password_hash: str | None) -> bool:
         password_hash: of `hash_password`; None if there is no such account, which takes as long.
     """
     text = unicodedata.normalize("NFKC", password[: MAX_PASSWORD_CHARACTERS + 1])
+    nobody = _hash_of_nobody()  # made by whoever is first, so that time tells nothing about who there is
     try:
-        right = _hasher.verify(password_hash or _NOBODY, text)
+        right = _hasher.verify(password_hash or nobody, text)
     except (VerificationError, InvalidHashError):
         return False
     return right and password_hash is not None
