@@ -36,6 +36,8 @@ SCALE_FACTORS = (0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 2.0)
 GALLERY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TOP1_TOLERANCE = 0.001
 """Settings whose top-1 is this near to the best are taken for equal; the likelihood decides."""
+LOSS_TOLERANCE = 0.002
+"""Of those, settings whose loss is this near to the least are equal, too; the loudest gallery decides."""
 LABEL_FLOORS = tuple(np.linspace(0, 0.5, 51).tolist())
 NOBODY = -1
 HEADLESS_SCALE = 24.0
@@ -220,8 +222,9 @@ def choose_weighted_threshold(values: np.ndarray, weights: np.ndarray, share: fl
 
 
 def choose_merging(evidence: Evidence) -> Calibration:
-    """Choose how loud the gallery speaks: the best top-1, then the best likelihood.
+    """Choose how loud the gallery speaks: the best top-1, then the best likelihood, then the loudest.
 
+    Who is taught is heard by the gallery alone: where the head is no better, it has no say.
     Characters with many faces must not drown those with few: top-1 is the mean of that over faces and of
     that over characters. The evidence is of faces that neither training nor the gallery saw.
 
@@ -237,7 +240,8 @@ def choose_merging(evidence: Evidence) -> Calibration:
     rates = np.array([measure_balanced_top1(evidence.merge(one), evidence.targets) for one in settings])
     ties = np.flatnonzero(rates >= rates.max() - TOP1_TOLERANCE)
     losses = [_measure_loss(evidence.merge(settings[place]), evidence.targets) for place in ties]
-    return settings[ties[int(np.argmin(losses))]]
+    equal = [place for place, loss in zip(ties, losses, strict=True) if loss <= min(losses) + LOSS_TOLERANCE]
+    return settings[max(equal, key=lambda place: settings[place].gallery_weight)]
 
 
 def match_scale(evidence: Evidence) -> float:

@@ -84,6 +84,10 @@ def test_the_better_part_is_given_the_larger_weight():
     assert choose_merging(make_evidence(2.0, 0.05)).gallery_weight >= 0.8
 
 
+def test_of_two_parts_that_are_equally_good_the_one_that_can_be_taught_is_louder():
+    assert choose_merging(make_evidence(0, 0)).gallery_weight >= 0.8
+
+
 def test_two_parts_that_err_apart_are_better_together():
     evidence = make_evidence(0.45, 0.45)
     chosen = choose_merging(evidence)
