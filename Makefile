@@ -58,8 +58,9 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
 
-test: lint assets .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp  ## set up, then all checks and tests, browser included
-	$(BIN)/python -m pytest -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder
+test:  ## set up, then all checks and tests, browser included
+	@$(MAKE) --no-print-directory -j2 lint assets .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: .venv/dev.stamp .venv/chromium.stamp assets  ## run every benchmark, and write docs/benchmarks.md
 	$(BIN)/python -m bench

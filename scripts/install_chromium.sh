@@ -17,5 +17,7 @@ if [ "$(id -u)" != 0 ]; then
   fi
 fi
 echo "Installing Chromium through apt."
-$as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null
+exec 9<"$(dirname "$0")"
+flock 9 # one apt at a time
+$as_root apt-get update -qq 9>&-
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk >/dev/null 9>&-

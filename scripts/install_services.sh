@@ -24,6 +24,8 @@ if [ "$(id -u)" != 0 ]; then
   fi
 fi
 echo "Installing through apt:$missing"
+exec 9<"$(dirname "$0")"
+flock 9 # one apt at a time
 # Debian starts what it installs, unless this file forbids it.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then

@@ -186,7 +186,7 @@ def open_page(
             context = browser.new_context(locale=LOCALES[language], **options)
             own.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.set_viewport_size({"width": width, "height": height})
         pages.append(page)
         watches.append(Watch(page, url, failures_expected, elsewhere))

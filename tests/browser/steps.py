@@ -20,7 +20,7 @@ PHONE: dict[str, Any] = {"width": 390, "height": 844, "has_touch": True, "is_mob
 FACES_IN_EXAMPLE = 3
 """At least: the face finder may take something else for a face."""
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 def encode(image: Image.Image, form: str, **options: object) -> bytes:
