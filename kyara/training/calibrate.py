@@ -37,7 +37,7 @@ GALLERY_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 TOP1_TOLERANCE = 0.001
 """Settings whose top-1 is this near to the best are taken for equal; the likelihood decides."""
 LOSS_TOLERANCE = 0.002
-"""Of those, settings whose loss is this near to the least are equal, too; the loudest gallery decides."""
+"""Of those, settings whose loss is this near to the least are equal, too: the loudest gallery wins."""
 LABEL_FLOORS = tuple(np.linspace(0, 0.5, 51).tolist())
 NOBODY = -1
 HEADLESS_SCALE = 24.0
@@ -239,8 +239,10 @@ def choose_merging(evidence: Evidence) -> Calibration:
     ]
     rates = np.array([measure_balanced_top1(evidence.merge(one), evidence.targets) for one in settings])
     ties = np.flatnonzero(rates >= rates.max() - TOP1_TOLERANCE)
-    losses = [_measure_loss(evidence.merge(settings[place]), evidence.targets) for place in ties]
-    equal = [place for place, loss in zip(ties, losses, strict=True) if loss <= min(losses) + LOSS_TOLERANCE]
+    losses = np.array(
+        [_measure_loss(evidence.merge(settings[place]), evidence.targets) for place in ties]
+    )
+    equal = ties[losses <= losses.min() + LOSS_TOLERANCE]
     return settings[max(equal, key=lambda place: settings[place].gallery_weight)]
 
 
