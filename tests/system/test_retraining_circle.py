@@ -25,6 +25,7 @@ from app import create_app
 from classification import Classifier
 from kyara.dataset.review.opinion import form_opinion
 from kyara.dataset.review.reports.votes import FLOOD_SUBMISSIONS
+from kyara.recognition.classifier import Classifier as View
 from kyara.registry import find_serving, promote_bundle
 from kyara.storage.jobs import read_status
 from kyara.vision.images import encode_png
@@ -72,13 +73,13 @@ def find_look(classifier: Classifier) -> tuple[str, str]:
     return min(alike, key=lambda look: alike[look])
 
 
-def is_confusable(classifier: Classifier, crop: np.ndarray) -> bool:
+def is_confusable(classifier: View, crop: np.ndarray) -> bool:
     """Tell whether a midori_bun is recognised, and aka_ribbon is within sight of the features."""
     opinion = form_opinion(classifier, classifier.backbone.extract([crop])[0], "aka_ribbon")
     return opinion.answers.answers[0].character.label == "midori_bun" and not opinion.objects
 
 
-def find_rare(classifier: Classifier) -> tuple[str, str]:
+def find_rare(classifier: View) -> tuple[str, str]:
     """Return the look with which most midori_bun are confusable."""
     confusable: dict[tuple[str, str], int] = {}
     for look in RARE_LOOKS:
@@ -89,7 +90,7 @@ def find_rare(classifier: Classifier) -> tuple[str, str]:
 
 
 def draw_confusable(
-    classifier: Classifier, look: tuple[str, str], count: int, rng: np.random.Generator
+    classifier: View, look: tuple[str, str], count: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Draw midori_bun until so many are confusable."""
     drawn = (draw_look(MIDORI, look, rng) for _ in range(1000))
