@@ -58,7 +58,7 @@ lint: .venv/dev.stamp static/vendor/.checkers.stamp  ## style, types and import 
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.json
 	$(BIN)/python scripts/run_node_tool.py tsc -p tsconfig.worker.json
 
-test:  ## set up, then all checks and tests, browser included
+test: static/vendor/.checkers.stamp  ## set up, then all checks and tests, browser included
 	@$(MAKE) --no-print-directory -j2 lint assets .venv/chromium.stamp .venv/services.stamp .venv/animeface/stamp
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
