@@ -23,8 +23,8 @@ SMALL = ("--backbone", "mobilenet-v2", "--input-px", "32", "--dimension", "32", 
 SETTINGS = {
     # the moving average must survive the kill, too
     "finetune": (
-        *(*SMALL, "--epochs", "2", "--bn-momentum", "0.7"),
-        *("--ema-momentum", "0.5", "--head-from", "5"),
+        *(*SMALL, "--epochs", "2", "--norm-momentum", "0.7"),
+        *("--average", "0.5", "--head-from", "5"),
     ),
     "cnn": ("--epochs", "6", "--batch", "16", "--peak-rate", "1e-3"),
     "head": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
