@@ -76,9 +76,9 @@ start_weights_option = click.option(
     "--start-weights",
     metavar="BUNDLE|RUN|FILE|imagenet|HANDLE",
     help="finetune: the folder of a bundle or of another run to go on from, a .keras file, imagenet "
-    "(from keras.applications), or a SavedModel or TensorFlow Hub handle of the same backbone; eyes: "
-    "the folder of a detector that finds faces.  [default: random weights; of retrain and eyes what "
-    "serves]",
+    "(from keras.applications), or a SavedModel or TensorFlow Hub handle of the same backbone; "
+    "detector: the folder of a detector to go on from; eyes: of one that finds faces.  [default: random "
+    "weights; of retrain and eyes what serves]",
 )
 
 

@@ -21,7 +21,7 @@ from kyara.storage.paths import own_models
 
 _OF_DETECTORS = {"detector": make_detector, "eyes": make_eyes}
 _OF_RECIPES = {
-    "start_weights": ("finetune", "eyes"),
+    "start_weights": ("finetune", *_OF_DETECTORS),
     "features": ("head", "multilabel", "gallery"),
     "export_only": ("finetune", "cnn", *_OF_DETECTORS),
     "names": ("finetune", "head", "cnn", "gallery"),

@@ -215,9 +215,12 @@ def make_detector(order: TrainOrder) -> None:
     from kyara.training.recipes.detector.network import build_detector
     from kyara.training.recipes.detector.sources import gather_sources
     from kyara.training.recipes.detector.train import train_detector
+    from kyara.vision.detector_bundle import load_detector_bundle
 
     plan = order.plan
     assert isinstance(plan, DetectorPlan)
+    start_folder = Path(order.start_weights) if order.start_weights else None
+    start = load_detector_bundle(start_folder) if start_folder else None
     pictures = [picture for folder in order.data for picture in read_boxed_pictures(folder)]
     counts = {split: sum(p.split == split for p in pictures) for split in SPLITS}
     faces = sum(len(picture.faces) for picture in pictures)
@@ -227,10 +230,24 @@ def make_detector(order: TrainOrder) -> None:
     else:
         with show_bar(counts["train"] + counts["unlabelled"], "Reading") as bar:
             sources = gather_sources(pictures, bar.update)
-        model = train_detector(sources, plan, order.run, tell=lambda text: click.echo(text, err=True))
+        model = train_detector(
+            sources,
+            plan,
+            order.run,
+            start_weights=start.network if start else None,
+            tell=lambda text: click.echo(text, err=True),
+        )
     provenance = {**_describe(order), "quantised": False, "pictures": counts, "faces": faces}
+    if start:
+        provenance["from"] = {
+            "name": start.name,
+            "version": start.version,
+            "provenance": start.provenance,
+        }
     with show_bar(counts["val"] + counts["test"], "Measuring") as bar:
-        bundle = export_detector(model, order.target, pictures, provenance, bar.update)
+        bundle = export_detector(
+            model, order.target, pictures, provenance, bar.update, start=start_folder
+        )
     click.echo(f"Detector {bundle.name} (version {bundle.version}) is in {order.target}.")
 
 

@@ -19,6 +19,8 @@ from kyara.training.backbones import IMAGENET, BackboneEntry
 from kyara.training.checkpoints import find_checkpoint
 from kyara.training.convert import load_hub
 
+CONVOLUTION, DEPTHWISE, DENSE = "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
+"""LiteRT's names of the operations that have weights."""
 _IMAGENET_RANGE = (-1.0, 1.0)
 """Of the pixels on which `keras.applications` trained its weights."""
 
@@ -37,42 +39,72 @@ class FoldedWeights:
     projection: tuple[np.ndarray, np.ndarray]
 
 
+@dataclass(frozen=True)
+class FoldedLayer:
+    """One layer of a LiteRT file.
+
+    Attributes:
+        kind: LiteRT's name of the operation.
+        number: the numbers in its weight's name: how Keras counted it.
+        weight: `float32`, in LiteRT's order of axes.
+        bias: `float32 (out,)`.
+    """
+
+    kind: str
+    number: tuple[int, ...]
+    weight: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The kernel of a convolution in Keras's order, depthwise or not."""
+        return self.weight.transpose(1, 2, 3, 0)
+
+
+def read_folded_layers(network: bytes) -> list[FoldedLayer]:
+    """Read the convolutions and dense layers of a LiteRT file, int8 or float32, in the order it runs them.
+
+    Raises:
+        BadInputError: LiteRT cannot load it.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    try:
+        interpreter: Any = Interpreter(
+            model_content=network,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BadInputError(f"The weights are not a model that LiteRT can load: {error}.") from error
+    details = {one["index"]: one for one in interpreter.get_tensor_details()}
+    layers = []
+    for step in interpreter._get_ops_details():  # the public interface does not list operations
+        if (kind := step["op_name"]) in (CONVOLUTION, DEPTHWISE, DENSE):
+            _, weight, bias = (details.get(place, {}) for place in step["inputs"])
+            values = _read_tensor(interpreter, weight)
+            outputs = values.shape[-1 if kind == DEPTHWISE else 0]
+            # a bias of nothing but zeros is left out
+            shift = _read_tensor(interpreter, bias) if bias else np.zeros(outputs, np.float32)
+            layers.append(FoldedLayer(kind, _number(weight["name"]), values, shift))
+    return layers
+
+
 def read_folded_weights(path: Path) -> FoldedWeights:
     """Read the weights of a bundle's `backbone.tflite`, int8 or float32.
 
     Raises:
         BadInputError: it is not a network of the recipe `finetune`.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    try:
-        interpreter: Any = Interpreter(
-            model_path=str(path),
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise BadInputError(f"{path} is not a model that LiteRT can load: {error}.") from error
-    details = {one["index"]: one for one in interpreter.get_tensor_details()}
-    layers: dict[str, list[tuple[tuple[int, ...], np.ndarray, np.ndarray]]] = {}
-    for step in interpreter._get_ops_details():  # the public interface does not list operations
-        if step["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-            _, weight, bias = (details.get(place, {}) for place in step["inputs"])
-            values = _read_tensor(interpreter, weight)
-            outputs = values.shape[-1 if step["op_name"] == "DEPTHWISE_CONV_2D" else 0]
-            # a bias of nothing but zeros is left out
-            shift = _read_tensor(interpreter, bias) if bias else np.zeros(outputs, np.float32)
-            kind = step["op_name"].removeprefix("DEPTHWISE_")
-            layers.setdefault(kind, []).append((_number(weight["name"]), values, shift))
+    layers = read_folded_layers(path.read_bytes())
     # Keras numbers the layers of a network with branches; LiteRT runs, and lists, them in another order
-    convolutions = sorted(layers.get("CONV_2D", []), key=lambda layer: layer[0])
-    projections = layers.get("FULLY_CONNECTED", [])
+    convolutions = sorted((one for one in layers if one.kind != DENSE), key=lambda one: one.number)
+    projections = [one for one in layers if one.kind == DENSE]
     if not convolutions or len(projections) != 1:
         raise BadInputError(f"{path} is not a network of the recipe finetune.")
-    _, weight, bias = projections[0]
+    (projection,) = projections
     return FoldedWeights(
-        tuple((kernel.transpose(1, 2, 3, 0), shift) for _, kernel, shift in convolutions),
-        (weight.T, bias),
+        tuple((one.kernel, one.bias) for one in convolutions), (projection.weight.T, projection.bias)
     )
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from command_line import run_kyara
 
 from kyara.dataset.boxed import read_boxed_pictures
 from kyara.errors import BadInputError
 from kyara.training.plan import DetectorPlan
 from kyara.training.recipes.detector.degrade import degrade_view
+from kyara.training.recipes.detector.looks import LOOKS
 from kyara.training.recipes.detector.mining import (
     FLOOR,
     choose_thresholds,
@@ -32,11 +34,16 @@ from kyara.training.recipes.detector.scenes import (
     make_scene,
     move_faces,
 )
+from kyara.training.recipes.detector.start import build_started_detector
 from kyara.training.recipes.detector.targets import SMALLEST_FACE_PX, ViewFace, draw_targets
 from kyara.training.recipes.detector.train import train_detector
 from kyara.training.recipes.detector.views import Sources, draw_view
 from kyara.vision.boxes import Box, FoundFace
-from kyara.vision.detector_bundle import load_detector_bundle
+from kyara.vision.detector_bundle import (
+    find_detector_bundle,
+    load_detector_bundle,
+    write_detector_bundle,
+)
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.detectors.tiles import CELL_PX, CHANNELS
 
@@ -186,6 +193,7 @@ def test_a_degraded_view_keeps_its_shape():
         assert degrade_view(pixels, random).shape == (64, 64, 3)
 
 
+SHIPPED = find_detector_bundle()
 PLAN = ("--side-px", "64", "--batch", "8", "--views-per-epoch", "32")
 
 
@@ -220,6 +228,51 @@ def test_a_finished_run_is_exported_again_to_the_byte(boxed, trained):
     )
     first = load_detector_bundle(trained / "detector-drawn")
     assert load_detector_bundle(again / "detector-drawn").network == first.network
+
+
+def test_training_goes_on_from_a_detector_that_ships(boxed, trained):
+    """The network does what the file does, and learns from there; eyes stay beside it."""
+    run_kyara(
+        *("train", boxed, "--recipe", "detector", "--name", "detector-on", "--models", trained),
+        *("--run", trained / "on", "--start-weights", SHIPPED),
+        *("--views", "64", "--learning-rate", "1e-9", "--mine-at", "0", *PLAN),
+    )
+    start, bundle = (load_detector_bundle(folder) for folder in (SHIPPED, trained / "detector-on"))
+    assert bundle.eyes == start.eyes
+    assert bundle.provenance["from"]["version"] == start.version
+
+
+def test_the_start_weights_say_the_same_in_keras():
+    network = load_detector_bundle(SHIPPED).network
+    views = np.random.default_rng(0).integers(0, 256, (16, 128, 128, 3), dtype=np.uint8)
+    views = np.stack([cv2.GaussianBlur(view, (0, 0), 6) for view in views])
+    model = build_started_detector(network, views)
+    interpreter = Interpreter(model_content=network)
+    place = interpreter.get_input_details()[0]["index"]
+    shown = views[:1].astype(np.float32) / 255
+    interpreter.resize_tensor_input(place, shown.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(place, shown)
+    interpreter.invoke()
+    said = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(model(shown, training=False), said, atol=1e-4)
+    together = model(views.astype(np.float32) / 255, training=True)
+    apart = model(views.astype(np.float32) / 255, training=False)
+    assert np.abs(together - apart).mean() < 0.05 * np.abs(apart).mean()
+
+
+def test_start_weights_of_another_network_are_refused(boxed, trained):
+    shipped = load_detector_bundle(SHIPPED)
+    assert shipped.eyes
+    shown = {"settings": {**LOOKS}, "thresholds": [0.5], "default_level": 0, "provenance": {}}
+    write_detector_bundle(trained / "strange", shipped.eyes, shown)
+    done = run_kyara(
+        *("train", boxed, "--recipe", "detector", "--name", "detector-x", "--models", trained),
+        *("--run", trained / "x", "--start-weights", trained / "strange", "--views", "32", *PLAN),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "another face network" in done.stderr
 
 
 class Says:
@@ -262,6 +315,33 @@ def test_what_two_detectors_agree_on_becomes_a_label(tmp_path):
     random = np.random.default_rng(4)
     views = [draw_view(replace(mined, portraits=[boxed]), 96, random)[1] for _ in range(60)]
     assert {face.sure for faces in views for face in faces} == {True, False}
+
+
+def test_a_missed_face_is_drawn_often_and_a_displaced_label_is_doubtful(tmp_path):
+    """Found, missed, and a label beside which the network is sure."""
+    labels = [(10, 10, 40, 40), (80, 10, 40, 40), (150, 40, 40, 40)]
+    boxed = make_scene(np.zeros((200, 300, 3), np.uint8), [BoxedFace(box) for box in labels])
+    network = Says(FoundFace(Box(12, 10, 40, 40), 0.9), FoundFace(Box(150, 12, 40, 40), 0.8))
+    false = make_scene(np.zeros((200, 300, 3), np.uint8))
+    quiet = [make_scene(np.full((20, 20, 3), 255, np.uint8))] * 300
+    mined = mine_sources(Sources([boxed], (), [*quiet[:9], false]), network, Says())  # type: ignore[arg-type]
+    (known,) = mined.pictures
+    assert known.missed == (1, 2)  # the threshold lies above both: nothing is sure
+    mined = mine_sources(Sources([boxed], (), quiet), network, Says())  # type: ignore[arg-type]
+    (known,) = mined.pictures
+    assert known.missed == (1,)
+    assert [face.sure for face in known.faces] == [True, True, False, False]
+    assert known.faces[3].box == (150, 12, 40, 40)
+    keep_mined(mined, tmp_path)
+    (restored,) = restore_mined(Sources([boxed], (), quiet), tmp_path).pictures
+    assert (restored.faces, restored.missed) == (known.faces, known.missed)
+    found = make_scene(np.zeros((200, 300, 3), np.uint8), [BoxedFace((10, 10, 40, 40))])
+    shares = (1.0, 0.0, 0.0, 0.0)
+    sources = replace(mined, pictures=[known, *[found] * 50], portraits=[found], shares=shares)
+    random = np.random.default_rng(5)
+    views = [draw_view(sources, 96, random)[1] for _ in range(200)]
+    doubtful = sum(any(not face.sure for face in faces) for faces in views)
+    assert doubtful > 20  # four of 200 without the preference
 
 
 def test_thresholds_follow_the_false_boxes():

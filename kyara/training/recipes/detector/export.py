@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,15 @@ from typing import Any
 from kyara.dataset.boxed import BoxedPicture
 from kyara.errors import BadInputError
 from kyara.evaluation.detection import Looked, measure_detection, measure_recall_at
-from kyara.evaluation.detectors import FLOOR, look_at_pictures, measure_detector, save_metrics
+from kyara.evaluation.detectors import (
+    FLOOR,
+    METRICS_FILE,
+    look_at_pictures,
+    measure_detector,
+    save_metrics,
+)
 from kyara.training.recipes.detector.looks import write_network
-from kyara.vision.detector_bundle import DetectorBundle, write_detector_bundle
+from kyara.vision.detector_bundle import DetectorBundle, load_detector_bundle, write_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector
 
 LEVEL_FALSE_A_PICTURE = (0.02, 0.05, 0.1, 0.3, 0.8)
@@ -25,8 +32,18 @@ def export_detector(
     pictures: Sequence[BoxedPicture],
     provenance: dict[str, Any],
     progress: Callable[[int], object] = lambda count: None,
+    *,
+    start: Path | None = None,
 ) -> DetectorBundle:
     """Write a detector's bundle; whole pictures of `val` choose its thresholds, `test` is reported.
+
+    Args:
+        model: as `train_detector` gives it.
+        target: folder of the bundle.
+        pictures: with boxes, of all splits.
+        provenance: what it was made from.
+        progress: told of each picture that was looked at.
+        start: folder of the detector that it went on from; its eye network, if any, goes on beside it.
 
     Raises:
         BadInputError: there is no picture of `val`.
@@ -41,9 +58,13 @@ def export_detector(
     detector = NetworkDetector(drafted)
     on_val = look_at_pictures(detector, val, progress)
     thresholds = choose_thresholds(on_val)
-    data = {"settings": drafted.settings, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
-    bundle = write_detector_bundle(target, drafted.network, {**draft, **data})
-    metrics = {"val": measure_detection(on_val, thresholds[DEFAULT_LEVEL])}
+    settings, eyes, metrics = drafted.settings, None, {}
+    if start and (eyes := (before := load_detector_bundle(start)).eyes):
+        settings = {**settings, "eyes": before.settings["eyes"]}
+        metrics["eyes"] = json.loads((start / METRICS_FILE).read_text(encoding="utf-8"))["eyes"]
+    data = {"settings": settings, "thresholds": thresholds, "default_level": DEFAULT_LEVEL}
+    bundle = write_detector_bundle(target, drafted.network, {**draft, **data}, eyes)
+    metrics["val"] = measure_detection(on_val, thresholds[DEFAULT_LEVEL])
     if test := [picture for picture in whole if picture.split == "test"]:
         metrics["test"] = measure_detector(NetworkDetector(bundle), test, progress)
     save_metrics(target, metrics)

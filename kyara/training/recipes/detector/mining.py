@@ -1,9 +1,11 @@
-"""What a half-trained detector finds out about its own data: pseudo-labels, doubtful places, mistakes.
+"""What a detector finds out about its own data: pseudo-labels, doubtful places, mistakes, missed faces.
 
 Pictures that nobody boxed get their faces where the network and the LBP cascade, which share nothing,
 agree. Where only one of them sees a face the place is doubtful and not counted at all. In boxed pictures
 a sure box without a label that the cascade confirms is doubtful too; every other false box is a mistake,
-around which views are made. How sure is sure follows from how often the network errs on what is boxed.
+around which views are made, as around the faces that it does not find. A label beside which the network
+is sure of a face that overlaps it is doubtful, like that face: one of them is in the wrong place, and
+nobody knows which. How sure is sure follows from how often the network errs on what is boxed.
 
 Source: co-training (Blum and Mitchell 1998, https://doi.org/10.1145/279943.279962) and online hard
 example mining (Shrivastava et al. 2016, https://arxiv.org/abs/1604.03540).
@@ -17,6 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from kyara.evaluation.detection import match_faces
 from kyara.storage.atomic import replace_file
 from kyara.training.recipes.detector.scenes import BoxedFace, Scene
 from kyara.training.recipes.detector.views import Sources
@@ -33,6 +36,9 @@ believed, one that the cascade must confirm, and a place that is not taken for b
 SAME_FACE = 0.3
 """Least intersection over union of two boxes on one face; the two detectors' frames differ."""
 
+BESIDE = 0.1
+"""Least intersection over union with which a sure face that does not find a label is at odds with it."""
+
 
 def mine_sources(
     sources: Sources,
@@ -46,15 +52,18 @@ def mine_sources(
         The unlabelled pictures are among the boxed ones, after them.
     """
     boxed = [*sources.pictures, *sources.negatives]
-    false = []
+    looked = []
     for scene in boxed:
-        known = [Box(*map(round, face.box)) for face in scene.faces]
-        found = network.find_upright(scene.levels[0], FLOOR)
-        false.append([face for face in found if not _touches(face.box, known, 0.0)])
+        looked.append(network.find_upright(scene.levels[0], FLOOR))
         progress(1)
+    false = [
+        [face for face in found if not _touches(face.box, _known(scene), 0.0)]
+        for scene, found in zip(boxed, looked, strict=True)
+    ]
     thresholds = choose_thresholds([face.score for faces in false for face in faces], len(boxed))
     judged = [
-        _judge(scene, faces, thresholds, cascade) for scene, faces in zip(boxed, false, strict=True)
+        _judge(_compare(scene, found, thresholds), faces, thresholds, cascade)
+        for scene, found, faces in zip(boxed, looked, false, strict=True)
     ]
     labelled = []
     for scene in sources.unlabelled:
@@ -77,7 +86,10 @@ def choose_thresholds(false_scores: Sequence[float], pictures: int) -> dict[str,
 def keep_mined(sources: Sources, run: Path) -> None:
     """Write what was found into a run's folder."""
     kept = {
-        kind: [{"faces": [asdict(face) for face in s.faces], "mistaken": s.mistaken} for s in scenes]
+        kind: [
+            {"faces": [asdict(face) for face in s.faces], "mistaken": s.mistaken, "missed": s.missed}
+            for s in scenes
+        ]
         for kind, scenes in (("pictures", sources.pictures), ("negatives", sources.negatives))
     }
     replace_file(run / MINED_FILE, json.dumps(kept).encode())
@@ -99,7 +111,8 @@ def _restore(scene: Scene, row: dict[str, Any]) -> Scene:
         BoxedFace(tuple(face["box"]), face["eyes"] and tuple(face["eyes"]), face["sure"])
         for face in row["faces"]
     )
-    return replace(scene, faces=faces, mistaken=tuple(map(tuple, row["mistaken"])))
+    mistaken, missed = tuple(map(tuple, row["mistaken"])), tuple(row.get("missed", ()))
+    return replace(scene, faces=faces, mistaken=mistaken, missed=missed)
 
 
 def _confirm(scene: Scene, cascade: FaceDetector) -> list[Box]:
@@ -116,6 +129,27 @@ def _touches(box: Box, others: Sequence[Box], least: float = SAME_FACE) -> bool:
 
 def _tight(box: Box) -> tuple[float, float, float, float]:
     return float(box.x), float(box.y), float(box.width), float(box.height)
+
+
+def _known(scene: Scene) -> list[Box]:
+    return [Box(*map(round, face.box)) for face in scene.faces]
+
+
+def _compare(scene: Scene, found: Sequence[FoundFace], thresholds: dict[str, float]) -> Scene:
+    """Tell which faces of a boxed picture the network misses, and which labels it is at odds with."""
+    seen = match_faces("", _known(scene), found)
+    shown = seen.scores >= thresholds["agreed"]
+    missing = set(range(len(scene.faces))) - set(seen.matches[shown].tolist())
+    sure = [face.box for face in found if face.score >= thresholds["alone"]]
+    displaced, faces = [], list(scene.faces)
+    for place in sorted(missing):
+        label = _known(scene)[place]
+        beside = [box for box in sure if measure_overlap(box, label) > BESIDE]
+        if beside:
+            faces[place] = replace(faces[place], sure=False)
+            missing.discard(place)
+            displaced += [BoxedFace(_tight(box), sure=False) for box in beside]
+    return replace(scene, faces=(*faces, *displaced), missed=tuple(sorted(missing)))
 
 
 def _judge(

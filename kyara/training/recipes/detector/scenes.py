@@ -29,11 +29,13 @@ class Scene:
         levels: `uint8 (H, W, 3)` RGB at 1, 1/2, 1/4 … of its size, so that no view skips pixels.
         faces: every face in it.
         mistaken: boxes without a face that a detector took for one; views are made around them.
+        missed: places in `faces` of those that a detector did not find; likewise.
     """
 
     levels: tuple[np.ndarray, ...]
     faces: tuple[BoxedFace, ...] = field(default=())
     mistaken: tuple[tuple[float, float, float, float], ...] = field(default=())
+    missed: tuple[int, ...] = field(default=())
 
     @property
     def width(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,43 @@ from kyara.training.recipes.detector.fit import Fit
 from kyara.training.recipes.detector.looks import write_network
 from kyara.training.recipes.detector.mining import keep_mined, mine_sources, restore_mined
 from kyara.training.recipes.detector.network import build_detector
+from kyara.training.recipes.detector.start import build_started_detector
 from kyara.training.recipes.detector.targets import detection_loss, draw_targets
 from kyara.training.recipes.detector.views import Sources, draw_view
 from kyara.vision.detectors.lbp_cascade import CascadeDetector
 from kyara.vision.detectors.network import NetworkDetector
 
 
-def train_detector(sources: Sources, plan: DetectorPlan, run: Path, *, tell: Any = print) -> Any:
+STARTING_VIEWS = 128
+"""So many views tell the start weights what they see."""
+
+
+def train_detector(
+    sources: Sources,
+    plan: DetectorPlan,
+    run: Path,
+    *,
+    start_weights: bytes | None = None,
+    tell: Any = print,
+) -> Any:
     """Train, or go on with, the run in a folder, and return the averaged Keras model.
+
+    Args:
+        sources: what views are drawn from.
+        plan: how it is trained.
+        run: the folder.
+        start_weights: the LiteRT file of an earlier detector; None for random weights.
+        tell: told how far it is.
 
     Raises:
         BadInputError: the run was begun with another plan or other pictures.
     """
-    fit = Fit(build_detector, detection_loss, plan, run, sources.digest())
+    build = build_detector
+    if start_weights:
+        rng = np.random.default_rng(plan.seed)
+        views = [draw_view(sources, plan.side_px, rng)[0] for _ in range(STARTING_VIEWS)]
+        build = partial(build_started_detector, start_weights, np.stack(views))
+    fit = Fit(build, detection_loss, plan, run, sources.digest())
     epochs = plan.views // plan.views_per_epoch
     mined = round(epochs * plan.mine_at) or epochs
     if fit.epoch > mined:

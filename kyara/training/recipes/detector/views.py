@@ -24,6 +24,8 @@ FACE_SIDES_PX = (9.5, 240.0)
 """A face that a view is made around has a side between these, evenly in its logarithm."""
 MISTAKEN_SHARE = 0.3
 """Of the views of pictures and of negatives, so many are made around an earlier detector's mistakes."""
+MISSED_SHARE = 0.35
+"""Of the views of pictures, so many are made around faces that it missed."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,13 @@ def _view_of_picture(
     if picked := _pick_mistake(scenes, side_px, rng):
         draw_scene(canvas, *picked)
         return canvas, move_faces(*picked)
-    scene = _pick(scenes, rng)
+    hard = [one for one in scenes if one.missed] if rng.random() < MISSED_SHARE else []
+    scene = _pick(hard or scenes, rng)
     longest = max(scene.width, scene.height)
     known = [face for face in scene.faces if face.sure]
-    if rng.random() < 0.3 or not known:
+    if hard:
+        known = [scene.faces[place] for place in scene.missed]
+    if (not hard and rng.random() < 0.3) or not known:
         # the whole picture, as serving sees it
         scale = side_px / longest * float(np.exp(rng.uniform(np.log(0.45), np.log(1.15))))
         x, y = scene.width / 2, scene.height / 2
