@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -24,6 +27,8 @@ from steps import (
     wait_for_answers,
 )
 
+from kyara.recognition.bundle import load_bundle, save_bundle
+from kyara.registry import promote_bundle
 from scripts.local_site import Server
 
 
@@ -74,6 +79,27 @@ def test_names_are_completed_by_keyboard(open_page: OpenPage, server: Server) ->
     field.press("Enter")
     expect(page.locator(".toast-words")).to_contain_text("ありがとうございます！")
     assert len(read_rows(server.reports, "aka_ribbon")) == before + 1
+
+
+def test_two_of_one_name_are_told_apart(
+    open_page: OpenPage,
+    own_server: Callable[..., Server],
+    tiny_bundle: Path,
+    tmp_path: Path,
+) -> None:
+    bundle = load_bundle(tiny_bundle)
+    first, second, *others = bundle.characters
+    twin = replace(second, name=first.name, work=first.work)
+    save_bundle(replace(bundle, characters=(first, twin, *others)), tmp_path / "model" / "twins")
+    promote_bundle("twins", tmp_path / "model")
+    page = open_page(at=own_server(tmp_path / "model"))
+    open_drawn(page, 0.01)
+    open_form(page)
+    page.get_by_role("combobox").press_sequentially(first.name_in("en"))
+    works = page.get_by_role("option").locator(".option-work")
+    expect(works).to_have_count(2)
+    for one in (first, twin):
+        expect(works.filter(has_text=f"{first.work_in('en')} · {one.label}")).to_have_count(1)
 
 
 def test_a_name_can_be_typed_at_once(open_page: OpenPage, server: Server) -> None:

@@ -151,7 +151,8 @@ export class CharacterField {
   #show(options) {
     const marked = this.#options[this.#active]?.label;
     this.#options = options;
-    this.list.replaceChildren(...options.map((option, place) => createOption(option, `${this.list.id}-${place}`)));
+    const shown = options.map((option, place) => createOption(option, `${this.list.id}-${place}`, options));
+    this.list.replaceChildren(...shown);
     const kept = options.findIndex((option) => option.label === marked);
     this.#activate(kept < 0 && this.first && options.length > 0 ? 0 : kept);
     this.list.hidden = options.length === 0;
@@ -198,11 +199,16 @@ export class CharacterField {
   }
 }
 
-/** @param {Character} character @param {string} id */
-function createOption({ name, work }, id) {
+/**
+ * Two of one name and work are told apart by their labels.
+ *
+ * @param {Character} character @param {string} id @param {Character[]} options all of the list
+ */
+function createOption({ label, name, work }, id, options) {
+  const alike = options.filter((one) => one.name === name && one.work === work).length > 1;
   const option = copyTemplate("option-template");
   option.id = id;
   part(option, ".option-name").textContent = name;
-  part(option, ".option-work").textContent = work;
+  part(option, ".option-work").textContent = alike ? [work, label].filter(Boolean).join(" · ") : work;
   return option;
 }

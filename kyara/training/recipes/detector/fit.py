@@ -21,6 +21,8 @@ from kyara.training.plan import ViewsPlan
 
 STATE_FILE = "state.json"
 CLIP_NORM = 5.0
+PARTS = 2
+"""A batch is learned in so many parts side by side: one part's small operations leave cores idle."""
 Draw = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
 """Draws one view, `uint8 (S, S, 3)`, and what the network should say of it."""
 
@@ -91,14 +93,21 @@ class Fit:
 def _compile_step(model: Any, average: Any, optimizer: Any, loss_of: Any, ema_momentum: float) -> Any:
     import tensorflow as tf
 
+    variables = model.trainable_variables
+
     @tf.function(jit_compile=False)
     def learn(pixels: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            said = model(tf.cast(pixels, tf.float32) / 255.0, training=True)
-            loss = tf.reduce_mean(loss_of(targets, said))
-        optimizer.apply_gradients(
-            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
-        )
+        batch = len(pixels)
+        parts = min(PARTS, batch)
+        losses, gradients = [], []
+        for part in range(parts):
+            with tf.GradientTape() as tape:
+                said = model(tf.cast(pixels[part::parts], tf.float32) / 255.0, training=True)
+                losses.append(tf.reduce_sum(loss_of(targets[part::parts], said)) / batch)
+            gradients.append(tape.gradient(losses[-1], variables))
+        together = [tf.add_n(of_parts) for of_parts in zip(*gradients, strict=True)]
+        optimizer.apply_gradients(zip(together, variables, strict=True))
+        loss = tf.add_n(losses)
         count = tf.cast(optimizer.iterations, tf.float32)
         momentum = tf.minimum(ema_momentum, (1 + count) / (10 + count))
         for mean, value in zip(average.variables, model.variables, strict=True):
