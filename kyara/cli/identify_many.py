@@ -64,15 +64,16 @@ def look_at_pictures(
     from kyara.recognition.embeddings import plan_extraction, read_features, read_pictures, split_names
 
     view = classifier.frozen()
-    task = plan_extraction(view.bundle, whole=whole, level=level, detector=detector)
+    task = plan_extraction(view.bundle, whole=whole, level=level, detector=detector, each_view=True)
+    views = len(view.bundle.preprocessing.views)
     with _do(task, split_names(map(str, sources)), place) as work:
         for number in range(work.shards):
             for name, record, error in read_pictures(work, number):
                 if record is None:
                     failures.tell(name, error)
                     continue
-                boxes, features = read_features(record)
-                answers = view.answer(features, top_k=top_k) if boxes else []
+                boxes, each = read_features(record, views)
+                answers = view.answer(view.settle(each), top_k=top_k) if boxes else []
                 size = record.entry["width"], record.entry["height"]
                 yield Path(name), size, list(zip(boxes, answers, strict=True))
 

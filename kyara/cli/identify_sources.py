@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from kyara.cli.fetching import MAX_FETCHED_BYTES, fetch, is_address
 from kyara.cli.identify_output import Failures
@@ -26,6 +27,7 @@ NOT_READ = frozenset(
     ".jxl .jp2 .j2k .svg .psd .xcf .ico .tga .ppm .pgm .pnm .dds .exr .dng .cr2 .nef .arw".split()
 )
 """Files of pictures that nothing here reads."""
+MAX_NAME_CHARACTERS = 60
 _NAMED = 3
 """So many of the files that are left out are named."""
 _BEGINNINGS = (
@@ -110,10 +112,18 @@ def open_sources(
             except KyaraError as error:
                 failures.tell(name, str(error))
                 continue
-            path = Path(folder) / f"{number}{guess_suffix(data)}"
+            path = Path(folder) / str(number) / f"{_name_file(name)}{guess_suffix(data)}"
+            path.parent.mkdir()
             path.write_bytes(data)
             sources.add(Source(path, name), whole=whole)
         yield sources
+
+
+def _name_file(name: str) -> str:
+    """Return what the file of a source from elsewhere is called: sentences about it are read by people."""
+    if name == STANDARD_INPUT:
+        return "standard input"
+    return PurePosixPath(unquote(urlsplit(name).path)).stem[:MAX_NAME_CHARACTERS] or "picture"
 
 
 def guess_suffix(data: bytes) -> str:

@@ -114,7 +114,12 @@ LIST_SUFFIX = ".txt"
 
 
 def plan_extraction(
-    bundle: Bundle, *, whole: bool, level: int | None, detector: str | None = None
+    bundle: Bundle,
+    *,
+    whole: bool,
+    level: int | None,
+    detector: str | None = None,
+    each_view: bool = False,
 ) -> Task:
     """Return the task of extracting features.
 
@@ -123,11 +128,11 @@ def plan_extraction(
         whole: each picture is one crop; else the faces that are found.
         level: strictness of the detector.
         detector: its name.
+        each_view: features of each view of a face, not their mean: what `Classifier.settle` takes.
     """
     options = {"bundle": str(bundle.backbone.parent), "version": bundle.version, "detector": detector}
-    return Task(
-        "kyara.recognition.embeddings:open_extractor", {**options, "whole": whole, "level": level}
-    )
+    looks = {"whole": whole, "level": level, "each_view": each_view}
+    return Task("kyara.recognition.embeddings:open_extractor", {**options, **looks})
 
 
 def load_worker_backbone(options: Mapping[str, Any]) -> Backbone:
@@ -155,7 +160,7 @@ def load_worker_backbone(options: Mapping[str, Any]) -> Backbone:
 def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Iterator[Record]]]:
     """A worker's side: give the function that looks at one picture.
 
-    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box.
+    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box, or one of each view.
 
     Raises:
         BundleError: the model is not there, or not the one that was meant.
@@ -169,7 +174,8 @@ def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Itera
         find_window = backbone.preprocessing.find_window
         finder = None if options["whole"] else detector
         found = find_faces(pixels, finder, find_window, options["level"])
-        features = backbone.extract(found.crops)
+        extract = backbone.extract_each if options["each_view"] else backbone.extract
+        features = extract(found.crops)
         entry = {
             "sha256": hash_file(path),
             "width": width,
@@ -193,11 +199,16 @@ def read_pictures(work: Work, number: int) -> Iterator[tuple[str, Record | None,
         record = None
 
 
-def read_features(record: Record) -> tuple[list[Box], np.ndarray]:
-    """Return what a record of `open_extractor` holds: boxes, and `float32 (boxes, features)`."""
+def read_features(record: Record, views: int) -> tuple[list[Box], np.ndarray]:
+    """Return what a record of each view holds: boxes, and `float32 (boxes, views, features)`.
+
+    Args:
+        record: of `open_extractor`.
+        views: how many the bundle's preprocessing has.
+    """
     boxes = [Box(**box) for box in record.entry["boxes"]]
     features = np.frombuffer(record.data, "<f4")
-    return boxes, features.reshape(len(boxes), -1) if boxes else features.reshape(0, 1)
+    return boxes, features.reshape(len(boxes), views, -1 if boxes else 1)
 
 
 def list_named(named: Iterable[Path]) -> Iterator[str]:

@@ -99,7 +99,7 @@ def explain_crop(
     labels = classifier.labels
     if not labels or (label is not None and label not in labels):
         raise BadInputError(f"The model knows nobody by the label {ascii(label)[:120]}.")
-    features = classifier.backbone.extract([pixels])
+    features = classifier.look([pixels])
     label = label or classifier.answer(features, top_k=1)[0].answers[0].label
     column = labels.index(label)
     raw = _draw_map(classifier, pixels, column, method)

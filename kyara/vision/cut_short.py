@@ -7,6 +7,7 @@ Browsers show the rows that have come; the rest of a JPEG is grey, that of a PNG
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from kyara.vision.webp import load_webp
 
 WARNING = "The picture is cut short: what is missing was left blank."
 _END_OF_JPEG, _SCAN_OF_JPEG = b"\xff\xd9", b"\xff\xda"
+_MARKER_OF_JPEG = re.compile(rb"\xff+([^\x00\xff])")
+_WITHOUT_BODY = {0x01, *range(0xD0, 0xD9)}
 _PIECE_BYTES = 1 << 20
 
 
@@ -28,9 +31,21 @@ def is_cut_short(data: bytes) -> bool:
         data: the file's bytes.
     """
     if data.startswith(JPEG):
-        return data.rfind(_END_OF_JPEG) < data.rfind(_SCAN_OF_JPEG)
+        return not _has_jpeg_end(data)
     if data.startswith(PNG):
         return not any(kind == b"IEND" for kind, _ in _walk_png(data))
+    return False
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Go from marker to marker: what follows the picture (the video of a motion photo) is another file."""
+    at = 0
+    while found := _MARKER_OF_JPEG.search(data, at):
+        at, kind = found.end(), data[found.end() - 1]
+        if kind == _END_OF_JPEG[1]:
+            return True
+        if kind not in _WITHOUT_BODY:
+            at += int.from_bytes(data[at : at + 2])
     return False
 
 

@@ -20,6 +20,7 @@ from steps import (
     draw_box,
     draw_plain,
     encode,
+    open_drawn,
     open_example,
     wait_for_answers,
 )
@@ -164,3 +165,15 @@ def test_nothing_is_offered_where_there_is_no_face(open_page: OpenPage) -> None:
     choose(page, encode(draw_plain(), "PNG"))
     expect(page.locator("#status")).to_have_attribute("data-kind", "info")
     expect(page.locator("#take-row")).to_be_hidden()
+
+
+def test_the_name_of_a_box_that_was_moved_since_is_not_copied(open_page: OpenPage, server: Server) -> None:
+    page = open_page(**COPIED)
+    open_drawn(page)
+    page.context.set_offline(True)
+    boxes(page).first.press("ArrowRight")
+    expect(cards(page).first).to_contain_text("The box has changed")
+    page.locator('[data-take="names"]').click()
+    expect(page.locator(".toast-words")).to_have_text("The names are copied.")
+    page.context.set_offline(False)
+    assert read_clipboard(page, server) == "1. Not identified yet"

@@ -97,7 +97,9 @@ class NetworkDetector:
     def find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
         """As `find_above`, in the picture as it is, and without the eyes that a second network tells."""
         height, width = pixels.shape[:2]
-        found = []
+        found: list[FoundFace] = []
+        if min(height, width) < self.bundle.settings["min_box_px"]:
+            return found  # it would be cut into a tile for each pixel
         again = self.bundle.settings["second_look"]
         candidates = self.list_candidates(pixels, min(least, again["least"]) if again else least)
         for candidate in candidates if again is None else self._look_again(pixels, candidates, again):

@@ -44,6 +44,7 @@ export function nameFaces(state) {
 
 /** @param {PageState} state @param {import("../page/state.js").Face} face */
 function nameFace(state, face) {
+  if (state.isStale(face)) return say("not_asked");
   const { verdict, work } = describe(state, face);
   const isNamed = ["known", "probably"].includes(state.answer(face)?.face?.verdict ?? "");
   return isNamed && work ? `${verdict} (${work})` : verdict;
@@ -63,7 +64,8 @@ async function drawPicture(state) {
   context.lineWidth = Math.max(2, side * LINE_SHARE);
   context.textBaseline = "middle";
   state.faces.forEach((face, index) => {
-    drawBox(context, face.box, `${index + 1}  ${describe(state, face).verdict}`, letter, picture);
+    const words = state.isStale(face) ? say("not_asked") : describe(state, face).verdict;
+    drawBox(context, face.box, `${index + 1}  ${words}`, letter, picture);
   });
   return canvas.convertToBlob({ type: "image/png" });
 }

@@ -88,6 +88,7 @@ function searchWithCascade(grey, index, { settings, cascade }) {
 function searchWithNetwork(picture, live, { net, network }) {
   const { settings, thresholds } = network;
   const { rows: height, cols: width } = picture;
+  if (Math.min(width, height) < settings.min_box_px) return []; // it would be cut into a tile for each pixel
   const sides = live ? settings.live_longest_sides_px : settings.longest_sides_px;
   const again = live ? null : settings.second_look;
   const least = Math.min(...thresholds);

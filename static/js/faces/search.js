@@ -19,6 +19,8 @@ export class FaceSearch extends EventTarget {
   /** @type {number | null} how many faces the reader wants: null is the detector's own default */
   level = null;
   running = false;
+  /** Whether the picture was searched, now or before it was left. */
+  isDone = false;
   /** @type {{bitmap: ImageBitmap, faces: FoundFace[]} | null} what the last search found, weak boxes too */
   #found = null;
 
@@ -63,15 +65,22 @@ export class FaceSearch extends EventTarget {
       this.#progress = fraction;
       if (this.running) this.#showProgress();
     });
-    fitCropsTo(this.detector.boxScale);
+    if (fitCropsTo(this.detector.boxScale)) this.#askAnew();
     document.documentElement.dataset.finder = ""; // a picture is searched at once from here on
     this.dispatchEvent(new Event("change"));
+  }
+
+  /** The answers that there are were given to other crops. */
+  #askAnew() {
+    this.state.markAnswersOld();
+    if (!this.running) void this.identification.askWaiting();
   }
 
   /** Look for faces in the picture as it is now; an earlier search is given up. */
   async run() {
     const { picture } = this.state;
     const run = this.cancel();
+    this.isDone = false;
     if (!picture) return;
     this.#setRunning(true);
     try {
@@ -83,6 +92,7 @@ export class FaceSearch extends EventTarget {
       const faces = await this.detector.detectShown(bitmap, this.levels?.chosen);
       if (run !== this.#run) return;
       this.#found = { bitmap, faces };
+      this.isDone = true;
       this.#setRunning(false);
       this.#show();
     } catch (error) {

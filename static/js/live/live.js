@@ -31,6 +31,7 @@ import { FaceTracks, scaleBox } from "./tracks.js";
  * @property {MovingPart} shown of the picture, without its bars
  * @property {AbortController} end
  * @property {AbortController} looking aborted while the tab is hidden
+ * @property {boolean} isPlaying it has begun
  */
 
 /** From the start of one look to the next; looks that take longer follow each other at once. */
@@ -45,7 +46,7 @@ const FACES_AT_ONCE = 8;
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
 
-/** Emits `change` when it starts or ends, and `frame` while the picture plays. */
+/** Emits `change` when it starts or ends, `play` when the picture begins to play, and `frame` while it does. */
 export class Live extends EventTarget {
   /** @type {Session | null} */
   #session = null;
@@ -89,7 +90,7 @@ export class Live extends EventTarget {
     const playback = this.#session ? null : picture.openPlayback();
     if (!playback) return;
     const [end, looking] = [new AbortController(), new AbortController()];
-    const session = { picture, playback, shown: new MovingPart(), end, looking };
+    const session = { picture, playback, shown: new MovingPart(), end, looking, isPlaying: false };
     this.#session = session;
     this.#tracks.clear();
     this.#failures = 0;
@@ -98,20 +99,29 @@ export class Live extends EventTarget {
     try {
       if (!this.search.levels) this.status.show({ kind: "busy", text: say("loading_finder") });
       await this.search.load();
+    } catch {
       if (session.end.signal.aborted) return;
-      this.timeline.begin(picture);
-      this.view.show(playback.surface);
+      this.leave();
+      const again = { action: say("try_again"), act: () => void this.start(picture) };
+      return this.status.show({ kind: "error", text: say("finder_failed"), ...again });
+    }
+    if (session.end.signal.aborted) return;
+    this.timeline.begin(picture);
+    this.view.show(playback.surface);
+    try {
       await playback.play(picture.frame);
     } catch {
       if (session.end.signal.aborted) return;
       this.leave();
-      this.status.show({ kind: "error", text: say("live_failed") });
-      return;
+      return this.status.show({ kind: "error", text: say("live_failed") });
     }
     if (session.end.signal.aborted) return;
+    session.isPlaying = true;
+    this.dispatchEvent(new Event("play"));
     this.#sayOn();
     this.#followFrames(session);
     void this.#look(session);
+    this.#followVisibility();
   }
 
   /** Stop at the frame that is shown and treat it as a still picture. */
@@ -175,13 +185,13 @@ export class Live extends EventTarget {
 
   #followVisibility() {
     const session = this.#session;
-    if (!session) return;
+    if (!session?.isPlaying) return;
     if (document.hidden) {
       session.looking.abort();
       session.playback.pause();
     } else if (session.looking.signal.aborted) {
       session.looking = new AbortController();
-      session.playback.play().catch(() => this.leave());
+      session.playback.play().catch((error) => isAbort(error) || this.leave()); // aborted: hidden again
       void this.#look(session);
     }
   }

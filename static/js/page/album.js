@@ -28,6 +28,7 @@ import { PageState } from "./state.js";
  * @property {number} height
  * @property {string} language of the answers
  * @property {number} seen how many times as wide as a box its crop was
+ * @property {boolean} [searched] its faces were looked for
  * @property {import("./state.js").SavedFaces} saved
  */
 /** @typedef {{id: string, name: string, added: number, blob: Blob, view: View | null}} Entry `added`: places them in order */
@@ -126,7 +127,7 @@ export class Album extends EventTarget {
     if (index < 0) return () => {}; // the reader was quicker
     if (entry === this.current) {
       void this.keep();
-      this.#turnFrom(index);
+      void this.#turnFrom(index);
     }
     this.entries.splice(index, 1);
     void forgetPicture(entry);
@@ -169,11 +170,11 @@ export class Album extends EventTarget {
     await Promise.all(others.map(keepUnseen));
   }
 
-  /** The picture at a place is to go: its neighbour is shown in its stead. @param {number} index */
-  #turnFrom(index) {
-    const next = this.entries[index + 1] ?? this.entries[index - 1];
+  /** The picture at a place is to go: the nearest that can be read is shown in its stead. @param {number} index */
+  async #turnFrom(index) {
+    const others = [...this.entries.slice(index + 1), ...this.entries.slice(0, index).reverse()];
     this.current = null;
-    if (next) return void this.show(next);
+    for (const other of others) if (await this.show(other)) return;
     this.actions.welcome();
     history.pushState(null, "", location.pathname);
   }

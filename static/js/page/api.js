@@ -88,7 +88,13 @@ export async function fetchAnswer(path, options) {
 /** @param {string} path @param {RequestInit} [options] @returns {Promise<any>} */
 async function request(path, options) {
   const response = await fetchAnswer(path, options);
-  return response.status === 204 ? null : response.json().catch(() => null);
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new ConnectionError(); // it was lost on the way, or somebody else has answered
+  }
 }
 
 /** @param {string} path @param {object} body @param {AbortSignal} [signal] */

@@ -77,21 +77,27 @@ const tools = new Tools({
   take: (what) => void takeAlong(what, state, album),
 });
 const live = new Live(editor.canvas, search, status, (frame) => showFrame(frame, true));
-const reportDialog = new ReportDialog(({ report, naming }, { bitmap, face }) => {
-  const teaching = naming && teachFace(bitmap, face, naming, askAll, report !== null);
+const reportDialog = new ReportDialog(({ report, naming, kept, refused }, { face }) => {
+  const teaching = naming && teachFace(kept, naming, askAll, report !== null);
   const takeBack = async () => (await teaching)?.();
-  if (report) void submitReport(report, (reported) => markReported(face, reported), () => void takeBack());
+  if (!report) return;
+  const mark = (/** @type {boolean} */ reported) => markReported(face, reported);
+  void submitReport(report, { mark, withdrawn: () => void takeBack(), refused });
 });
 byId("taught-button", HTMLButtonElement).addEventListener("click", () => void openTaught());
 const whyDialog = new WhyDialog();
 /** @type {TaughtPanel | null} */
 let taughtPanel = null;
-const viewer = new Viewer({ album, state, status, search, editor, tools, live });
+const viewer = new Viewer({ album, arrivals, state, status, search, editor, tools, live });
 
 state.addEventListener("change", render);
 album.addEventListener("change", () => showStrip(album));
 search.addEventListener("change", render);
 live.addEventListener("change", () => tools.showLive(live.running));
+live.addEventListener("play", () => {
+  search.cancel();
+  state.clear();
+});
 live.addEventListener("frame", () => {
   if (state.picture && live.frame !== null) tools.followFrame(state.picture, live.frame);
 });
@@ -141,13 +147,22 @@ async function showFrame(frame, settled) {
   if (!picture) return;
   tools.followFrame(picture, frame);
   live.timeline.point(frame);
-  if (frame !== picture.frame) {
+  if (frame !== picture.wanted) {
     search.cancel();
-    if (!(await picture.show(frame)) || picture !== state.picture || live.running) return;
-    state.clear();
-    editor.setPicture(picture.bitmap);
+    const { bitmap } = picture;
+    try {
+      if (!(await picture.show(frame)) || picture !== state.picture) return;
+    } catch {
+      if (picture !== state.picture) return;
+      tools.followFrame(picture, picture.frame);
+      return status.show({ kind: "error", text: say("unreadable") });
+    }
+    if (picture.bitmap !== bitmap) {
+      state.clear();
+      editor.setPicture(picture.bitmap);
+    }
   }
-  if (settled) void search.run();
+  if (settled && !live.running) void search.run();
 }
 
 function turnPicture() {
@@ -168,7 +183,6 @@ async function toggleLive() {
   const { picture } = state;
   if (!picture || live.running || picture.frameCount < 2) return;
   search.cancel();
-  state.clear();
   await live.start(picture);
 }
 
@@ -237,15 +251,22 @@ function removeFace(id) {
   state.remove(id);
   announce(say("box_removed", { number: index + 1 }));
   const next = state.faces[Math.min(index, state.faces.length - 1)];
-  if (!next) tools.add.focus();
-  else if (onPicture) editor.focus(next.id);
+  if (onPicture || !next) focusFace(next);
   else cards.focusRemove(next.id);
+}
+
+/** The box that had the focus is gone. @param {import("./state.js").Face} [next] */
+function focusFace(next) {
+  if (next) editor.focus(next.id);
+  else tools.add.focus();
 }
 
 /** @param {"undo" | "redo"} way */
 function travel(way) {
   if (way === "undo" ? !state.canUndo : !state.canRedo) return;
+  const onBox = document.activeElement?.matches(".face-box") ?? false;
   state[way]();
+  if (onBox && document.activeElement === document.body) focusFace(state.faces.at(-1));
   identification.askSoon("moved");
   announce(say(way === "undo" ? "undone" : "redone"));
 }

@@ -38,7 +38,9 @@ export class StatusLine {
     this.icon.querySelector("use")?.setAttribute("href", `#icon-${ICONS[kind]}`);
     this.progress.hidden = progress === null;
     this.progress.value = progress ?? 0;
+    const hadFocus = document.activeElement === this.button;
     this.button.hidden = !action;
+    if (hadFocus && !action) this.line.focus();
     this.button.textContent = action;
     this.#act = act;
   }

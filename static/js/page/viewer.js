@@ -6,12 +6,14 @@ import { resumeCropTimes, seenTimes } from "../picture/crops.js";
 import { openPicture } from "../picture/picture.js";
 import { byId } from "./elements.js";
 import { say, settings } from "./messages.js";
+import { Toast } from "./toasts.js";
 
 /** @typedef {import("./album.js").Entry} Entry */
 /** @typedef {import("./album.js").View} View */
 /**
  * @typedef {object} Parts of the page that show a picture
  * @property {import("./album.js").Album} album
+ * @property {import("../picture/arrivals.js").Arrivals} arrivals
  * @property {import("./state.js").PageState} state
  * @property {import("./status.js").StatusLine} status
  * @property {import("../faces/search.js").FaceSearch} search
@@ -34,9 +36,10 @@ export class Viewer {
    * @returns {Promise<boolean>} false if the browser cannot read it, and nobody has opened another one meanwhile
    */
   async open(entry) {
-    const { album, state, status, search, editor, tools, live } = this.parts;
+    const { album, arrivals, state, status, search, editor, tools, live } = this.parts;
     this.#openings += 1;
     const opening = this.#openings;
+    arrivals.cancel();
     search.cancel();
     status.show({ kind: "busy", text: say("opening") });
     let picture;
@@ -44,11 +47,12 @@ export class Viewer {
       picture = await openPicture(entry.blob, entry.view?.frame);
     } catch {
       if (opening !== this.#openings) return true;
-      status.show({ kind: "error", text: say("unreadable") });
+      this.#refuse();
       return false;
     }
-    if (opening !== this.#openings) {
+    if (opening !== this.#openings || !album.entries.includes(entry)) {
       picture.close();
+      if (opening === this.#openings) this.#goOn();
       return true;
     }
     const { view } = entry;
@@ -65,19 +69,39 @@ export class Viewer {
     return true;
   }
 
+  /** The browser cannot read the file: what was under way for the picture that is shown goes on. */
+  #refuse() {
+    const { album, state, status, search, live } = this.parts;
+    const error = say("unreadable");
+    const isDone = search.isDone && state.waiting().length === 0;
+    if (!album.current || live.running || isDone) return status.show({ kind: "error", text: error });
+    new Toast().say(error, "error");
+    this.#goOn();
+  }
+
+  #goOn() {
+    const { album, status, search } = this.parts;
+    if (!album.current) status.hide();
+    else if (search.isDone) search.goOn();
+    else void search.run();
+  }
+
   /** Put the boxes and answers back; in another language the answers are asked for again. @param {View} view */
-  #resumeFaces({ saved, language, seen }) {
+  #resumeFaces({ saved, language, seen, searched = true }) {
     const { state, search } = this.parts;
     if (!search.levels) resumeCropTimes(seen);
-    if (saved.faces.length === 0 && saved.past.length === 0) return void search.run();
-    state.resume(language === settings.language ? saved : { ...saved, answers: [] });
+    const isEmpty = saved.faces.length === 0 && saved.past.length === 0;
+    if (!isEmpty) state.resume(language === settings.language ? saved : { ...saved, answers: [] });
+    if (isEmpty || !searched) return void search.run();
+    search.isDone = true;
     search.prepare();
     search.goOn();
   }
 
   showWelcome() {
-    const { state, status, search, live } = this.parts;
+    const { arrivals, state, status, search, live } = this.parts;
     this.#openings += 1;
+    arrivals.cancel();
     search.cancel();
     live.forget();
     state.open(null);
@@ -98,6 +122,7 @@ export class Viewer {
       height: picture.height,
       language: settings.language,
       seen: seenTimes(),
+      searched: search.isDone,
       saved: state.save(),
     };
   }

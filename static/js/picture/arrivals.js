@@ -33,9 +33,22 @@ export class Arrivals {
     this.status = status;
   }
 
+  /** Give up what is being fetched: something else is shown. */
+  cancel() {
+    this.#fetching?.abort();
+    this.#fetching = null;
+  }
+
+  /** Begin to fetch instead of what is being fetched. */
+  #begin() {
+    this.cancel();
+    this.#fetching = new AbortController();
+    return this.#fetching;
+  }
+
   /** @param {readonly Blob[]} blobs */
   async take(blobs) {
-    this.#fetching?.abort();
+    this.cancel();
     const adding = this.album.add(blobs);
     if (blobs.length > MAX_PICTURES) new Toast().sayAndGo(say("too_many_pictures", { limit: MAX_PICTURES }));
     await adding;
@@ -43,9 +56,7 @@ export class Arrivals {
 
   /** @param {string} address */
   async fetch(address) {
-    this.#fetching?.abort();
-    const fetching = new AbortController();
-    this.#fetching = fetching;
+    const fetching = this.#begin();
     const host = hostOf(address);
     const cancel = () => {
       fetching.abort();
@@ -71,12 +82,14 @@ export class Arrivals {
   }
 
   async openExample() {
+    const { signal } = this.#begin();
+    this.status.show({ kind: "busy", text: say("opening") });
     try {
-      const response = await fetch(settings.urls.example);
+      const response = await fetch(settings.urls.example, { signal });
       if (!response.ok) throw new Error(response.statusText);
       await this.take([new File([await response.blob()], "example.png")]);
     } catch {
-      this.status.show({ kind: "error", text: say("example_failed") });
+      if (!signal.aborted) this.status.show({ kind: "error", text: say("example_failed") });
     }
   }
 

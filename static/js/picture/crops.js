@@ -19,11 +19,16 @@ const ENCODINGS = [
 ];
 
 /** How many times as wide as a face's box the crop is that the model sees. */
-let cropTimes = 1;
+let cropTimes = settings.crop_margin;
 
-/** Boxes are as tight as their detector makes them; the model wants more around. @param {number} boxScale */
+/**
+ * Boxes are as tight as their detector makes them; the model wants more around.
+ * @param {number} boxScale @returns {boolean} whether crops are others now
+ */
 export function fitCropsTo(boxScale) {
+  const before = cropTimes;
   cropTimes = settings.crop_margin / boxScale;
+  return cropTimes !== before;
 }
 
 /** Until the face finder is there, crops of kept faces are as they were. @param {number} times */

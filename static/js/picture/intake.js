@@ -83,6 +83,13 @@ function receivePaste(event, actions) {
   if (take(files, findAddress(event.clipboardData), actions)) event.preventDefault();
 }
 
+/** A browser would show a file that nobody takes, and the page with what is written in the dialog would be gone. @param {DragEvent} event */
+function refuseUnderDialog(event) {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
+}
+
 /** @param {HTMLElement} overlay @param {IntakeActions} actions */
 function receiveDrops(overlay, actions) {
   let depth = 0;
@@ -101,7 +108,7 @@ function receiveDrops(overlay, actions) {
     show(true);
   });
   document.addEventListener("dragover", (event) => {
-    if (!isOurs(event)) return;
+    if (!isOurs(event)) return void refuseUnderDialog(event);
     event.preventDefault();
     if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
   });
@@ -113,7 +120,7 @@ function receiveDrops(overlay, actions) {
   document.addEventListener("drop", (event) => {
     depth = 0;
     show(false);
-    if (!isOurs(event)) return;
+    if (!isOurs(event)) return void refuseUnderDialog(event);
     event.preventDefault();
     const files = choosePictures(event.dataTransfer?.files ?? []);
     if (!take(files, findAddress(event.dataTransfer), actions)) actions.refuseLink();

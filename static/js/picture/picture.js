@@ -19,6 +19,8 @@ const VIDEO_PATIENCE_MS = 30_000;
 /** A browser that is busy may fail at a video that it can play, too. */
 const VIDEO_ATTEMPTS = 3;
 const VIDEO_PAUSE_MS = 300;
+/** So much of a file tells its type. */
+const HEAD_BYTES = 64;
 
 /** The browser cannot make a picture of this file. */
 class UnreadableError extends Error {
@@ -35,7 +37,7 @@ class UnreadableError extends Error {
  * @property {(index: number) => Promise<ImageBitmap>} decode
  * @property {(index: number) => string} label what the slider says
  * @property {(index: number) => number} time when a frame begins, in seconds; that of `count` is the end
- * @property {() => import("./playback.js").Playback | null} play null: it does not move
+ * @property {(frame: number) => import("./playback.js").Playback | null} play at this frame; null: it does not move
  * @property {() => void} close
  */
 
@@ -45,6 +47,7 @@ export class Picture {
   constructor(source, bitmap, frame) {
     this.bitmap = bitmap;
     this.frame = frame;
+    this.#wanted = frame;
     this.#source = source;
   }
 
@@ -52,7 +55,7 @@ export class Picture {
   #source;
   /** Quarters clockwise by which it is turned. */
   turns = 0;
-  #wanted = -1;
+  #wanted;
   /** @type {Promise<unknown>} */
   #decoding = Promise.resolve();
 
@@ -68,9 +71,14 @@ export class Picture {
     return this.#source.count;
   }
 
+  /** The frame that is shown, or on its way. */
+  get wanted() {
+    return this.#wanted;
+  }
+
   /** The way to play it; null if it does not move. It plays beside `bitmap`, which stays as it is. */
   openPlayback() {
-    return this.#source.play();
+    return this.#source.play(this.frame);
   }
 
   /** @param {number} [frame] */
@@ -103,22 +111,35 @@ export class Picture {
   }
 
   /**
-   * Decode another frame; of several calls in a hurry the last wins.
+   * Decode another frame; of several calls in a hurry the last wins. The one that is shown may be called back.
    * @param {number} frame @returns {Promise<boolean>} false if a later call took over
+   * @throws {Error} it cannot be decoded, and nobody wants another
    */
   async show(frame) {
     this.#wanted = frame;
+    if (frame === this.frame) return true;
     const before = this.#decoding;
     const turn = before.catch(() => null).then(() => {
       return this.#wanted === frame ? this.#source.decode(frame) : null;
     });
     this.#decoding = turn;
-    const bitmap = await turn;
+    let bitmap;
+    try {
+      bitmap = await turn;
+    } catch (error) {
+      if (this.#wanted !== frame) return false;
+      this.#wanted = this.frame;
+      throw error;
+    }
     if (!bitmap) return false;
+    if (this.#wanted !== frame) {
+      bitmap.close();
+      return false;
+    }
     this.bitmap.close();
     this.bitmap = bitmap;
     this.frame = frame;
-    return this.#wanted === frame;
+    return true;
   }
 
   close() {
@@ -181,15 +202,23 @@ async function openSource(blob, type) {
 
 /** The type by the first bytes: names and declared types are often wrong. @param {Blob} blob */
 async function sniffType(blob) {
-  const bytes = new Uint8Array(await blob.slice(0, 16).arrayBuffer());
+  const bytes = new Uint8Array(await blob.slice(0, HEAD_BYTES).arrayBuffer());
   const text = String.fromCharCode(...bytes);
   if (text.startsWith("GIF8")) return "image/gif";
   if (text.startsWith("\x89PNG")) return "image/png";
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
-  if (text.slice(4, 8) === "ftyp") return /^avi[fs]/.test(text.slice(8)) ? "image/avif" : "video/mp4";
+  if (text.slice(4, 8) === "ftyp") return typeOfBrands(text);
   if (text.startsWith("\x1a\x45\xdf\xa3")) return "video/webm";
   if (text.startsWith("OggS")) return "video/ogg";
   return blob.type;
+}
+
+/** AVIF, HEIC and videos begin alike: which brands a file names tells them apart. @param {string} head */
+function typeOfBrands(head) {
+  const length = Math.max(12, new DataView(Uint8Array.from(head.slice(0, 4), (one) => one.charCodeAt(0)).buffer).getUint32(0));
+  const brands = head.slice(8, length).match(/.{4}/gs) ?? [];
+  if (brands.some((brand) => /^avi[fs]$/.test(brand))) return "image/avif";
+  return brands.some((brand) => /^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/.test(brand)) ? "image/heic" : "video/mp4";
 }
 
 /** @param {ImageBitmap} bitmap @returns {Promise<ImageBitmap>} */
@@ -240,7 +269,7 @@ async function openAnimation(blob, type) {
     },
     label: (index) => say("frame_of", { number: Math.floor(index) + 1, total: count }),
     time: (index) => stays.slice(0, Math.floor(index)).reduce((sum, stay) => sum + stay, 0) / 1000,
-    play: () => playAnimation(decoder, count, stays),
+    play: (frame) => playAnimation(decoder, count, stays, Math.floor(frame)),
     close: () => decoder.close(),
   };
 }
@@ -289,13 +318,13 @@ async function openVideo(blob) {
 /** @param {HTMLVideoElement} video @param {number} time in seconds */
 async function seek(video, time) {
   if (video.currentTime === time && !video.seeking) return;
-  const arrived = happens(video, "seeked");
+  const arrived = happens(video, "seeked", ["error", "emptied"]); // emptied: the picture was closed
   video.currentTime = time;
   await arrived;
 }
 
-/** @param {HTMLVideoElement} video @param {string} event @returns {Promise<void>} */
-function happens(video, event) {
+/** @param {HTMLVideoElement} video @param {string} event @param {string[]} [failures] @returns {Promise<void>} */
+function happens(video, event, failures = ["error"]) {
   return new Promise((resolve, reject) => {
     const controller = new AbortController();
     const { signal } = controller;
@@ -307,6 +336,6 @@ function happens(video, event) {
     const fail = settle(() => reject(new UnreadableError()));
     const timer = setTimeout(fail, VIDEO_PATIENCE_MS);
     video.addEventListener(event, settle(resolve), { signal });
-    video.addEventListener("error", fail, { signal });
+    for (const failure of failures) video.addEventListener(failure, fail, { signal });
   });
 }

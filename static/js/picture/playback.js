@@ -75,12 +75,12 @@ class AnimationPlayback extends EventTarget {
   #timer = 0;
   /** Counts starts and stops, so that a frame that was decoded for an earlier one is not shown. */
   #turn = 0;
-  frame = 0;
   isSeeking = false;
 
-  /** @param {Reel} reel */
-  constructor({ canvas, draw, count }) {
+  /** @param {Reel} reel @param {number} frame that is shown */
+  constructor({ canvas, draw, count }, frame) {
     super();
+    this.frame = frame;
     this.surface = canvas;
     this.draw = draw;
     this.count = count;
@@ -131,8 +131,8 @@ export function frameTime(milliseconds = 0) {
   return milliseconds < SHORTEST_FRAME_MS ? DEFAULT_FRAME_MS : milliseconds;
 }
 
-/** @param {ImageDecoder} decoder @param {number} count @param {number[]} stays of each frame, in milliseconds */
-export function playAnimation(decoder, count, stays) {
+/** @param {ImageDecoder} decoder @param {number} count @param {number[]} stays of each frame, in milliseconds @param {number} frame that is shown */
+export function playAnimation(decoder, count, stays, frame) {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d");
   const draw = async (/** @type {number} */ frameIndex) => {
@@ -145,5 +145,5 @@ export function playAnimation(decoder, count, stays) {
     image.close();
     return stays[frameIndex];
   };
-  return new AnimationPlayback({ canvas, draw, count });
+  return new AnimationPlayback({ canvas, draw, count }, frame);
 }

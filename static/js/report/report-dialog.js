@@ -10,7 +10,7 @@ import { byId, part } from "../page/elements.js";
 import { faceBox } from "../page/state.js";
 import { say, settings } from "../page/messages.js";
 import { findNamed } from "../taught/asking.js";
-import { isOwnLabel } from "../taught/taught.js";
+import { KEPT_CROP_PX, isOwnLabel } from "../taught/taught.js";
 import { createToken } from "./report-queue.js";
 
 /** @typedef {import("../page/api.js").Report} Report */
@@ -33,6 +33,8 @@ import { createToken } from "./report-queue.js";
  * @typedef {object} Said
  * @property {Report | null} report to be sent
  * @property {Naming | null} naming whom this browser is to know
+ * @property {string} kept data URL of the crop that it keeps
+ * @property {() => void} refused the report was not taken: what was written is there again
  */
 
 /** A name is sent without being looked up if that takes longer. */
@@ -43,6 +45,8 @@ export class ReportDialog {
   #subject = null;
   /** @type {Report | null} made when the form opens: its token makes a second send harmless */
   #report = null;
+  /** Cut when the form opens: the picture may be gone when it is sent. */
+  #kept = "";
   /** What was written and not sent, by the face's id. @type {Map<number, Draft>} */
   #drafts = new Map();
   /** The name that somebody has already, as the reader was told. */
@@ -95,6 +99,7 @@ export class ReportDialog {
     const best = answer.answers.find(({ label }) => !isOwnLabel(label));
     this.#toldOf = "";
     this.#subject = subject;
+    this.#kept = cutCrop(bitmap, faceBox(face), KEPT_CROP_PX).toDataURL("image/jpeg", 0.95);
     this.#report = {
       crop: cutCrop(bitmap, faceBox(face)).toDataURL("image/png"),
       label: "",
@@ -168,11 +173,14 @@ export class ReportDialog {
   #keepDraft() {
     const id = this.#subject?.face.id;
     if (id === undefined) return;
-    if (!this.#isWritten) this.#drafts.delete(id);
-    else {
-      const [name, unlisted, note] = [this.input, this.unlisted, this.note].map(({ value }) => value);
-      this.#drafts.set(id, { kind: this.kind, name, chosen: this.field.chosen, unlisted, note });
-    }
+    if (this.#isWritten) this.#drafts.set(id, this.#readDraft());
+    else this.#drafts.delete(id);
+  }
+
+  /** @returns {Draft} */
+  #readDraft() {
+    const [name, unlisted, note] = [this.input, this.unlisted, this.note].map(({ value }) => value);
+    return { kind: this.kind, name, chosen: this.field.chosen, unlisted, note };
   }
 
   /** @param {number} id of the face */
@@ -213,9 +221,12 @@ export class ReportDialog {
       this.#report = report;
       return;
     }
+    const draft = this.#readDraft();
+    const refused = () => void this.#drafts.set(subject.face.id, draft);
     this.form.reset(); // nothing is left to be kept
     this.dialog.close();
-    this.send({ report: hereOnly ? null : { ...report, label, ...(note && { note }) }, naming }, subject);
+    const said = hereOnly ? null : { ...report, label, ...(note && { note }) };
+    this.send({ report: said, naming, kept: this.#kept, refused }, subject);
   }
 
   /** What the reader chose: `character`, or one of the labels that are nobody's. */

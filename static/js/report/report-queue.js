@@ -22,13 +22,20 @@ export function createToken() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Whether the reader is at the keyboard. */
+let isTyping = false;
+addEventListener("keydown", () => (isTyping = true), { capture: true });
+addEventListener("pointerdown", () => (isTyping = false), { capture: true });
+
 /**
  * Send a report, tell the reader how it goes, and offer to undo it.
  * @param {Report} report
- * @param {(reported: boolean) => void} [mark] told when the report counts, and when it does not any more
- * @param {() => void} [withdrawn] told when the reader took it back
+ * @param {object} [told]
+ * @param {(reported: boolean) => void} [told.mark] when the report counts, and when it does not any more
+ * @param {() => void} [told.withdrawn] when the reader took it back
+ * @param {() => void} [told.refused] when the server does not take it
  */
-export async function submitReport(report, mark = () => {}, withdrawn = () => {}) {
+export async function submitReport(report, { mark = () => {}, withdrawn = () => {}, refused = () => {} } = {}) {
   keep(report);
   mark(true);
   const toast = new Toast();
@@ -42,10 +49,11 @@ export async function submitReport(report, mark = () => {}, withdrawn = () => {}
     };
     toast.offerUndo(() => void withdraw(id, report.token, toast, takeBack));
     // Ten seconds are short for somebody who comes by keyboard from the top of the page.
-    if (document.activeElement === document.body) toast.undoButton.focus();
+    if (isTyping && document.activeElement === document.body) toast.undoButton.focus();
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     mark(false);
+    refused();
     const when = sayWhen(error.retryAfter ?? 0);
     toast.say(error.isLimited ? say("too_often", { when }) : say("report_refused", { detail: error.message }), "error");
   } finally {
@@ -94,7 +102,10 @@ async function withdraw(id, token, toast, withdrawn) {
     withdrawn();
     toast.sayAndGo(say("report_withdrawn"));
   } catch (error) {
-    toast.say(say(error instanceof ConnectionError ? "unreachable" : "report_too_late"), "error");
+    const isLost = error instanceof ConnectionError;
+    const mayPass = isLost || (error instanceof ServerError && error.mayPass);
+    toast.say(say(isLost ? "unreachable" : mayPass ? "busy_for_long" : "report_too_late"), "error");
+    if (mayPass) toast.offerUndo(() => void withdraw(id, token, toast, withdrawn));
   }
 }
 

@@ -150,13 +150,16 @@ export class Taught extends EventTarget {
   }
 
   /**
-   * Have the server embed pictures, and keep that.
+   * Have the server embed pictures, and keep that; one that it cannot read has no embedding and is not sent again.
    * @param {readonly TaughtPicture[]} pictures at most 32 @param {AbortSignal} [signal]
    * @returns {Promise<EmbeddedIdentification>} what it answers to them
    */
   async embed(pictures, signal) {
     const found = await identifyEmbedded(pictures.map(({ crop }) => crop), settings.language, signal);
-    const read = (/** @type {number} */ place) => decodeEmbedding(found.faces[place].embedding);
+    const read = (/** @type {number} */ place) => {
+      const { embedding, error } = found.faces[place];
+      return error ? null : decodeEmbedding(embedding);
+    };
     await this.#keepEmbeddings(new Map(pictures.map(({ id }, place) => [id, read(place)])), found.model.network);
     return found;
   }

@@ -2,25 +2,21 @@
  * Teaching a face on the page: it is kept, embedded, compared with what was kept before, and said.
  */
 
-import { cutCrop } from "../picture/crops.js";
-import { faceBox } from "../page/state.js";
 import { say } from "../page/messages.js";
 import { Toast } from "../page/toasts.js";
 import { MOST_PICTURES, MOST_PICTURES_EACH } from "./lessons.js";
-import { KEPT_CROP_PX, taught } from "./taught.js";
+import { taught } from "./taught.js";
 
-/** @typedef {import("../page/state.js").Face} Face */
 /** @typedef {import("./lessons.js").Naming} Naming */
 /** @typedef {"done" | "unlike" | "later" | "cannot"} Look what came of looking at the picture */
 
 /**
- * @param {ImageBitmap} bitmap @param {Face} face @param {Naming} naming
+ * @param {string} crop data URL @param {Naming} naming
  * @param {() => void} changed told when other answers may be given from now on
  * @param {boolean} [quiet] a report is sent as well: that says what was done, and offers to undo it
  * @returns {Promise<() => Promise<void>>} takes it back
  */
-export async function teachFace(bitmap, face, naming, changed, quiet = false) {
-  const crop = cutCrop(bitmap, faceBox(face), KEPT_CROP_PX).toDataURL("image/jpeg", 0.95);
+export async function teachFace(crop, naming, changed, quiet = false) {
   const nothing = async () => {};
   let taken;
   try {
@@ -56,8 +52,8 @@ export async function teachFace(bitmap, face, naming, changed, quiet = false) {
 /** @param {string} id of the character @param {import("./store.js").TaughtPicture} picture @returns {Promise<Look>} */
 async function embedNew(id, picture) {
   try {
-    const { model } = await taught.embed([picture]);
-    if (!model.ranking) return "cannot";
+    const { model, faces } = await taught.embed([picture]);
+    if (!model.ranking || faces[0].error) return "cannot";
     const { alike_from: least } = model.ranking;
     const likeness = taught.likeOthers(id, picture.id);
     return likeness !== null && least !== null && likeness < least ? "unlike" : "done";

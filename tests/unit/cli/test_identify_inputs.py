@@ -111,6 +111,12 @@ def test_what_is_no_picture_on_standard_input_is_told(ask, sent, words):
     assert done.stderr.startswith("kyara: -: ") and words in done.stderr
 
 
+def test_a_broken_video_on_standard_input_is_told_as_such(ask):
+    done = ask("-", sent=b"\0\0\0\x18ftypmp42" + bytes(200))
+    assert done.exit_code == 1
+    assert "standard input.mp4" in done.stderr
+
+
 def test_standard_input_has_a_bound(ask, monkeypatch):
     monkeypatch.setattr("kyara.cli.identify_sources.MAX_FETCHED_BYTES", 100)
     done = ask("-", "--whole", sent=bytes(101))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from videos import EXAMPLE
 
 from classification import Classifier
+from kyara.recognition.bundle import View, save_bundle
 from kyara.recognition.embeddings import open_extractor, plan_extraction, read_features
 from kyara.recognition.pictures import cut_seen, find_faces, identify_pixels
 from kyara.vision.boxes import Box, FoundFace
@@ -52,15 +54,24 @@ def test_without_bars_the_faces_are_those_of_the_detector(tiny_classifier: Class
 def test_workers_see_what_is_seen_in_turn(tiny_bundle, tiny_classifier, pixels, tmp_path: Path):
     path = tmp_path / "bars.png"
     path.write_bytes(encode_png(np.pad(pixels, ((50, 60), (0, 0), (0, 0)))))
-    task = plan_extraction(tiny_classifier.bundle, whole=False, level=None, detector="network")
-    with open_extractor(task.options) as look:
-        (record,) = look(str(path))
-    boxes, features = read_features(record)
-    with open_detector("network") as finder:
-        seen = identify_pixels(read_image(path), tiny_classifier, finder)
-    assert boxes == [box for box, _ in seen.faces]
-    said = tiny_classifier.answer(features)
-    assert [one.answers[0].label for one in said] == [one.answers[0].label for _, one in seen.faces]
+    bundle = tiny_classifier.bundle
+    views = (View(), View(mirror=True), View(0.1))
+    for settled in (-1e9, 1e9):  # the first view says enough of every face, or of none
+        shown = replace(bundle.preprocessing, views=views, first_views=1)
+        calibration = replace(bundle.calibration, settled_threshold=settled)
+        folder = tmp_path / f"settled{settled}"
+        save_bundle(replace(bundle, preprocessing=shown, calibration=calibration), folder)
+        classifier = Classifier(folder)
+        task = plan_extraction(
+            classifier.bundle, whole=False, level=None, detector="network", each_view=True
+        )
+        with open_extractor(task.options) as look:
+            (record,) = look(str(path))
+        boxes, each = read_features(record, len(views))
+        with open_detector("network") as finder:
+            seen = identify_pixels(read_image(path), classifier, finder)
+        assert boxes == [box for box, _ in seen.faces]
+        assert classifier.answer(classifier.settle(each)) == [said for _, said in seen.faces]
 
 
 class _Turned:

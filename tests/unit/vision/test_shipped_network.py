@@ -68,3 +68,9 @@ def test_what_is_unsure_is_looked_at_again(network, example):
     kept = {round(one.score, 9) for one in first if not again["least"] <= one.score < again["most"]}
     assert kept <= found
     assert found - {round(one.score, 9) for one in network.list_candidates(small, 0.01)}
+
+
+def test_a_strip_too_thin_for_any_face_is_not_searched(network):
+    """It would be cut into thousands of tiles."""
+    thinnest = network.bundle.settings["min_box_px"] - 1
+    assert network.find(np.full((30_000, thinnest, 3), 90, np.uint8)) == []
