@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from encoding import encode_image as encode
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 from videos import EXAMPLE
@@ -21,13 +21,6 @@ FACES_IN_EXAMPLE = 3
 """At least: the face finder may take something else for a face."""
 
 expect.set_options(timeout=60_000)
-
-
-def encode(image: Image.Image, form: str, **options: object) -> bytes:
-    """Encode a picture in memory."""
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def draw_plain(width: int = 400, height: int = 300, color: str = "#d8e0f0") -> Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from drawings import draw_face
 from named_library import AKA, AO, KIIRO, PICTURES, write_named
 from operator_steps import StartServer, log_in, start_with_operator
 from playwright.sync_api import Browser, Page, ViewportSize, expect
-from steps import LOCALES, PHONE
+from steps import LOCALES, PHONE, encode
 from verdict_models import write_verdict_model
 
 from kyara.dataset.library.opening import open_library
@@ -92,12 +91,6 @@ def paste(page: Page) -> str:
     )
     page.locator("#search-work").press("Control+v")
     return page.evaluate("globalThis.pasted")
-
-
-def draw(character: int, side_px: int = 200) -> bytes:
-    buffer = io.BytesIO()
-    draw_face(character, np.random.default_rng(11), side_px).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_names_are_chosen_by_keyboard_together_and_the_address_holds_the_search(open_page_of) -> None:
@@ -239,7 +232,7 @@ def test_a_picture_is_shown_large_with_all_its_faces_and_the_arrows_go_on(open_p
 
 def test_a_dropped_face_is_found_and_its_address_can_be_shared(open_page_of) -> None:
     page = open_page_of()
-    drop(page, draw(1))
+    drop(page, encode(draw_face(1, np.random.default_rng(11), 200), "PNG"))
     expect(page.locator("#sought")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?like=\w+\."))
     expect(page.locator(".library-tile")).to_have_count(len([one for one in PICTURES.values() if one]))

@@ -5,9 +5,7 @@ To add one, add an `Attack` to `list_attacks`. Its name is the row of docs/relia
 
 from __future__ import annotations
 
-import io
 import json
-import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from functools import cache
 
 import numpy as np
 from costly import png
+from encoding import chunk, encode_image
 from hostile import FORM_TYPE, as_url, encode, png_of, write_form
 from hostile_requests import build
 from PIL import Image
@@ -148,16 +147,12 @@ def _big_report() -> bytes:
 
 @cache
 def _big_webp() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", BIG, (9, 99, 199)).save(buffer, "WEBP", lossless=True)
-    return buffer.getvalue()
+    return encode_image(Image.new("RGB", BIG, (9, 99, 199)), "WEBP", lossless=True)
 
 
 def _progressive_jpeg() -> bytes:
     """Return a JPEG of 16 Mpx whose last scan, which changes nothing, comes 16,000 times."""
-    buffer = io.BytesIO()
-    Image.new("L", BIG, 99).save(buffer, "JPEG", progressive=True)
-    data = buffer.getvalue()
+    data = encode_image(Image.new("L", BIG, 99), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + scan * min(16_000, 5_900_000 // len(scan)) + b"\xff\xd9"
 
@@ -167,11 +162,10 @@ def _jpeg_with(filling: bytes) -> bytes:
     return data[:2] + filling + data[2:]
 
 
-def _png_with(chunk: bytes, count: int) -> bytes:
+def _png_with(kind: bytes, count: int) -> bytes:
     data = png_of(64, 64, data=zlib.compress(bytes(64 * 193)))
-    empty = struct.pack(">I", 0) + chunk + struct.pack(">I", zlib.crc32(chunk))
     at = data.index(b"IDAT") - 4
-    return data[:at] + empty * count + data[at:]
+    return data[:at] + chunk(kind) * count + data[at:]
 
 
 def _narrow_png() -> bytes:
@@ -181,9 +175,7 @@ def _narrow_png() -> bytes:
 
 def _deep_png() -> bytes:
     """Return a PNG of 16 Mpx in 16-bit grey."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros(BIG, np.uint16)).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encode_image(np.zeros(BIG, np.uint16), "PNG")
 
 
 _PICTURES: dict[str, Callable[[], bytes]] = {

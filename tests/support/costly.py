@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 import zlib
 from collections.abc import Callable
 
 import numpy as np
+from encoding import chunk, encode_image
 from hostile import as_url
 from PIL import Image
 
@@ -19,14 +19,7 @@ SQUARE = (4000, 4000)
 
 def save(size: tuple[int, int], kind: str, mode: str = "RGB", **options: object) -> bytes:
     """Encode a picture of one colour."""
-    buffer = io.BytesIO()
-    Image.new(mode, size).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def chunk(kind: bytes, body: bytes = b"") -> bytes:
-    """Return one chunk of a PNG."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return encode_image(Image.new(mode, size), kind, **options)
 
 
 def png(size: tuple[int, int], depth: int = 8, colour: int = 2, *, filtered: int = 0) -> bytes:
@@ -161,10 +154,9 @@ LARGE_PICTURES: dict[str, Callable[[], bytes]] = {
 
 
 def _animate() -> bytes:
-    buffer = io.BytesIO()
     frames = [Image.new("RGBA", SQUARE, (shade, 0, 0, 9)) for shade in range(2)]
-    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], lossless=True, method=0)
-    return buffer.getvalue()
+    moving = {"save_all": True, "append_images": frames[1:]}
+    return encode_image(frames[0], "WEBP", lossless=True, method=0, **moving)
 
 
 def _run_lengths() -> bytes:
@@ -197,6 +189,4 @@ def documents() -> dict[str, bytes]:
 def noise_url(side_px: int, seed: int) -> str:
     """Return a PNG of noise as a data URL: nothing is smaller than its pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, (side_px, side_px, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return as_url(buffer.getvalue())
+    return as_url(encode_image(pixels, "PNG"))

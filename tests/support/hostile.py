@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import struct
 import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
+from encoding import chunk, encode_image
 
 JSON = "application/json"
 FORM_TYPE = "multipart/form-data; boundary=x"
@@ -19,9 +18,7 @@ FORM_TYPE = "multipart/form-data; boundary=x"
 def encode(format_name: str, size: tuple[int, int] = (64, 64), **options) -> bytes:
     """Encode a picture of noise."""
     pixels = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format_name, **options)
-    return buffer.getvalue()
+    return encode_image(pixels, format_name, **options)
 
 
 def as_url(data: bytes, claimed: str = "image/png") -> str:
@@ -41,12 +38,8 @@ def write_form(*parts: tuple[str, str, bytes]) -> bytes:
 
 def png_of(width: int, height: int, *, bit_depth: int = 8, colour: int = 2, data: bytes = b"") -> bytes:
     """Build a PNG whose header declares any size, whatever data follows."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     header = struct.pack(">IIBBBBB", width, height, bit_depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND")
 
 
 def bomb() -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from encoding import encode_image
 from hostile import as_url, bomb, encode, png_of
 from PIL import Image
 
@@ -48,13 +49,9 @@ def _pictures() -> Iterator[bytes]:
         yield encode(kind, (9, 7))
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8))
     for kind in ("PNG", "WEBP", "GIF"):
-        out = io.BytesIO()
-        noise.save(out, kind, save_all=True, append_images=[noise.rotate(90)])
-        yield out.getvalue()
+        yield encode_image(noise, kind, save_all=True, append_images=[noise.rotate(90)])
     for mode in ("1", "L", "LA", "P", "RGBA", "I;16"):
-        out = io.BytesIO()
-        Image.new(mode, (5, 5)).save(out, "PNG")
-        yield out.getvalue()
+        yield encode_image(Image.new(mode, (5, 5)), "PNG")
     exif = Image.Exif()
     exif[0x0112] = 6
     exif.get_ifd(0x8825)[1] = "N"

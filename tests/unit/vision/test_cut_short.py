@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
 
 import numpy as np
 import pytest
+from encoding import chunk, encode_image
 from PIL import Image
 
 from kyara.errors import BrokenImageError
@@ -16,19 +16,13 @@ from kyara.vision.images import decode_image, read_image
 NOISE = np.random.default_rng(5).integers(0, 256, (96, 64, 3), np.uint8)
 
 
-def save(pixels: np.ndarray, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def read(data: bytes) -> tuple[np.ndarray, list[str]]:
     told: list[str] = []
     return decode_image(data, tell=told.append), told
 
 
 def test_of_a_png_the_rows_that_are_there_are_read_and_the_rest_is_white():
-    data = save(NOISE, "PNG")
+    data = encode_image(NOISE, "PNG")
     pixels, told = read(data[: round(0.8 * len(data))])
     assert told == [WARNING]
     there = int(np.flatnonzero((pixels != 255).any(axis=(1, 2)))[-1]) + 1
@@ -37,7 +31,7 @@ def test_of_a_png_the_rows_that_are_there_are_read_and_the_rest_is_white():
 
 
 def test_of_a_jpeg_the_rows_that_are_there_are_read_and_the_rest_is_grey():
-    data = save(NOISE, "JPEG", quality=90)
+    data = encode_image(NOISE, "JPEG", quality=90)
     whole, _ = read(data)
     pixels, told = read(data[: round(0.8 * len(data))])
     assert told == [WARNING]
@@ -47,7 +41,7 @@ def test_of_a_jpeg_the_rows_that_are_there_are_read_and_the_rest_is_grey():
 
 def test_a_progressive_jpeg_is_coarse_where_scans_are_missing():
     smooth = np.asarray(Image.fromarray(NOISE[:30, :40]).resize((400, 300), Image.Resampling.BICUBIC))
-    data = save(smooth, "JPEG", quality=95, progressive=True)
+    data = encode_image(smooth, "JPEG", quality=95, progressive=True)
     pixels, told = read(data[: round(0.8 * len(data))])
     assert told == [WARNING]
     assert np.abs(pixels.astype(int) - smooth).mean() < 6
@@ -57,7 +51,7 @@ def test_a_progressive_jpeg_is_coarse_where_scans_are_missing():
     ("kind", "missing"), [("PNG", 1), ("PNG", 12), ("PNG", 20), ("JPEG", 1), ("JPEG", 2), ("JPEG", 9)]
 )
 def test_a_few_missing_bytes_cost_next_to_nothing(kind, missing):
-    data = save(NOISE, kind)
+    data = encode_image(NOISE, kind)
     whole, told = read(data)
     assert told == []
     pixels, told = read(data[:-missing])
@@ -68,15 +62,13 @@ def test_a_few_missing_bytes_cost_next_to_nothing(kind, missing):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("share", [0.2, 0.3, 0.45])
 def test_less_than_half_of_a_picture_is_refused(kind, share):
-    data = save(NOISE, kind)
+    data = encode_image(NOISE, kind)
     with pytest.raises(BrokenImageError, match="cut short"):
         decode_image(data[: round(share * len(data))])
 
 
 def test_an_interlaced_png_and_one_that_is_damaged_in_the_middle_are_refused():
-    from costly import chunk
-
-    data = save(NOISE, "PNG")
+    data = encode_image(NOISE, "PNG")
     damaged = data[: len(data) // 2] + bytes(40) + data[len(data) // 2 + 40 :]
     interlaced = data[:8] + chunk(b"IHDR", data[16:28] + b"\1") + data[33 : round(0.9 * len(data))]
     for wrong in (damaged, interlaced):
@@ -87,9 +79,7 @@ def test_an_interlaced_png_and_one_that_is_damaged_in_the_middle_are_refused():
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1"])
 def test_pngs_of_every_kind_of_pixel_are_read_as_far_as_they_go(mode):
     image = Image.fromarray(NOISE).convert(mode)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    data = buffer.getvalue()
+    data = encode_image(image, "PNG")
     whole, _ = read(data)
     pixels, told = read(data[: round(0.8 * len(data))])
     assert told == [WARNING]
@@ -100,7 +90,7 @@ def test_pngs_of_every_kind_of_pixel_are_read_as_far_as_they_go(mode):
 def test_turned_and_averaged_pictures_are_cut_short_where_they_were():
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
-    data = save(NOISE.repeat(22, axis=0).repeat(22, axis=1), "PNG", exif=exif)
+    data = encode_image(NOISE.repeat(22, axis=0).repeat(22, axis=1), "PNG", exif=exif)
     told: list[str] = []
     pixels = decode_image(data[: round(0.8 * len(data))], enough_px=512, tell=told.append)
     assert told == [WARNING]
@@ -110,7 +100,7 @@ def test_turned_and_averaged_pictures_are_cut_short_where_they_were():
 
 def test_a_file_that_is_cut_short_is_logged_by_its_name(tmp_path, caplog):
     path = tmp_path / "cut.jpg"
-    path.write_bytes(save(NOISE, "JPEG")[:-200])
+    path.write_bytes(encode_image(NOISE, "JPEG")[:-200])
     with caplog.at_level(logging.WARNING, "kyara.images"):
         assert read_image(path).shape == (96, 64, 3)
     assert caplog.messages == [f"{path}: {WARNING}"]

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
+from encoding import encode_image
 from PIL import Image
 
 from kyara.errors import BadInputError, BrokenImageError, TooLargeError, UnsupportedImageError
@@ -19,12 +18,6 @@ from kyara.vision.images import (
 from kyara.vision.picture_files import list_pictures
 
 
-def save(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def test_png_round_trip_keeps_every_pixel():
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
     assert np.array_equal(decode_image(encode_png(pixels)), pixels)
@@ -34,7 +27,7 @@ def test_transparent_pixels_become_white_and_half_ones_are_blended():
     image = Image.new("RGBA", (2, 1))
     image.putpixel((0, 0), (200, 0, 0, 0))
     image.putpixel((1, 0), (0, 0, 0, 128))
-    pixels = decode_image(save(image, "PNG"))
+    pixels = decode_image(encode_image(image, "PNG"))
     assert pixels[0, 0].tolist() == [255, 255, 255]
     assert pixels[0, 1].tolist() == [127, 127, 127]
 
@@ -42,35 +35,35 @@ def test_transparent_pixels_become_white_and_half_ones_are_blended():
 def test_a_transparent_palette_colour_becomes_white():
     image = Image.new("P", (1, 1))
     image.putpalette([10, 20, 30])
-    assert decode_image(save(image, "PNG", transparency=0))[0, 0].tolist() == [255, 255, 255]
+    assert decode_image(encode_image(image, "PNG", transparency=0))[0, 0].tolist() == [255, 255, 255]
 
 
 def test_exif_orientation_turns_the_picture():
     image = Image.new("RGB", (4, 2), "white")
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned by 90°
-    assert decode_image(save(image, "JPEG", exif=exif)).shape == (4, 2, 3)
+    assert decode_image(encode_image(image, "JPEG", exif=exif)).shape == (4, 2, 3)
 
 
 def test_grey_of_16_bits_is_scaled_not_clipped():
     image = Image.fromarray(np.full((1, 1), 0x8080, np.uint16))
-    assert decode_image(save(image, "PNG"))[0, 0].tolist() == [128, 128, 128]
+    assert decode_image(encode_image(image, "PNG"))[0, 0].tolist() == [128, 128, 128]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_every_png_mode_gives_three_channels_of_eight_bits(mode):
-    pixels = decode_image(save(Image.new(mode, (3, 2)), "PNG"))
+    pixels = decode_image(encode_image(Image.new(mode, (3, 2)), "PNG"))
     assert pixels.shape == (2, 3, 3)
     assert pixels.dtype == np.uint8
 
 
 def test_cmyk_jpegs_are_read():
-    assert decode_image(save(Image.new("CMYK", (8, 8)), "JPEG")).shape == (8, 8, 3)
+    assert decode_image(encode_image(Image.new("CMYK", (8, 8)), "JPEG")).shape == (8, 8, 3)
 
 
 def test_of_an_animation_the_first_frame_is_taken():
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
-    data = save(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    data = encode_image(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
     assert decode_image(data)[0, 0].tolist() == [255, 0, 0]
 
 
@@ -79,10 +72,10 @@ def test_of_an_animation_the_first_frame_is_taken():
     [
         (b"", BadInputError, "empty"),
         (b"<svg/>", UnsupportedImageError, "PNG, JPEG, WEBP"),
-        (save(Image.new("RGB", (4, 4)), "GIF"), UnsupportedImageError, "PNG, JPEG, WEBP"),
-        (save(Image.effect_noise((64, 64), 50), "PNG")[:-3000], BrokenImageError, "cut short"),
-        (save(Image.new("1", (4100, 4100)), "PNG"), TooLargeError, "4100×4100"),
-        (save(Image.new("1", (13000, 13000)), "PNG"), TooLargeError, "pixels"),
+        (encode_image(Image.new("RGB", (4, 4)), "GIF"), UnsupportedImageError, "PNG, JPEG, WEBP"),
+        (encode_image(Image.effect_noise((64, 64), 50), "PNG")[:-3000], BrokenImageError, "cut short"),
+        (encode_image(Image.new("1", (4100, 4100)), "PNG"), TooLargeError, "4100×4100"),
+        (encode_image(Image.new("1", (13000, 13000)), "PNG"), TooLargeError, "pixels"),
     ],
 )
 def test_decode_image_refuses(data, error, message):

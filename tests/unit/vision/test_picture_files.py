@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 import pytest
+from encoding import encode_image
 from PIL import Image
 
 from kyara.errors import TooLargeError, UnsupportedImageError
@@ -40,9 +40,7 @@ def encode(kind: str, pixels: np.ndarray = PIXELS, **options) -> bytes:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()
+    return encode_image(pixels, kind, **options)
 
 
 def test_every_ending_of_pictures_is_tried():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from colour_profiles import (
@@ -15,6 +13,7 @@ from colour_profiles import (
     write_grey_profile,
     write_rgb_profile,
 )
+from encoding import encode_image
 from PIL import Image, ImageCms
 
 from kyara.vision.images import decode_image
@@ -25,19 +24,13 @@ P3 = write_rgb_profile(DISPLAY_P3, 2.2)
 CYAN = (60.0, -30.0, -40.0)
 
 
-def save(image: Image.Image, kind: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "TIFF"])
 def test_a_wide_gamut_picture_has_the_colours_that_its_profile_says(kind):
     value = (200, 90, 60)
     options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {}
     options = {"lossless": True} if kind == "WEBP" else options
     options = {"quality": 100, "subsampling": "4:4:4"} if kind == "AVIF" else options
-    data = save(Image.new("RGB", (16, 16), value), kind, icc_profile=P3, **options)
+    data = encode_image(Image.new("RGB", (16, 16), value), kind, icc_profile=P3, **options)
     pixels = decode_image(data, formats=FILE_FORMATS)
     expected = show_rgb(value, DISPLAY_P3, 2.2)
     assert np.abs(expected - np.array(value)).max() > 15  # red is redder there
@@ -47,22 +40,23 @@ def test_a_wide_gamut_picture_has_the_colours_that_its_profile_says(kind):
 def test_what_is_transparent_lies_on_white_and_the_rest_has_its_colours():
     image = Image.new("RGBA", (2, 1), (200, 90, 60, 255))
     image.putpixel((1, 0), (200, 90, 60, 0))
-    pixels = decode_image(save(image, "PNG", icc_profile=P3))
+    pixels = decode_image(encode_image(image, "PNG", icc_profile=P3))
     assert np.abs(pixels[0, 0].astype(int) - show_rgb((200, 90, 60), DISPLAY_P3, 2.2)).max() <= 2
     assert pixels[0, 1].tolist() == [255, 255, 255]
 
 
 def test_greys_and_inks_have_their_colours_too():
-    grey = decode_image(save(Image.new("L", (4, 4), 100), "PNG", icc_profile=write_grey_profile(1.8)))
+    profile = write_grey_profile(1.8)
+    grey = decode_image(encode_image(Image.new("L", (4, 4), 100), "PNG", icc_profile=profile))
     assert np.abs(grey[0, 0].astype(int) - show_grey(100, 1.8)).max() <= 2
     inks = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
-    data = save(inks, "JPEG", icc_profile=write_cmyk_profile(CYAN), quality=100)
+    data = encode_image(inks, "JPEG", icc_profile=write_cmyk_profile(CYAN), quality=100)
     pixels = decode_image(data)
     assert np.abs(pixels[4, 4].astype(int) - show_lab(CYAN)).max() <= 6
 
 
 def test_a_picture_that_is_averaged_down_has_its_colours():
-    data = save(Image.new("RGB", (2048, 64), (200, 90, 60)), "PNG", icc_profile=P3)
+    data = encode_image(Image.new("RGB", (2048, 64), (200, 90, 60)), "PNG", icc_profile=P3)
     pixels = decode_image(data, enough_px=512)
     assert pixels.shape == (16, 512, 3)
     assert np.abs(pixels[3, 3].astype(int) - show_rgb((200, 90, 60), DISPLAY_P3, 2.2)).max() <= 2
@@ -94,7 +88,7 @@ def test_a_profile_that_cannot_be_used_leaves_the_pixels_as_they_are(name):
     mode, profile = make_profiles()[name]
     value = (200, 90, 60) if mode == "RGB" else 100
     image = Image.new(mode, (8, 8), value)
-    data = save(image, "JPEG", quality=100, subsampling=0, icc_profile=profile)
+    data = encode_image(image, "JPEG", quality=100, subsampling=0, icc_profile=profile)
     pixels = decode_image(data)
     expected = value if mode == "RGB" else (100, 100, 100)
     assert np.abs(pixels.astype(int) - expected).max() <= 2

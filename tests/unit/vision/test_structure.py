@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from costly import REFUSED_FILES, save
+from encoding import encode_image
 from PIL import Image
 
 from kyara.errors import TooLargeError
@@ -40,9 +41,8 @@ def test_usual_files_pass_and_their_size_is_read_from_the_header(kind, options):
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "PNG"])
 def test_an_animation_of_two_hundred_frames_passes(kind):
     frames = [Image.new("RGB", (8, 8), (shade, 9, 9)) for shade in range(200)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, kind, save_all=True, append_images=frames[1:])
-    assert decode_image(buffer.getvalue(), formats=FILE_FORMATS).shape == (8, 8, 3)
+    data = encode_image(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert decode_image(data, formats=FILE_FORMATS).shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize("name", REFUSED_FILES)
@@ -61,13 +61,12 @@ def test_every_orientation_is_turned_as_pillow_turns_it(orientation):
     pixels = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 9
     exif = Image.Exif()
     exif[0x0112] = orientation
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", exif=exif)
-    with Image.open(buffer) as image:
+    data = encode_image(pixels, "PNG", exif=exif)
+    with Image.open(io.BytesIO(data)) as image:
         from PIL import ImageOps
 
         expected = np.asarray(ImageOps.exif_transpose(image))
-    np.testing.assert_array_equal(decode_image(buffer.getvalue()), expected)
+    np.testing.assert_array_equal(decode_image(data), expected)
 
 
 @pytest.mark.parametrize(

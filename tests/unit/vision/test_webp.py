@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from encoding import encode_image
 from PIL import Image
 
 from kyara.errors import BrokenImageError
@@ -38,9 +39,8 @@ print(read("VmHWM") - before)
 
 
 def save(mode: str, **options) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(NOISE).convert(mode).save(buffer, "WEBP", lossless=True, exact=True, **options)
-    return buffer.getvalue()
+    image = Image.fromarray(NOISE).convert(mode)
+    return encode_image(image, "WEBP", lossless=True, exact=True, **options)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import textwrap
 import threading
 
 import pytest
 from drawings import LABELS
+from encoding import encode_image
 from hostile import as_url, crops_of, encode, hostile_bodies
 from PIL import Image
 from verdict_models import write_verdict_model
@@ -168,9 +168,8 @@ def test_line_breaks_make_nothing_else_right(client, wrong):
 
 
 def test_a_crop_that_is_cut_short_is_answered_with_a_warning(client, tiny_data):
-    buffer = io.BytesIO()
-    Image.open(tiny_data / "aka_ribbon" / "000.png").save(buffer, "JPEG", quality=95)
-    crop = as_url(buffer.getvalue()[:-300])
+    with Image.open(tiny_data / "aka_ribbon" / "000.png") as image:
+        crop = as_url(encode_image(image, "JPEG", quality=95)[:-300])
     (face,) = client.post("/api/identify", json={"crops": [crop]}).json["faces"]
     assert face["answers"][0]["label"] == "aka_ribbon"
     assert "cut short" in face["warning"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawings import draw_face
+from encoding import encode_image
 from hostile import as_url
 from named_library import AKA, AO, KIIRO, MIDORI, PICTURES, write_named
 from operators import OperatorClient, log_in, make_operator
@@ -52,10 +53,8 @@ def names(found: Any) -> list[str]:
     return [picture["file"].removesuffix(".png") for picture in found["pictures"]]
 
 
-def draw_crop(character: int, side_px: int = 96) -> str:
-    buffer = io.BytesIO()
-    draw_face(character, np.random.default_rng(3), side_px).save(buffer, "PNG")
-    return as_url(buffer.getvalue())
+def draw_crop(character: int) -> str:
+    return as_url(encode_image(draw_face(character, np.random.default_rng(3)), "PNG"))
 
 
 @pytest.mark.parametrize(
