@@ -16,6 +16,7 @@ from sqlalchemy import Engine, insert, select
 from kyara.dataset.library.comparing import Comparison, SeenBy, Tally
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.parts import plan_parts
+from kyara.dataset.library.reading import Library
 from kyara.dataset.library.tables import CharacterRow, FaceRow, PictureRow, RootRow
 from kyara.dataset.library.writing import put_faces, put_picture
 from kyara.storage.clock import tell_time
@@ -39,6 +40,15 @@ class Seen:
         who = {"label": self.label, "confidence": self.confidence, "status": status}
         made = {"embedding": np.array(self.embedding, "<f2").tobytes(), "network": NETWORK}
         return {**box, **who, **made, "score": 0.5, "answered_by": "model"}
+
+
+PICTURES = {
+    "1.png": [Seen("rem", 0.6), Seen("ram", 0.95)],
+    "2.png": [Seen("rem", 0.99, (0.0, 1.0)), Seen(None, 0.3, (0.6, 0.8))],
+    "3.png": [Seen("saber", 0.9, (-1.0, 0.0)), Seen("rem", 0.4), Seen("rem", 0.85)],
+    "4.png": [Seen(None, 0.2, (0.8, 0.6))],
+    "5.png": [],
+}
 
 
 def look(engine: Engine, path: Path, faces: Sequence[Seen] = (), *, error: str | None = None) -> None:
@@ -88,6 +98,25 @@ def open_new(place: str, folder: Path) -> Iterator[Engine]:
     with open_library(place, new=True) as engine:
         plan_parts(engine, os.fspath(folder))
         yield engine
+
+
+@contextmanager
+def open_example(place: str, folder: Path, *, broken: bool = False) -> Iterator[Library]:
+    """Make a library of `PICTURES`, a missing one and, where `broken`, one that cannot be read."""
+    folder.mkdir()
+    for name in (*PICTURES, "gone.png"):
+        (folder / name).write_text(name)
+    with open_new(place, folder) as engine:
+        for name, faces in PICTURES.items():
+            look(engine, folder / name, faces)
+        if broken:
+            (folder / "broken.png").write_text("broken.png")
+            look(engine, folder / "broken.png", error="This is not a picture.")
+        look(engine, folder / "gone.png", [Seen("rem", 1.0)])
+        add_characters(engine, rem="Re:ZERO", ram="Re:ZERO", saber="Fate")
+        (folder / "gone.png").unlink()
+        compare(engine, folder)
+        yield Library(engine)
 
 
 def list_paths(engine: Engine) -> dict[str, bool]:

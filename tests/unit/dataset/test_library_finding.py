@@ -7,37 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from libraries import NETWORK, Seen, add_characters, compare, look, open_new
+from libraries import NETWORK, open_example
 
 from kyara.dataset.library.finding import Hit, Wanted, find_page, show_near
 from kyara.dataset.library.reading import Library
 from kyara.dataset.library.searching import rank_pictures, read_face
 from kyara.errors import BadInputError, NotFoundError
 
-PICTURES = {
-    "1.png": [Seen("rem", 0.6), Seen("ram", 0.95)],
-    "2.png": [Seen("rem", 0.99, (0.0, 1.0)), Seen(None, 0.3, (0.6, 0.8))],
-    "3.png": [Seen("saber", 0.9, (-1.0, 0.0)), Seen("rem", 0.4), Seen("rem", 0.85)],
-    "4.png": [Seen(None, 0.2, (0.8, 0.6))],
-    "5.png": [],
-}
-
 
 @pytest.fixture
 def library(database_url: str, tmp_path: Path) -> Iterator[Library]:
     """A library with a missing picture beside `PICTURES`."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for name in (*PICTURES, "gone.png"):
-        (folder / name).write_text(name)
-    with open_new(database_url, folder) as engine:
-        for name, faces in PICTURES.items():
-            look(engine, folder / name, faces)
-        look(engine, folder / "gone.png", [Seen("rem", 1.0)])
-        add_characters(engine, rem="Re:ZERO", ram="Re:ZERO", saber="Fate")
-        (folder / "gone.png").unlink()
-        compare(engine, folder)
-        yield Library(engine)
+    with open_example(database_url, tmp_path / "pictures") as library:
+        yield library
 
 
 def read(hits: list[Hit]) -> list[tuple[str, float | None, list[str | None]]]:

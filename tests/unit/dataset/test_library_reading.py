@@ -9,43 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from libraries import NETWORK, Seen, add_characters, compare, look, open_new
+from libraries import NETWORK, PICTURES, Seen, look, open_example, open_new
 
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.reading import Library, LibraryFace
 from kyara.dataset.library.searching import find_nearest
 from kyara.errors import BadInputError, NotFoundError
 
-PICTURES = {
-    "1.png": [Seen("rem", 0.6), Seen("ram", 0.95)],
-    "2.png": [Seen("rem", 0.99, (0.0, 1.0)), Seen(None, 0.3, (0.6, 0.8))],
-    "3.png": [Seen("saber", 0.9, (-1.0, 0.0)), Seen("rem", 0.4), Seen("rem", 0.85)],
-    "4.png": [Seen(None, 0.2, (0.8, 0.6))],
-    "5.png": [],
-}
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for name in (*PICTURES, "broken.png", "gone.png"):
-        (folder / name).write_text(name * 2 if name == "gone.png" else name)
-    return folder
+    return tmp_path / "pictures"
 
 
 @pytest.fixture
 def library(database_url: str, folder: Path) -> Iterator[Library]:
     """A library with an unreadable and a missing picture beside `PICTURES`."""
-    with open_new(database_url, folder) as engine:
-        for name, faces in PICTURES.items():
-            look(engine, folder / name, faces)
-        look(engine, folder / "broken.png", error="This is not a picture.")
-        look(engine, folder / "gone.png", [Seen("rem", 1.0)])
-        add_characters(engine, rem="Re:ZERO", ram="Re:ZERO", saber="Fate")
-        (folder / "gone.png").unlink()
-        compare(engine, folder)
-        yield Library(engine)
+    with open_example(database_url, folder, broken=True) as library:
+        yield library
 
 
 def find(library: Library, **asked) -> list[str]:
