@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from command_line import run_kyara
 from inboxes import fill_inbox
-from operator_steps import send_reports, start_with_operator
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from operator_steps import OpenLibraryPage, StartServer, log_in, send_reports, start_with_operator
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
 from steps import LOCALES, OpenPage
 from two_models import copy_model
 from verdict_models import write_verdict_model
@@ -204,3 +204,33 @@ def open_page(
         context.close()
     problems = [problem for watch in watches for problem in watch.problems]
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def open_library_page(
+    browser: Browser, own_server: StartServer, tiny_bundle: Path, place: str, tmp_path: Path
+) -> Iterator[OpenLibraryPage]:
+    """Open a page of the library at the test's `place`: `open_library_page("library", "?who=aka")`.
+
+    The site's model calls nobody known.
+    """
+    models = tmp_path / "model"
+    write_verdict_model(tiny_bundle, models, "unknown")
+    server = start_with_operator(own_server, tmp_path, model=models, LIBRARY=place)
+    contexts = []
+
+    def open_library_page(name: str, query: str = "", language: str = "en", **size: int) -> Page:
+        viewport: ViewportSize = {"width": size.get("width", 1280), "height": size.get("height", 900)}
+        contexts.append(browser.new_context(locale=LOCALES[language], viewport=viewport))
+        contexts[-1].grant_permissions(["clipboard-read", "clipboard-write"])
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        log_in(page, server, f"/operator/{name}")
+        if query:
+            page.goto(f"{server.url}/operator/{name}{query}")
+        page.wait_for_selector("html[data-ready]", state="attached")
+        return page
+
+    yield open_library_page
+    for context in contexts:
+        context.close()

@@ -16,6 +16,7 @@ from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 StartServer = Callable[..., Server]
+OpenLibraryPage = Callable[..., Page]
 
 
 def send_reports(server: Server, folder: Path, count: int) -> None:

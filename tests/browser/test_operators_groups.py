@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from axe import Inspection
-from grouped_library import add_face, view, write_unknown
-from operator_steps import StartServer, log_in, start_with_operator
-from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
+from grouped_library import add_face, view, write_grouped
+from operator_steps import OpenLibraryPage, log_in, start_with_operator
+from playwright.sync_api import Route, expect
 from steps import LOCALES, PHONE
-from verdict_models import write_strict_model, write_verdict_model
+from verdict_models import write_strict_model
 
 from kyara.dataset.library.groups.deciding import GroupJournal
-from kyara.dataset.library.groups.making import make_groups
 from kyara.dataset.library.opening import open_library
 from kyara.recognition.classifier import Classifier
-
-OpenGroups = Callable[..., Page]
 
 
 @pytest.fixture
 def place(tiny_classifier: Classifier, tmp_path: Path) -> str:
     """Groups of five, four and three faces."""
-    place = write_unknown(tmp_path / "scanned", tiny_classifier)
-    with open_library(place) as engine:
-        make_groups(engine, tiny_classifier.backbone.fingerprint, 0.8)
-    return place
+    return write_grouped(tmp_path / "scanned", tiny_classifier)
 
 
 @pytest.fixture
-def open_groups(
-    browser: Browser, own_server: StartServer, tiny_bundle: Path, place: str, tmp_path: Path
-) -> Iterator[OpenGroups]:
-    """Open the page of a site whose model calls nobody known: `open_groups("?state=named")`."""
-    models = tmp_path / "model"
-    write_verdict_model(tiny_bundle, models, "unknown")
-    server = start_with_operator(own_server, tmp_path, model=models, LIBRARY=place)
-    contexts = []
-
-    def open_groups(query: str = "", language: str = "en", **size: int) -> Page:
-        viewport: ViewportSize = {"width": size.get("width", 1280), "height": size.get("height", 900)}
-        contexts.append(browser.new_context(locale=LOCALES[language], viewport=viewport))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        log_in(page, server, f"/operator/groups{query}")
-        page.wait_for_selector("html[data-ready]", state="attached")
-        return page
-
-    yield open_groups
-    for context in contexts:
-        context.close()
+def open_groups(open_library_page: OpenLibraryPage) -> OpenLibraryPage:
+    return partial(open_library_page, "groups")
 
 
 def see(place: str) -> dict:
@@ -111,11 +86,10 @@ def test_faces_that_are_known_by_now_leave_the_open_group_and_what_is_typed_stay
     browser, own_server, tiny_bundle, tiny_classifier, tmp_path
 ) -> None:
     folder = tmp_path / "scanned"
-    place = write_unknown(folder, tiny_classifier, (7, 4, 3))
+    place = write_grouped(folder, tiny_classifier, (7, 4, 3))
     models = tmp_path / "model"
     write_strict_model(tiny_bundle, models)
     with open_library(place) as engine:
-        make_groups(engine, tiny_classifier.backbone.fingerprint, 0.8)
         for number in range(2):  # two of the first group's very faces are in the second, too
             copy = folder / "pictures" / f"copy-{number}.png"
             copy.write_bytes((folder / "pictures" / f"aka_ribbon-1-{number}.png").read_bytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,14 @@ import pytest
 from axe import Inspection
 from drawings import draw_face
 from named_library import AKA, AO, KIIRO, PICTURES, write_named
-from operator_steps import StartServer, log_in, start_with_operator
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from operator_steps import OpenLibraryPage
+from playwright.sync_api import Page, expect
 from steps import LOCALES, PHONE, encode
-from verdict_models import write_verdict_model
 
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.reading import Library
 from kyara.recognition.classifier import Classifier
 from kyara.web.operator.library import PAGE_PICTURES
-
-OpenLibrary = Callable[..., Page]
 
 
 @pytest.fixture
@@ -32,29 +29,8 @@ def place(tiny_classifier: Classifier, tmp_path: Path, request: pytest.FixtureRe
 
 
 @pytest.fixture
-def open_page_of(
-    browser: Browser, own_server: StartServer, tiny_bundle: Path, place: str, tmp_path: Path
-) -> Iterator[OpenLibrary]:
-    """Open the page of a site whose model calls nobody known: `open_page_of("?who=aka_ribbon")`."""
-    models = tmp_path / "model"
-    write_verdict_model(tiny_bundle, models, "unknown")
-    server = start_with_operator(own_server, tmp_path, model=models, LIBRARY=place)
-    contexts = []
-
-    def open_page_of(query: str = "", language: str = "en", **size: int) -> Page:
-        viewport: ViewportSize = {"width": size.get("width", 1280), "height": size.get("height", 900)}
-        contexts.append(browser.new_context(locale=LOCALES[language], viewport=viewport))
-        contexts[-1].grant_permissions(["clipboard-read", "clipboard-write"])
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        log_in(page, server, "/operator/library")
-        page.goto(f"{server.url}/operator/library{query}")
-        page.wait_for_selector("html[data-ready]", state="attached")
-        return page
-
-    yield open_page_of
-    for context in contexts:
-        context.close()
+def open_page_of(open_library_page: OpenLibraryPage) -> OpenLibraryPage:
+    return partial(open_library_page, "library")
 
 
 def expect_files(page: Page, *names: str) -> None:

@@ -12,7 +12,9 @@ from drawings import LABELS, draw_face
 from libraries import open_new
 from sqlalchemy import Engine, select
 
+from kyara.dataset.library.groups.making import make_groups
 from kyara.dataset.library.groups.reading import State, list_faces, list_groups
+from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.dataset.library.writing import put_faces, put_picture
 from kyara.recognition.classifier import Classifier
@@ -26,23 +28,29 @@ CHARACTERS = (0, 1, 3, 2)
 """Drawn characters, the most different ones first: some machines' tiny model takes 1 and 2 for one."""
 
 
-def write_unknown(
-    folder: Path, classifier: Classifier, counts: Sequence[int] = (5, 4, 3), seed: int = 1
-) -> str:
+def write_unknown(folder: Path, classifier: Classifier, counts: Sequence[int] = (5, 4, 3)) -> str:
     """Draw so many faces of each drawn character, a picture each; in the library all are unknown.
 
     Returns:
         The library's file; the pictures are in `pictures/`, named after their characters.
     """
-    pictures, rng = folder / "pictures", np.random.default_rng(seed)
+    pictures, rng = folder / "pictures", np.random.default_rng(1)
     pictures.mkdir(parents=True, exist_ok=True)
     place = str(folder / "library.db")
     with open_new(place, pictures) as engine:
         for character, count in zip(CHARACTERS, counts, strict=False):
             for number in range(count):
-                path = pictures / f"{LABELS[character]}-{seed}-{number}.png"
+                path = pictures / f"{LABELS[character]}-1-{number}.png"
                 draw_face(character, rng, SIDE_PX).save(path)
                 add_face(engine, path, classifier)
+    return place
+
+
+def write_grouped(folder: Path, classifier: Classifier, counts: Sequence[int] = (5, 4, 3)) -> str:
+    """Draw so many faces of each character, each character's in a group; return the library's file."""
+    place = write_unknown(folder, classifier, counts)
+    with open_library(place) as engine:
+        make_groups(engine, classifier.backbone.fingerprint, 0.8)
     return place
 
 

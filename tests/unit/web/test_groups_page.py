@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from grouped_library import read_rows, write_unknown
+from grouped_library import read_rows, write_grouped
 from operators import OperatorClient, log_in, make_operator
 from PIL import Image
 from sqlalchemy import update
 
-from kyara.dataset.library.groups.making import make_groups
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.tables import FaceRow
 from kyara.recognition.classifier import Classifier
@@ -23,10 +22,7 @@ PATH = "/operator/groups"
 
 @pytest.fixture
 def place(tiny_classifier: Classifier, tmp_path: Path) -> str:
-    place = write_unknown(tmp_path / "scanned", tiny_classifier)
-    with open_library(place) as engine:
-        make_groups(engine, tiny_classifier.backbone.fingerprint, 0.8)
-    return place
+    return write_grouped(tmp_path / "scanned", tiny_classifier)
 
 
 @pytest.fixture
