@@ -6,18 +6,16 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import ROOT, run_kyara
 from libraries import dump
-from PIL import Image
 from ray_nodes import RayNodes
+from scanned import count, count_rows, draw_faces, draw_narrow
 from videos import EXAMPLE
 from waiting import wait_until
 
@@ -26,26 +24,12 @@ from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.scanning import hold_library
 from kyara.recognition.pictures import cut_seen
 from kyara.vision.boxes import Box, FoundFace
-from kyara.vision.images import encode_png, read_image
-
-COUNTS = ("pictures", "new", "changed", "moved", "missing", "failed", "looked", "forgotten")
+from kyara.vision.images import read_image
 
 
-def write_narrow(path: Path, seed: int) -> Path:
-    """Write a picture in which faces are looked for quickly."""
+def write(path: Path, picture: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 256, (48, 4, 3), np.uint8)
-    path.write_bytes(encode_png(pixels))
-    return path
-
-
-def write_faces(path: Path, tint: int = 0) -> Path:
-    """Write a picture with three faces; each tint is another file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(EXAMPLE) as image:
-        pixels = np.asarray(image.convert("RGB").reduce(3)).copy()
-    pixels[0, 0] = tint
-    path.write_bytes(encode_png(pixels))
+    path.write_bytes(picture)
     return path
 
 
@@ -54,11 +38,11 @@ def originals(tmp_path_factory) -> Path:
     """Eight shards of pictures, one with faces in each; one is broken, one has no UTF-8 in its name."""
     folder = tmp_path_factory.mktemp("originals")
     for number in range(8 * SHARD_PICTURES - 2):
-        write_narrow(folder / f"{number // SHARD_PICTURES}" / f"{number:04}.png", number)
+        write(folder / f"{number // SHARD_PICTURES}" / f"{number:04}.png", draw_narrow(number))
     for number in range(8):
-        write_faces(folder / f"{number}" / f"{number * SHARD_PICTURES + 9:04}.png", number)
+        write(folder / f"{number}" / f"{number * SHARD_PICTURES + 9:04}.png", draw_faces(number))
     (folder / "3" / "0099.png").write_bytes(b"no picture")
-    write_faces(folder / "4" / os.fsdecode(b"\xe9t\xe9.png"), 99)
+    write(folder / "4" / os.fsdecode(b"\xe9t\xe9.png"), draw_faces(99))
     return folder
 
 
@@ -71,10 +55,6 @@ def scan(*arguments: str | Path, check: bool = True) -> dict:
     """Run `kyara scan`; return its summary."""
     done = run_kyara("scan", "--json", *arguments, check=check)
     return json.loads(done.stdout)
-
-
-def count(summary: dict) -> dict[str, int]:
-    return {name: summary[name] for name in COUNTS if summary[name]}
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +73,6 @@ def tiny_bundle_once(tiny_model_folder: Path) -> Path:
 
 def relative(library: str | Path, folder: Path) -> list:
     return [(os.path.relpath(path, folder), row, faces) for path, row, faces in dump(str(library))]
-
-
-def count_rows(library: Path) -> int:
-    if not library.exists():
-        return 0
-    with closing(sqlite3.connect(f"file:{library}?mode=ro", uri=True)) as connection:
-        try:
-            return connection.execute("SELECT count(*) FROM library_pictures").fetchone()[0]
-        except sqlite3.OperationalError:  # its tables are still to come
-            return 0
 
 
 def test_a_scan_keeps_boxes_embeddings_and_answers(whole, originals, tiny_classifier):
@@ -168,7 +138,7 @@ def test_copied_moved_changed_and_vanished_pictures_are_followed(whole, folder, 
     was = {path: faces for path, _, faces in relative(library, folder)}
     (folder / "5").rename(folder / "moved")
     shutil.rmtree(folder / "7")
-    write_faces(folder / "6" / "0200.png", 200)
+    write(folder / "6" / "0200.png", draw_faces(200))
     summary = count(scan(*common))
     assert summary == {"pictures": 480, "moved": 32, "changed": 1, "looked": 1, "missing": 30}
     now = {path: faces for path, _, faces in relative(library, folder)}
@@ -206,7 +176,7 @@ def test_ray_leaves_what_local_processes_leave(whole, originals, tiny_bundle, tm
 
 @pytest.mark.parametrize("more", [[], ["--work", "WORK"]])
 def test_two_scans_of_a_library_do_not_run_at_once(tiny_bundle, database_url, tmp_path, more):
-    write_narrow(tmp_path / "pictures" / "1.png", 1)
+    write(tmp_path / "pictures" / "1.png", draw_narrow(1))
     work = [str(tmp_path / "work") if one == "WORK" else one for one in more]
     common = [tmp_path / "pictures", "--library", database_url, "--model", tiny_bundle, *work]
     with open_library(database_url, new=True) as engine, hold_library(engine, database_url):
@@ -219,7 +189,7 @@ def test_two_scans_of_a_library_do_not_run_at_once(tiny_bundle, database_url, tm
 
 
 def test_of_two_first_scans_at_once_one_works_and_the_other_says_so(tiny_bundle, database_url, tmp_path):
-    write_narrow(tmp_path / "pictures" / "1.png", 1)
+    write(tmp_path / "pictures" / "1.png", draw_narrow(1))
     common = ["scan", tmp_path / "pictures", "--library", database_url, "--model", tiny_bundle]
     command = [sys.executable, "-m", "kyara", *map(str, common), "--work"]
     runs = [
@@ -234,7 +204,7 @@ def test_of_two_first_scans_at_once_one_works_and_the_other_says_so(tiny_bundle,
 
 
 def test_a_work_folder_with_other_things_in_it_is_refused(tiny_bundle, tmp_path):
-    picture = write_narrow(tmp_path / "pictures" / "1.png", 1)
+    picture = write(tmp_path / "pictures" / "1.png", draw_narrow(1))
     common = ("scan", picture.parent, "--library", tmp_path / "library.db", "--model", tiny_bundle)
     done = run_kyara(*common, "--work", picture.parent, check=False)
     assert (done.returncode, "has other things in it" in done.stderr) == (1, True)
@@ -244,11 +214,11 @@ def test_a_work_folder_with_other_things_in_it_is_refused(tiny_bundle, tmp_path)
 def test_a_folder_that_is_gone_is_told_until_it_is_forgotten(tiny_bundle, tmp_path):
     library, folders = tmp_path / "library.db", [tmp_path / "one", tmp_path / "two"]
     for number, folder in enumerate(folders):
-        write_narrow(folder / "1.png", number)
+        write(folder / "1.png", draw_narrow(number))
     common = ("--library", library, "--model", tiny_bundle, "--forget-missing")
     scan(*folders, *common)
     shutil.rmtree(folders[0])
-    write_narrow(folders[1] / "2.png", 2)
+    write(folders[1] / "2.png", draw_narrow(2))
     done = run_kyara("scan", *common, "--json", check=False)
     assert (done.returncode, f"The folder {folders[0]} cannot be read" in done.stderr) == (1, True)
     told = {"pictures": 3, "new": 1, "failed": 1, "looked": 1}
@@ -327,7 +297,7 @@ def test_another_model_answers_again_and_only_another_network_looks_again(whole,
 
 def test_a_watched_folder_is_kept_current(tiny_bundle, tmp_path):
     folder, library = tmp_path / "pictures", tmp_path / "pictures" / "library.db"
-    write_narrow(folder / "a" / "1.png", 1)
+    write(folder / "a" / "1.png", draw_narrow(1))
     common = ["scan", folder, "--watch", "--library", library, "--model", tiny_bundle]
     command = [sys.executable, "-m", "kyara", *map(str, common)]
 
@@ -338,11 +308,11 @@ def test_a_watched_folder_is_kept_current(tiny_bundle, tmp_path):
 
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as watch:
         wait_until(lambda: list_there() == ["a/1.png"])
-        write_narrow(folder / "b" / "2.png", 2)
+        write(folder / "b" / "2.png", draw_narrow(2))
         wait_until(lambda: list_there() == ["a/1.png", "b/2.png"])
         (folder / "b").rename(folder / "c.d")
         wait_until(lambda: list_there() == ["a/1.png", "c.d/2.png"])
-        write_narrow(folder / "3.png", 3)
+        write(folder / "3.png", draw_narrow(3))
         wait_until(lambda: list_there() == ["3.png", "a/1.png", "c.d/2.png"])
         shutil.rmtree(folder / "c.d")
         (folder / "a" / "1.png").unlink()

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import numpy as np
 import pytest
 from command_line import ROOT, run_kyara
 from libraries import dump
-from PIL import Image
+from scanned import count, count_rows, draw_faces, draw_narrow
 from services import find_free_port
 from sqlalchemy import insert
-from videos import EXAMPLE
 from waiting import wait_until
 
 from kyara.dataset.library.groups.cutting import cut_thumbnail, find_faces_by_id
@@ -28,9 +26,6 @@ from kyara.dataset.library.looking import SHARD_PICTURES
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.storage.clock import tell_time
-from kyara.vision.images import encode_png
-
-COUNTS = ("pictures", "new", "changed", "moved", "missing", "failed", "looked", "forgotten")
 
 
 class Bucket:
@@ -58,27 +53,12 @@ class Bucket:
     def scan(self, *arguments: str | Path, check: bool = True) -> dict[str, int]:
         """Scan, by default what was scanned before; return the counts that are not 0."""
         done = self.run("scan", *arguments, "--model", self.model, "--json", check=check)
-        summary = json.loads(done.stdout)
-        return {name: summary[name] for name in COUNTS if summary[name]}
+        return count(json.loads(done.stdout))
 
 
 @pytest.fixture
 def bucket(s3_url: str, s3_server, tmp_path: Path, tiny_bundle: Path) -> Bucket:
     return Bucket(s3_url, s3_server.environment, tmp_path, tiny_bundle)
-
-
-def draw_narrow(seed: int) -> bytes:
-    """Return a picture in which faces are looked for quickly; all have the same length."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (48, 4, 3), np.uint8)
-    return encode_png(pixels)
-
-
-def draw_faces(tint: int = 0) -> bytes:
-    """Return a picture with three faces."""
-    with Image.open(EXAMPLE) as image:
-        pixels = np.asarray(image.convert("RGB").reduce(3)).copy()
-    pixels[0, 0] = tint
-    return encode_png(pixels)
 
 
 def test_a_bucket_is_scanned_as_a_folder_is(bucket, tmp_path):
@@ -142,16 +122,6 @@ def test_pictures_that_move_between_a_folder_and_a_bucket_are_followed(bucket, t
     bucket.put("faces.png", (folder / "faces.png").read_bytes())
     (folder / "faces.png").unlink()
     assert bucket.scan() == {"pictures": 3, "moved": 1}
-
-
-def count_rows(library: Path) -> int:
-    if not library.exists():
-        return 0
-    with closing(sqlite3.connect(f"file:{library}?mode=ro", uri=True)) as connection:
-        try:
-            return connection.execute("SELECT count(*) FROM library_pictures").fetchone()[0]
-        except sqlite3.OperationalError:  # its tables are still to come
-            return 0
 
 
 def test_a_scan_that_is_killed_goes_on(bucket):
