@@ -10,19 +10,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from export_library import hash_all, write_library
+from export_library import hash_all
 
 from kyara.cli import main
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    return write_library(tmp_path)
-
-
-@pytest.fixture
-def pictures(library: Path) -> Path:
-    return library.parent / "pictures"
 
 
 def run(library: Path, *arguments: str | Path) -> Result:

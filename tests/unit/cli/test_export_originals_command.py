@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from export_library import hash_all, hash_picture, write_library
+from export_library import hash_all, hash_picture
 from PIL import Image
 from sqlalchemy import update
 
@@ -16,16 +16,6 @@ from kyara.dataset.library.export.embedding import open_holder
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.scanning import hold_library
 from kyara.dataset.library.tables import PictureRow
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    return write_library(tmp_path)
-
-
-@pytest.fixture
-def pictures(library: Path) -> Path:
-    return library.parent / "pictures"
 
 
 def run(library: Path, *arguments: str | Path) -> Result:

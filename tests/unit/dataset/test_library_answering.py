@@ -18,11 +18,6 @@ from kyara.vision.images import read_image
 
 
 @pytest.fixture
-def taught(tmp_path: Path) -> Path:
-    return tmp_path / "taught.db"
-
-
-@pytest.fixture
 def crop(tiny_data: Path) -> np.ndarray:
     return read_image(sorted(tiny_data.rglob("*.png"))[0])
 

@@ -49,11 +49,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReportStor
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    return tmp_path / "dataset"
-
-
-@pytest.fixture
 def journal(store: ReportStore, dataset: Path) -> ReportJournal:
     return ReportJournal(store, dataset, lambda: KNOWN)
 

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundle_damage import change_manifest, make_mixed_bundle, trust_file
+from bundle_damage import change_manifest, trust_file
 
 from kyara.errors import BundleError
 from kyara.recognition.bundle import Calibration, Character, load_bundle, save_bundle
 from kyara.registry import find_serving, promote_bundle
-
-
-@pytest.fixture
-def mixed(tiny_bundle: Path, tmp_path: Path) -> Path:
-    return make_mixed_bundle(tiny_bundle, tmp_path / "model" / "mixed")
 
 
 @pytest.fixture

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
-from bundle_damage import DAMAGE, flip_a_byte, make_mixed_bundle
+from bundle_damage import DAMAGE, flip_a_byte
 from command_line import run_kyara
 
 from app import create_app
 from classification import Classifier
 from kyara.errors import BundleError
 from kyara.registry import find_serving, promote_bundle
-
-
-@pytest.fixture
-def mixed(tiny_bundle: Path, tmp_path: Path) -> Path:
-    return make_mixed_bundle(tiny_bundle, tmp_path / "model" / "mixed")
 
 
 @pytest.mark.parametrize(("damage", "sentence"), DAMAGE.values(), ids=DAMAGE.keys())

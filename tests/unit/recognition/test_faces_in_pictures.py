@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from videos import EXAMPLE
 
 from classification import Classifier
 from kyara.recognition.bundle import View, save_bundle
@@ -18,28 +17,23 @@ from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import ENOUGH_PX, encode_png, read_image
 
 
-@pytest.fixture(scope="module")
-def pixels() -> np.ndarray:
-    return read_image(EXAMPLE)
-
-
 @pytest.mark.parametrize("detector", ["network", "cascade"])
 @pytest.mark.parametrize("bars", [(0, 0, 0, 0), (300, 300, 0, 0), (0, 0, 40, 700), (11, 3, 0, 1)])
 def test_bars_move_the_boxes_and_change_nothing_else(
-    tiny_classifier: Classifier, pixels, detector, bars
+    tiny_classifier: Classifier, example, detector, bars
 ):
     top, bottom, left, right = bars
-    barred = np.pad(pixels, ((top, bottom), (left, right), (0, 0)))
+    barred = np.pad(example, ((top, bottom), (left, right), (0, 0)))
     with open_detector(detector) as finder:
-        plain, found = (identify_pixels(one, tiny_classifier, finder) for one in (pixels, barred))
+        plain, found = (identify_pixels(one, tiny_classifier, finder) for one in (example, barred))
     assert (found.width, found.height) == barred.shape[1::-1]
     assert len(plain.faces) >= 3
     moved = [(Box(b.x + left, b.y + top, b.width, b.height), said) for b, said in plain.faces]
     assert list(found.faces) == moved
 
 
-def test_without_bars_the_faces_are_those_of_the_detector(tiny_classifier: Classifier, pixels):
-    bright = np.maximum(pixels, 40)
+def test_without_bars_the_faces_are_those_of_the_detector(tiny_classifier: Classifier, example):
+    bright = np.maximum(example, 40)
     with open_detector("network") as finder:
         faces = finder.find(bright)
         seen = identify_pixels(bright, tiny_classifier, finder, top_k=2)
@@ -51,9 +45,9 @@ def test_without_bars_the_faces_are_those_of_the_detector(tiny_classifier: Class
     assert [said for _, said in seen.faces] == tiny_classifier.identify(crops, top_k=2)
 
 
-def test_workers_see_what_is_seen_in_turn(tiny_bundle, tiny_classifier, pixels, tmp_path: Path):
+def test_workers_see_what_is_seen_in_turn(tiny_bundle, tiny_classifier, example, tmp_path: Path):
     path = tmp_path / "bars.png"
-    path.write_bytes(encode_png(np.pad(pixels, ((50, 60), (0, 0), (0, 0)))))
+    path.write_bytes(encode_png(np.pad(example, ((50, 60), (0, 0), (0, 0)))))
     bundle = tiny_classifier.bundle
     views = (View(), View(mirror=True), View(0.1))
     for settled in (-1e9, 1e9):  # the first view says enough of every face, or of none

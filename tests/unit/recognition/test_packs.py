@@ -17,7 +17,7 @@ from strangers import NEW, STRANGERS
 
 from classification import Classifier
 from kyara.errors import BadInputError, ConflictError, KyaraError, NotFoundError, TooLargeError
-from kyara.recognition.bundle import Bundle, load_bundle
+from kyara.recognition.bundle import Bundle
 from kyara.recognition.characters import Character, Names
 from kyara.recognition.enrolment_store.packs import install
 from kyara.recognition.gallery import scale_to_unit
@@ -33,11 +33,6 @@ from kyara.recognition.pack_install import (
     settle,
 )
 from kyara.recognition.packs import Pack, PackCharacter
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_model_folder: Path) -> Bundle:
-    return load_bundle(tiny_model_folder / "tiny")
 
 
 @pytest.fixture(params=["file", "postgresql"])

@@ -12,19 +12,9 @@ from strangers import NEW, STRANGERS
 
 from classification import Classifier
 from kyara.errors import BadInputError, KyaraError, NotFoundError
-from kyara.recognition.bundle import Bundle, View, load_bundle
+from kyara.recognition.bundle import Bundle, View
 from kyara.recognition.enrolment import Lesson
 from kyara.vision.images import read_image
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_model_folder: Path) -> Bundle:
-    return load_bundle(tiny_model_folder / "tiny")
-
-
-@pytest.fixture
-def taught(tmp_path: Path) -> Path:
-    return tmp_path / "taught.db"
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from videos import EXAMPLE
 
 from kyara.errors import BadInputError, KyaraError
 from kyara.vision.boxes import Box
@@ -24,7 +23,7 @@ from kyara.vision.detectors.proposals import (
     plan_views,
     turning_matrix,
 )
-from kyara.vision.images import crop_pixels, read_image
+from kyara.vision.images import crop_pixels
 
 EXAMPLE_FACES = {"purple": (385, 350), "white": (740, 385), "blonde": (1075, 375)}
 """The middles of the three faces in the example picture, by eye."""
@@ -39,11 +38,6 @@ def holds(box: Box, point: tuple[float, float], share: float = 0.35) -> bool:
     dx = box.x + box.width / 2 - point[0]
     dy = box.y + box.height / 2 - point[1]
     return math.hypot(dx / box.width, dy / box.height) < share
-
-
-@pytest.fixture(scope="module")
-def example() -> np.ndarray:
-    return read_image(EXAMPLE)
 
 
 def test_plan_view_scales_and_pads_as_worked_out_by_hand():

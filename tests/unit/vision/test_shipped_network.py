@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from videos import EXAMPLE
 
 from kyara.vision.detector_bundle import find_detector_bundle
 from kyara.vision.detectors.network import NetworkDetector, load_network
-from kyara.vision.images import read_image
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -19,11 +17,6 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def network() -> NetworkDetector:
     return load_network(find_detector_bundle(ROOT / "model"))
-
-
-@pytest.fixture(scope="module")
-def example() -> np.ndarray:
-    return read_image(EXAMPLE)
 
 
 def draw_pale_and_turned(example: np.ndarray) -> np.ndarray:

@@ -6,12 +6,6 @@ import base64
 
 import numpy as np
 import pytest
-from hostile import as_url
-
-
-@pytest.fixture
-def crop(tiny_data) -> str:
-    return as_url((tiny_data / "aka_ribbon" / "000.png").read_bytes())
 
 
 def test_embeddings_come_only_where_they_are_asked_for(client, crop):

@@ -25,11 +25,6 @@ def decode(data_url: str) -> np.ndarray:
     return SentCrops([data_url]).decode_one(Deadline(10))
 
 
-@pytest.fixture
-def crop(tiny_data: Path) -> str:
-    return as_url((tiny_data / "aka_ribbon" / "000.png").read_bytes())
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_an_answer_is_explained_by_every_method(client, crop: str, method: str):
     question = {"crop": crop, "label": LABELS[2], "method": method, "language": "ja"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from grouped_library import read_rows, write_grouped
-from operators import OperatorClient, log_in, make_operator
+from operators import log_in, make_operator
 from PIL import Image
 from sqlalchemy import update
 
@@ -23,18 +23,6 @@ PATH = "/operator/groups"
 @pytest.fixture
 def place(tiny_classifier: Classifier, tmp_path: Path) -> str:
     return write_grouped(tmp_path / "scanned", tiny_classifier)
-
-
-@pytest.fixture
-def site(make_app: Any, place: str) -> Any:
-    app = make_app(LIBRARY=place)
-    make_operator(app, "rin")
-    return app
-
-
-@pytest.fixture
-def rin(site: Any) -> OperatorClient:
-    return log_in(site, "rin")
 
 
 @pytest.fixture

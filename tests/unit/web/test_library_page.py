@@ -33,18 +33,6 @@ def place(tiny_classifier: Classifier, tmp_path: Path) -> str:
     return write_named(tmp_path / "scanned", tiny_classifier)
 
 
-@pytest.fixture
-def site(make_app: Any, place: str) -> Any:
-    app = make_app(LIBRARY=place)
-    make_operator(app, "rin")
-    return app
-
-
-@pytest.fixture
-def rin(site: Any) -> OperatorClient:
-    return log_in(site, "rin")
-
-
 def search(client: OperatorClient, query: str = "") -> Any:
     return client.get(f"{PATH}/search?{query}").json
 

@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 from command_line import run_kyara
-from hostile import as_url
 from operators import log_in, make_operator
 
 QUEUE = "/operator/reports/queue"
-
-
-@pytest.fixture
-def crop(tiny_data: Path) -> str:
-    return as_url((tiny_data / "aka_ribbon" / "000.png").read_bytes())
 
 
 def send(client, crop: str, label: str = "aka_ribbon", address: str = "203.0.113.1") -> str:

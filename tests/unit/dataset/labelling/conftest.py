@@ -11,11 +11,6 @@ from kyara.dataset.review.labelling import LabelJournal
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    return tmp_path / "dataset"
-
-
-@pytest.fixture
 def open_journal(dataset: Path) -> Iterator[Callable[[], LabelJournal]]:
     """Open journals that are closed at the end."""
     opened: list[LabelJournal] = []
