@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,13 +89,6 @@ def trainer(shop: Shop, tiny_bundle: Path) -> Models:
     models = shop.machine("trainer")
     write_two_models(tiny_bundle, models.folder)
     return models
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 60) -> None:
-    deadline, pause = time.monotonic() + timeout_s, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline
-        pause.wait(0.02)
 
 
 def forge(shop: Shop, name: str, version: str, *, thoroughly: bool) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
@@ -91,11 +89,3 @@ def start_servers(stack: ExitStack, folder: Path, model: Path, database_url: str
         )
         for number in range(2)
     ]
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that comes about by itself."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> float:
+def wait_until(
+    condition: Callable[[], object], timeout_s: float = 30, why: str = "it did not come"
+) -> float:
     """Wait for a condition; return how many seconds that took."""
     started, pause = time.monotonic(), threading.Event()
     while not condition():
-        assert time.monotonic() - started < timeout_s, "it did not come"
+        assert time.monotonic() - started < timeout_s, why
         pause.wait(0.02)
     return time.monotonic() - started

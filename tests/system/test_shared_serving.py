@@ -12,8 +12,9 @@ import pytest
 from command_line import run_kyara
 from drawings import LABELS
 from services import PostgresServer, S3Server
-from shared_models import Shop, forge, wait_until
+from shared_models import Shop, forge
 from two_models import FIRST, SECOND, copy_model, write_two_models
+from waiting import wait_until
 
 from kyara.errors import BusyError, StorageAwayError
 from kyara.registry import Models, read_registry
@@ -49,11 +50,11 @@ def test_every_server_switches_and_a_bad_bundle_switches_none(
     followers = [shop.follow(f"s{number}") for number in range(2)]
     assert [one.name for one in followers] == ["", ""]
     trainer.promote(FIRST)
-    wait_until(lambda: all(one.name == FIRST for one in followers))
+    wait_until(lambda: all(one.name == FIRST for one in followers), 60)
     bundle = trainer.promote(SECOND)
-    wait_until(lambda: all(one.name == SECOND for one in followers))
+    wait_until(lambda: all(one.name == SECOND for one in followers), 60)
     trainer.roll_back()
-    wait_until(lambda: all(one.name == FIRST for one in followers))
+    wait_until(lambda: all(one.name == FIRST for one in followers), 60)
     for number in range(2):
         shutil.rmtree(shop.folder / f"s{number}" / "cache" / bundle.version)
     forge(shop, SECOND, bundle.version, thoroughly=False)
@@ -62,13 +63,13 @@ def test_every_server_switches_and_a_bad_bundle_switches_none(
     with caplog.at_level(logging.ERROR, logger="kyara"):
         with trainer._steps.change() as (registry, add):
             add(registry.history[1])
-        wait_until(lambda: len(caplog.records) == 2)
+        wait_until(lambda: len(caplog.records) == 2, 60)
         pause = threading.Event()
         pause.wait(1)
         assert [one.name for one in followers] == [FIRST, FIRST]
         assert len(caplog.records) == 2, "each says it once"
     trainer._bundles.publish(bundle)
-    wait_until(lambda: all(one.name == SECOND for one in followers))
+    wait_until(lambda: all(one.name == SECOND for one in followers), 60)
 
 
 def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
@@ -102,7 +103,7 @@ def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
         assert trainer.read().serving == FIRST  # not published whole, so not promoted
         s3.resume()
         trainer.promote(SECOND)
-        wait_until(lambda: follower.name == SECOND)
+        wait_until(lambda: follower.name == SECOND, 60)
     finally:
         shop.close()
         postgres.close()

@@ -14,7 +14,8 @@ from hostile import as_url
 from services import PostgresServer
 from sqlalchemy import create_engine, text
 from strangers import NEW, STRANGERS
-from two_servers import OPERATOR_TOKEN, Browser, start_servers, wait_until
+from two_servers import OPERATOR_TOKEN, Browser, start_servers
+from waiting import wait_until
 
 from app import create_app
 from kyara.errors import BadInputError
@@ -110,11 +111,11 @@ def test_what_is_taught_at_one_is_answered_by_the_other_and_forgotten_by_both(se
     enrolment = {"label": NEW, "crops": CROPS[:2]}
     assert Browser().ask(one, "/api/gallery", enrolment, headers=TEACHER).status == 201
     assert knows(one)
-    wait_until(lambda: knows(other), "the other server does not know who was taught")
+    wait_until(lambda: knows(other), why="the other server does not know who was taught")
     forgotten = Browser().ask(other, f"/api/gallery/{NEW}", headers=TEACHER, method="DELETE")
     assert forgotten.status == 200
     assert not knows(other)
-    wait_until(lambda: not knows(one), "the first server still knows who was forgotten")
+    wait_until(lambda: not knows(one), why="the first server still knows who was forgotten")
 
 
 def test_a_database_that_goes_away_is_one_clear_503_and_comes_back(servers, postgres_server):
