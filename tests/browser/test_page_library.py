@@ -42,18 +42,18 @@ def expect_chosen(page: Page, *names: str) -> None:
     expect(chosen).to_have_text([f"{name}.png" for name in names])
 
 
-def drop(page: Page, data: bytes, kind: str = "image/png") -> None:
+def drop(page: Page, data: bytes) -> None:
     """Drop a file onto the page, as from the desktop."""
     page.evaluate(
-        """([data, type]) => {
+        """(data) => {
             const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
             const dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([bytes], "dropped", { type }));
+            dataTransfer.items.add(new File([bytes], "dropped", { type: "image/png" }));
             for (const name of ["dragenter", "dragover", "drop"])
                 document.body.dispatchEvent(
                     new DragEvent(name, { bubbles: true, cancelable: true, dataTransfer }));
         }""",
-        [base64.b64encode(data).decode(), kind],
+        base64.b64encode(data).decode(),
     )
 
 

@@ -198,12 +198,12 @@ class Discord(Platform):
         self._run(self._dispatch("MESSAGE_CREATE", message))
         return number
 
-    def attach(self, name: str, data: bytes, *, size_bytes: int = 0) -> dict[str, Any]:
+    def attach(self, name: str, data: bytes) -> dict[str, Any]:
         """Return an attachment; its file can be fetched."""
         self.files[name] = data
         url = f"{self.url}/attachments/{name}"
         return {
-            **{"id": str(next(self._numbers)), "filename": name, "size": size_bytes or len(data)},
+            **{"id": str(next(self._numbers)), "filename": name, "size": len(data)},
             **{"url": url, "proxy_url": url, "content_type": "image/png"},
         }
 

@@ -65,8 +65,8 @@ def open_nothing(options: Mapping[str, Any]) -> Iterator[Do]:
     yield
 
 
-def in_shards(names: list[str], size: int = 3) -> list[list[str]]:
-    return [names[start : start + size] for start in range(0, len(names), size)]
+def in_shards(names: list[str]) -> list[list[str]]:
+    return [names[start : start + 3] for start in range(0, len(names), 3)]
 
 
 def make_task(**options: str) -> Task:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
 from sqlalchemy.orm import Session
 
+from kyara.dataset.library.export.choosing import Choice
+from kyara.dataset.library.export.formats import FORMATS
+from kyara.dataset.library.export.target import Target
+from kyara.dataset.library.export.writing import check_files, write_files
 from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.reading import Library, LibraryPicture
 from kyara.dataset.library.tables import CharacterRow, FaceRow, PictureRow, RootRow
@@ -87,6 +92,19 @@ def read_library(file: Path) -> list[LibraryPicture]:
     """Return the pictures of the database, sorted by path."""
     with Library.open(str(file)) as library:
         return sorted(library.read_pictures(), key=lambda picture: picture.path)
+
+
+def export(
+    name: str, library: Path, out: Path | None = None, language: str = "ja", **choice: Any
+) -> None:
+    """Write what is chosen of a library as `kyara export` does."""
+    chosen = list(Choice(**choice).choose(read_library(library)))
+
+    def make() -> Any:
+        return FORMATS[name](chosen, Target(library.parent / "pictures", out, language))
+
+    check_files(make)
+    write_files(make)
 
 
 def hash_picture(path: Path) -> str:

@@ -17,7 +17,7 @@ from kyara.dataset.manifest import read_manifest
 from kyara.dataset.review.labelling import NOT_A_FACE
 
 
-def fill_inbox(dataset: Path, faces: int, *, sources: int = 4, size_px: int = 32) -> list[str]:
+def fill_inbox(dataset: Path, faces: int, *, size_px: int = 32) -> list[str]:
     """Draw an inbox as `collect` leaves it: the four drawn characters in turn, and a manifest.
 
     Returns:
@@ -31,7 +31,7 @@ def fill_inbox(dataset: Path, faces: int, *, sources: int = 4, size_px: int = 32
         for number, face in enumerate(ids):
             path = inbox / f"{face}.png"
             draw_face(number % 4, rng, size_px).save(path)
-            source = f"video{number % sources}.webm"
+            source = f"video{number % 4}.webm"
             entry = {
                 "file": path.name,
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -45,6 +45,12 @@ def fill_inbox(dataset: Path, faces: int, *, sources: int = 4, size_px: int = 32
             }
             manifest.write(json.dumps(entry) + "\n")
     return ids
+
+
+def read_all(folder: Path) -> dict[str, bytes]:
+    """Return every file of a folder, by its path."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def read_labels(dataset: Path) -> dict[str, str]:

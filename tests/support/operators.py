@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 PASSWORD = "nine lives of a cat"
 
 
-def make_operator(app: APIFlask, name: str, password: str = PASSWORD) -> None:
+def make_operator(app: APIFlask, name: str) -> None:
     """Make an account, as the command line does."""
-    app.extensions["kyara_accounts"].create(name, password)
+    app.extensions["kyara_accounts"].create(name, PASSWORD)
 
 
 def read_token(page: str) -> str:

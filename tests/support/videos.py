@@ -52,10 +52,10 @@ def write_video(
     return path
 
 
-def write_sound(path: Path, seconds: float = 1.0) -> Path:
-    """Encode a tone without a picture."""
+def write_sound(path: Path) -> Path:
+    """Encode a second of a tone without a picture."""
     with av.open(str(path), "w") as container:
-        _add_tone(container, container.add_stream("aac", rate=16_000), seconds)
+        _add_tone(container, container.add_stream("aac", rate=16_000), 1.0)
     return path
 
 
@@ -75,9 +75,9 @@ def read_example(longest_px: int = 480) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def draw_number(number: int, width: int = 64, height: int = 48) -> np.ndarray:
+def draw_number(number: int) -> np.ndarray:
     """Return a frame of one grey that tells its number (0 to 12)."""
-    return np.full((height, width, 3), 20 + number * 18, np.uint8)
+    return np.full((48, 64, 3), 20 + number * 18, np.uint8)
 
 
 def slide_example(count: int, step_px: int = 8) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from bulk_sources import write_sources
 from command_line import ROOT
 from engine_run import describe
 from engine_tasks import NAMES, expect
+from inboxes import read_all
 from ray_nodes import RayNodes
 
 SOURCES = int(os.environ.get("KYARA_BULK_SOURCES", "8"))
@@ -25,12 +26,6 @@ SOURCES = int(os.environ.get("KYARA_BULK_SOURCES", "8"))
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory) -> list[Path]:
     return write_sources(tmp_path_factory.mktemp("sources"), SOURCES)
-
-
-def read_all(folder: Path) -> dict[str, bytes]:
-    """Return every file of a folder, by its path."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 class Collecting:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import ROOT, run_kyara
+from inboxes import read_all
 from PIL import Image
 from scenes import draw_scene
 from videos import EXAMPLE, read_example, slide_example, write_sound, write_video
@@ -30,12 +31,6 @@ FIRST_LEVEL = ("--level", "0", "--detector", "cascade")
 
 def read_manifest(inbox: Path) -> list[dict]:
     return [json.loads(line) for line in (inbox / "manifest.jsonl").read_text().splitlines()]
-
-
-def read_all(inbox: Path) -> dict[str, bytes]:
-    """Return every file of a folder, by its path."""
-    files = sorted(path for path in inbox.rglob("*") if path.is_file())
-    return {path.relative_to(inbox).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture(scope="module")

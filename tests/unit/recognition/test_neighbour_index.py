@@ -132,9 +132,9 @@ def test_an_index_of_which_most_was_removed_is_given_up(indexed):
     assert indexed.remove(gone).index is None
 
 
-def make_crowd(tiny_bundle: Path, seed: int = 3) -> Bundle:
+def make_crowd(tiny_bundle: Path) -> Bundle:
     """The tiny model and 1,500 characters beside it, some of them near to its own faces."""
-    bundle, rng = load_bundle(tiny_bundle), np.random.default_rng(seed)
+    bundle, rng = load_bundle(tiny_bundle), np.random.default_rng(3)
     centres = scale_to_unit(rng.standard_normal((1500, bundle.head_weight.shape[0])))
     centres[:200] = bundle.gallery_features[rng.integers(0, len(bundle.gallery_rows), 200)]
     noise = scale_to_unit(rng.standard_normal((3000, centres.shape[1])))

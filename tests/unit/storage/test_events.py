@@ -23,10 +23,10 @@ def own_redis() -> Iterator[RedisServer]:
     server.close()
 
 
-def hear(listener: Events, teller: Events, event: str, timeout_s: float = 20) -> str | None:
+def hear(listener: Events, teller: Events, event: str) -> str | None:
     """Tell again and again until it is heard: nobody hears what was told before they listened."""
     heard: list[str | None] = []
-    thread = threading.Thread(target=lambda: heard.append(listener.wait(timeout_s)))
+    thread = threading.Thread(target=lambda: heard.append(listener.wait(20)))
     thread.start()
     while thread.is_alive():
         teller.publish(event)

@@ -34,10 +34,10 @@ def candidate(x: float, y: float, size: float, votes: int = 5, rank: int = 0) ->
     return Candidate(x, y, size, votes, rank)
 
 
-def holds(box: Box, point: tuple[float, float], share: float = 0.35) -> bool:
+def holds(box: Box, point: tuple[float, float]) -> bool:
     dx = box.x + box.width / 2 - point[0]
     dy = box.y + box.height / 2 - point[1]
-    return math.hypot(dx / box.width, dy / box.height) < share
+    return math.hypot(dx / box.width, dy / box.height) < 0.35
 
 
 def test_plan_view_scales_and_pads_as_worked_out_by_hand():

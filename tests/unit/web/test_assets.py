@@ -65,9 +65,9 @@ def make_site(static: Path, store: Path, debug: bool = False) -> Flask:
     return site
 
 
-def address(site: Flask, filename: str, endpoint: str = "static") -> str:
+def address(site: Flask, filename: str) -> str:
     with site.test_request_context():
-        return url_for(endpoint, filename=filename)
+        return url_for("static", filename=filename)
 
 
 @pytest.fixture

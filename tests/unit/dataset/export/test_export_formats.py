@@ -12,7 +12,7 @@ from typing import Any
 
 import globox
 import pytest
-from export_library import MIKU, SABER, hash_all, read_library
+from export_library import MIKU, SABER, export, hash_all, read_library
 from pycocotools.coco import COCO
 
 from kyara.cli.export import HELP
@@ -36,18 +36,6 @@ print(json.dumps([
     for row, path in zip(rows, paths)
 ]))
 """
-
-
-def export(
-    name: str, library: Path, out: Path | None = None, language: str = "ja", **choice: Any
-) -> None:
-    chosen = list(Choice(**choice).choose(read_library(library)))
-
-    def make() -> Any:
-        return FORMATS[name](chosen, Target(library.parent / "pictures", out, language))
-
-    check_files(make)
-    write_files(make)
 
 
 def test_every_format_has_a_command():

@@ -10,13 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_library import MIKU, hash_all, read_library
+from export_library import MIKU, export, hash_all
 from PIL import ExifTags, Image, ImageOps
 
-from kyara.dataset.library.export.choosing import Choice
-from kyara.dataset.library.export.target import Target
-from kyara.dataset.library.export.writing import check_files, write_files
-from kyara.dataset.library.export.xmp import find_area, make_xmp, measure_overlap, read_orientation
+from kyara.dataset.library.export.xmp import find_area, measure_overlap, read_orientation
 from kyara.errors import BadInputError
 
 DIGIKAM = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -45,16 +42,6 @@ DIGIKAM = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 """A sidecar with a rating, a title, keywords, a note of nobody's known namespace and two regions."""
 
 
-def export(library: Path, language: str = "ja", choice: Choice | None = None) -> None:
-    chosen = list((choice or Choice()).choose(read_library(library)))
-
-    def make() -> Any:
-        return make_xmp(chosen, Target(library.parent / "pictures", None, language))
-
-    check_files(make)
-    write_files(make)
-
-
 def read_xmp(path: Path) -> dict[str, Any]:
     """Return what exiftool reads of a sidecar; lists stay lists, and nothing is made readable."""
     done = subprocess.run(
@@ -67,7 +54,7 @@ def read_xmp(path: Path) -> dict[str, Any]:
 
 def test_regions_and_keywords_are_what_exiftool_reads(library, pictures):
     before = hash_all(pictures)
-    export(library)
+    export("xmp", library)
     found = read_xmp(pictures / "a" / "both 初音.jpg.xmp")
     assert "Warning" not in found
     assert found["Subject"] == ["初音ミク", "ボーカロイド", "セイバー", "Fate／stay night"]
@@ -86,14 +73,14 @@ def test_regions_and_keywords_are_what_exiftool_reads(library, pictures):
 
 
 def test_a_slash_in_a_title_makes_no_level(library, pictures):
-    export(library, "en")
+    export("xmp", library, language="en")
     found = read_xmp(pictures / "a" / "both 初音.jpg.xmp")
     assert "Fate/stay night|Saber" in found["HierarchicalSubject"]
     assert "Fate\\stay night/Saber" in found["TagsList"], "as digiKam makes it of the line above"
 
 
 def test_a_region_of_a_turned_picture_lies_in_the_stored_pixels(library, pictures):
-    export(library)
+    export("xmp", library)
     info = read_xmp(pictures / "a" / "turned.jpg.xmp")["RegionInfo"]
     # upright: 60 × 120, box 10, 20, 30, 40; turned 90° against the clock, as it is stored: 120 × 60
     assert info["AppliedToDimensions"] == {"W": 120, "H": 60, "Unit": "pixel"}
@@ -121,7 +108,7 @@ def test_what_digikam_has_written_stays(library, pictures, prefix):
     sidecar = pictures / "a" / "both 初音.jpg.xmp"
     sidecar.write_text(DIGIKAM.replace("{regions}", prefix), encoding="utf-8")
     before = read_xmp(sidecar)
-    export(library, "en")
+    export("xmp", library, language="en")
     after = read_xmp(sidecar)
     assert "Warning" not in after
     for kept in ("Rating", "Title", "Title-ja", "Note"):
@@ -136,11 +123,11 @@ def test_what_digikam_has_written_stays(library, pictures, prefix):
 def test_an_export_again_replaces_what_the_first_wrote_and_nothing_else(library, pictures):
     sidecar = pictures / "a" / "both 初音.jpg.xmp"
     sidecar.write_text(DIGIKAM.replace("{regions}", "mwg-rs"), encoding="utf-8")
-    export(library, "en")
+    export("xmp", library, language="en")
     first = sidecar.read_bytes()
-    export(library, "en")
+    export("xmp", library, language="en")
     assert sidecar.read_bytes() == first
-    export(library, "ja", Choice(character=MIKU))
+    export("xmp", library, character=MIKU)
     found = read_xmp(sidecar)
     assert found["Subject"] == ["holiday", "Saber", "初音ミク", "ボーカロイド"]
     assert found["TagsList"] == ["Places/Tokyo", "ボーカロイド/初音ミク"]
@@ -150,13 +137,13 @@ def test_an_export_again_replaces_what_the_first_wrote_and_nothing_else(library,
 
 
 def test_a_name_that_somebody_has_corrected_in_a_region_of_ours_stays(library, pictures):
-    export(library, "en")
+    export("xmp", library, language="en")
     sidecar = pictures / "a" / "turned.jpg.xmp"
     told = sidecar.read_text(encoding="utf-8")
     corrected = re.sub(r'(mwg-rs:Name(?:="|>))Hatsune Miku', r"\1Kagamine Rin", told)
     assert corrected != told
     sidecar.write_text(corrected, encoding="utf-8")
-    export(library, "en")
+    export("xmp", library, language="en")
     found = read_xmp(sidecar)
     assert [region["Name"] for region in found["RegionInfo"]["RegionList"]] == ["Kagamine Rin"]
     assert not {"Subject", "HierarchicalSubject", "TagsList"} & found.keys(), "ours told the old name"
@@ -164,7 +151,7 @@ def test_a_name_that_somebody_has_corrected_in_a_region_of_ours_stays(library, p
 
 def test_a_corrected_name_takes_only_its_own_keywords_away(library, pictures):
     sidecar = pictures / "a" / "both 初音.jpg.xmp"
-    export(library, "en")
+    export("xmp", library, language="en")
     told = sidecar.read_text(encoding="utf-8")
     mine = told.replace(
         "<rdf:li>Hatsune Miku</rdf:li>", "<rdf:li>mine</rdf:li><rdf:li>Hatsune Miku</rdf:li>", 1
@@ -173,7 +160,7 @@ def test_a_corrected_name_takes_only_its_own_keywords_away(library, pictures):
     assert corrected != mine != told
     sidecar.write_text(corrected, encoding="utf-8")
     for _ in range(2):
-        export(library, "en")
+        export("xmp", library, language="en")
         found = read_xmp(sidecar)
         assert found["Subject"] == ["mine", "Saber", "Fate/stay night"]
         assert found["TagsList"] in (["Fate\\stay night/Saber"], "Fate\\stay night/Saber")
@@ -183,10 +170,10 @@ def test_a_corrected_name_takes_only_its_own_keywords_away(library, pictures):
 
 def test_a_name_that_was_corrected_to_the_right_one_keeps_its_keywords(library, pictures):
     sidecar = pictures / "a" / "turned.jpg.xmp"
-    export(library, "en")
+    export("xmp", library, language="en")
     told = sidecar.read_text(encoding="utf-8")
     sidecar.write_text(re.sub(r'(kyara:Name(?:="|>))Hatsune Miku', r"\1Kagamine Rin", told), "utf-8")
-    export(library, "en")
+    export("xmp", library, language="en")
     found = read_xmp(sidecar)
     assert found["Subject"] == ["Hatsune Miku", "Vocaloid"]
     assert [region["Name"] for region in found["RegionInfo"]["RegionList"]] == ["Hatsune Miku"]
@@ -217,7 +204,7 @@ def test_a_sidecar_that_is_no_xmp_is_refused_and_stays(library, pictures, conten
     sidecar = pictures / "a" / "turned.jpg.xmp"
     sidecar.write_bytes(content)
     with pytest.raises(BadInputError, match=r"turned\.jpg\.xmp is there, and .*Move it away"):
-        export(library)
+        export("xmp", library)
     assert sidecar.read_bytes() == content
     assert not (pictures / "a" / "both 初音.jpg.xmp").exists()
 
