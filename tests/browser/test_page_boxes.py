@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -255,15 +255,16 @@ def test_fewer_and_more_faces_changes_what_is_found(open_page: OpenPage) -> None
     expect(boxes(page)).to_have_count(faces + 1)
 
 
-@pytest.fixture
-def with_network(own_server: Callable[..., Server], tiny_model_folder: Path, tmp_path: Path) -> Server:
+@pytest.fixture(scope="module")
+def with_network(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the face network that ships beside the tests' model."""
-    models = tmp_path / "models"
-    shutil.copytree(tiny_model_folder, models)
+    folder = tmp_path_factory.mktemp("with_network")
+    models = shutil.copytree(tiny_model_folder, folder / "models")
     detector = find_detector_bundle()
     shutil.copytree(detector, models / detector.name)
     shutil.copy(detector.parent / "detector.json", models)
-    return own_server(model=models)
+    with Server(folder / "reports", model=models) as server:
+        yield server
 
 
 def test_the_picture_is_turned_and_drawn_boxes_turn_with_it(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,6 @@ from kyara.recognition.ranking import describe_ranking, identify_embedded
 from kyara.vision.images import read_image
 from scripts.local_site import Server
 
-StartServer = Callable[..., Server]
 GATE = (-2.0, 0.3, 4.0, 0.2, 0.1)
 LONGER_GATE = (*GATE, 1.5, -0.5)
 READ_CHARACTERS = """async () => {
@@ -51,11 +50,17 @@ READ_EMBEDDINGS = """async () => {
 }"""
 
 
-@pytest.fixture
-def strict(own_server: StartServer, tiny_bundle: Path, tmp_path: Path) -> Server:
-    """A server that knows no face of the example, and whoever is taught by the very face."""
-    write_strict_model(tiny_bundle, tmp_path / "model")
-    return own_server(tmp_path / "model")
+@pytest.fixture(scope="module")
+def strict(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that knows no face of the example, and whoever is taught by the very face.
+
+    Tests keep apart: what was taught is in a browser profile of each test's own, and reports are looked
+    for by names of their own.
+    """
+    folder = tmp_path_factory.mktemp("strict")
+    write_strict_model(tiny_model_folder / "tiny", folder / "model")
+    with Server(folder / "reports", model=folder / "model") as server:
+        yield server
 
 
 def tell(page: Page, number: int, name: str, button: str = "#report-here") -> None:
@@ -368,7 +373,7 @@ def test_an_embedding_without_unit_length_is_not_taken_but_made_again(
 
 
 def test_another_network_looks_at_the_kept_pictures_again(
-    open_page: OpenPage, own_server: StartServer, tiny_bundle: Path, tmp_path: Path
+    open_page: OpenPage, own_server: Callable[..., Server], tiny_bundle: Path, tmp_path: Path
 ) -> None:
     write_strict_model(tiny_bundle, tmp_path / "model")
     first = own_server(tmp_path / "model")
@@ -431,10 +436,8 @@ def test_without_a_connection_the_picture_is_kept_and_looked_at_later(
     expect_taught(page, 0, "Later")
 
 
-def test_a_face_unlike_the_others_of_its_name_is_told(
-    open_page: OpenPage, own_server: StartServer, tiny_model_folder: Path
-) -> None:
-    page = open_page(at=own_server(tiny_model_folder))
+def test_a_face_unlike_the_others_of_its_name_is_told(open_page: OpenPage) -> None:
+    page = open_page(fresh=True)
     for character in (0, 3):
         face = draw_face(character, np.random.default_rng(character), 200)
         choose(page, encode(face, "PNG"))
