@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner
-from export_library import read_library, write_library
+from export_library import read_library
 
 from kyara.cli import main
 from kyara.dataset.library.export.hydrus_api import HydrusClient
@@ -66,36 +66,35 @@ def hydrus() -> Iterator[str]:
         thread.join()
 
 
-def export(folder: Path, url: str, *more: str, key: str = KEY) -> Any:
-    (folder / "key").write_text(f"{key}\n")
-    place = ("--library", str(folder / "library.db"), "--language", "ja")
-    send = ("--client-api", url, "--access-key-file", str(folder / "key"))
+def export(library: Path, url: str, *more: str, key: str = KEY) -> Any:
+    file = library.with_name("key")
+    file.write_text(f"{key}\n")
+    place = ("--library", str(library), "--language", "ja")
+    send = ("--client-api", url, "--access-key-file", str(file))
     return CliRunner().invoke(main, ["export", "hydrus", *place, *send, *more])
 
 
-def test_tags_go_to_the_files_with_the_pictures_hashes(hydrus, tmp_path):
-    library = write_library(tmp_path)
-    asked = export(tmp_path, hydrus, "--dry-run")
+def test_tags_go_to_the_files_with_the_pictures_hashes(hydrus, library, pictures):
+    asked = export(library, hydrus, "--dry-run")
     assert asked.exit_code == 0 and "tags of 3 pictures would be sent." in asked.stdout
-    turned = tmp_path / "pictures" / "a" / "turned.jpg"
+    turned = pictures / "a" / "turned.jpg"
     assert f"send: {turned}: character:初音ミク, series:ボーカロイド\n" in asked.stdout
-    told = json.loads(export(tmp_path, hydrus, "--dry-run", "--json").stdout)
+    told = json.loads(export(library, hydrus, "--dry-run", "--json").stdout)
     assert (told["sent"], len(told["tags"])) == (0, 3)
     assert Hydrus.added == []
-    done = export(tmp_path, hydrus)
+    done = export(library, hydrus)
     assert done.exit_code == 0, done.output
     hashes = {picture.path.name: picture.sha256 for picture in read_library(library)}
     sent = {one["hashes"][0]: one["service_keys_to_tags"] for one in Hydrus.added}
     assert sent.keys() == {hashes[name] for name in ("both 初音.jpg", "turned.jpg", "formula.png")}
     assert sent[hashes["turned.jpg"]] == {SERVICE: ["character:初音ミク", "series:ボーカロイド"]}
-    assert not list(tmp_path.rglob("*.txt"))
+    assert not list(library.parent.rglob("*.txt"))
 
 
-def test_what_hydrus_refuses_is_told(hydrus, tmp_path):
-    write_library(tmp_path)
-    done = export(tmp_path, hydrus, key="f" * 64)
+def test_what_hydrus_refuses_is_told(hydrus, library):
+    done = export(library, hydrus, key="f" * 64)
     assert done.exit_code == 1 and "hydrus refuses (403)" in done.stderr and "access key" in done.stderr
-    done = export(tmp_path, hydrus, "--service", "others")
+    done = export(library, hydrus, "--service", "others")
     assert done.exit_code == 1 and "did not find a service" in done.stderr
     assert Hydrus.added == []
 
@@ -125,23 +124,20 @@ def test_bad_addresses_and_keys_are_refused(url, key, sentence):
     assert "secret" not in str(caught.value)
 
 
-def test_an_address_needs_a_key(tmp_path):
-    write_library(tmp_path)
-    place = ("--library", str(tmp_path / "library.db"))
+def test_an_address_needs_a_key(library):
+    place = ("--library", str(library))
     done = CliRunner().invoke(main, ["export", "hydrus", *place, "--client-api", "http://127.0.0.1:1"])
     assert done.exit_code == 2
 
 
 @pytest.mark.parametrize("more", [["--out", "x"], ["--root", "x"], ["--overwrite"]])
-def test_options_of_files_are_refused_with_an_address(tmp_path, more):
-    write_library(tmp_path)
-    done = export(tmp_path, "http://127.0.0.1:1", *more)
+def test_options_of_files_are_refused_with_an_address(library, more):
+    done = export(library, "http://127.0.0.1:1", *more)
     assert done.exit_code == 2 and "writes no files" in done.stderr
 
 
 @pytest.mark.parametrize("more", [["--access-key-file", "x"], ["--service", "my tags"]])
-def test_options_of_an_address_are_refused_without_one(tmp_path, more):
-    write_library(tmp_path)
-    place = ("--library", str(tmp_path / "library.db"))
+def test_options_of_an_address_are_refused_without_one(library, more):
+    place = ("--library", str(library))
     done = CliRunner().invoke(main, ["export", "hydrus", *place, *more])
     assert done.exit_code == 2 and "are for --client-api" in done.stderr
