@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from command_line import run_kyara
+from services import find_free_port
 
 import kyara.recognition.neighbour_index
 from app import DEFAULTS
@@ -159,11 +160,6 @@ def test_missing_browser_libraries_are_found(config, monkeypatch, tmp_path):
     assert "opencv.wasm" in check("browser libraries", config).found
 
 
-def find_closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     ("name", "key", "scheme"),
     [
@@ -173,7 +169,7 @@ def find_closed_port() -> int:
     ],
 )
 def test_a_service_that_does_not_answer_is_found(config, name, key, scheme):
-    found = check(name, config, **{key: f"{scheme}127.0.0.1:{find_closed_port()}/0"})
+    found = check(name, config, **{key: f"{scheme}127.0.0.1:{find_free_port()}/0"})
     assert found.state == "problem"
     assert f"KYARA_{key}" in found.found
 
