@@ -13,7 +13,7 @@ from bench.results import ROOT
 from bench.timing import measure_ms
 from classification import Classifier
 from kyara.vision.boxes import Box
-from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.detectors.lbp_cascade import CascadeDetector
 from kyara.vision.images import crop_pixels, decode_image, read_image
 
 WIDTHS = (1.0, 1.3, 1.6)
@@ -57,11 +57,11 @@ def cut_example() -> list[Image.Image]:
     """Cut the faces out of the example picture, in boxes of several widths."""
     pixels = read_image(ROOT / "static" / "vendor" / "example.png")
     crops = []
-    for face in propose_faces(pixels):
+    for box in (face.box for face in CascadeDetector().find(pixels)):
         for share in WIDTHS:
-            width, height = round(face.width * share), round(face.height * share)
-            x = face.x + (face.width - width) // 2
-            y = face.y + (face.height - height) // 2
+            width, height = round(box.width * share), round(box.height * share)
+            x = box.x + (box.width - width) // 2
+            y = box.y + (box.height - height) // 2
             crops.append(Image.fromarray(crop_pixels(pixels, Box(x, y, width, height))))
     return crops
 

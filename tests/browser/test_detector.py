@@ -17,13 +17,14 @@ from playwright.sync_api import Browser, Page
 from videos import EXAMPLE
 
 from kyara.training.recipes.detector.looks import LOOKS
+from kyara.vision.boxes import Box
 from kyara.vision.detector_bundle import load_detector_bundle, write_detector_bundle
-from kyara.vision.detectors.lbp_cascade import propose_faces
+from kyara.vision.detectors.lbp_cascade import CascadeDetector
 from kyara.vision.detectors.network import NetworkDetector
 from kyara.vision.detectors.proposals import (
     SETTINGS_PATH,
     Candidate,
-    choose_boxes,
+    choose_voted_boxes,
     load_settings,
     map_back,
     merge_candidates,
@@ -142,6 +143,10 @@ REFUSED = {
 }
 
 
+def find_boxes(pixels: np.ndarray, level: int | None = None) -> list[Box]:
+    return [face.box for face in CascadeDetector().find(pixels, level=level)]
+
+
 def attempt(page: Page, script: str) -> str:
     """Run a script that should be refused; returns the error's name and sentence."""
     start, end = ATTEMPT.split("SCRIPT")
@@ -206,12 +211,12 @@ NAMES = "example flipped small large turned grey close-up transparent dot wide t
 
 @pytest.mark.parametrize("name", [*(f"{name}.png" for name in NAMES), "lossy.jpg"])
 def test_chromium_and_python_find_the_same_boxes(detector_page, pictures, name):
-    assert detect_in_page(detector_page, name) == propose_faces(read_image(pictures / name))
+    assert detect_in_page(detector_page, name) == find_boxes(read_image(pictures / name))
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_chromium_and_python_agree_at_every_level(detector_page, pictures, level):
-    expected = propose_faces(read_image(pictures / "example.png"), level=level)
+    expected = find_boxes(read_image(pictures / "example.png"), level=level)
     assert len(expected) >= 3
     assert detect_in_page(detector_page, "example.png", level) == expected
 
@@ -240,9 +245,9 @@ def test_javascript_and_python_geometry_give_the_same_numbers(detector_page):
     expected = [map_back((x, y, s), views[i % len(views)], 1, 2) for i, (x, y, s) in enumerate(windows)]
     assert found["back"] == [list(asdict(candidate).values()) for candidate in expected]
     assert found["merged"] == [asdict(candidate) for candidate in merge_candidates(candidates, settings)]
-    boxes = choose_boxes(candidates, 640, 480, settings, level)
+    boxes = choose_voted_boxes(candidates, 640, 480, settings, level)
     assert len(boxes) > 5
-    assert found["boxes"] == [box.to_json() for box in boxes]
+    assert found["boxes"] == [face.box.to_json() for face in boxes]
 
 
 MAKE_NETWORK = """
@@ -356,7 +361,7 @@ def test_the_cascade_does_without_a_network_that_cannot_be_loaded(browser, detec
         LOAD, URLS | {"network": "/pictures/not-here", "networkSettings": "/pictures/not-here"}
     )
     assert page.evaluate("globalThis.detector.name") == "cascade"
-    assert detect_in_page(page, "example.png") == propose_faces(read_image(pictures / "example.png"))
+    assert detect_in_page(page, "example.png") == find_boxes(read_image(pictures / "example.png"))
     page.close()
 
 
@@ -382,7 +387,7 @@ def test_many_searches_leave_the_heap_as_it_was(detector_page):
 def test_a_newer_search_takes_the_place_of_an_older_one(detector_page, pictures):
     first, second, third = detector_page.evaluate(RACE)
     assert first == second == "DOMException AbortError"
-    expected = propose_faces(read_image(pictures / "example.png"))
+    expected = find_boxes(read_image(pictures / "example.png"))
     assert third == [box.to_json() for box in expected]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from kyara.errors import BadInputError, KyaraError, NotInstalledError
 from kyara.storage.paths import ROOT
-from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.boxes import FoundFace
 from kyara.vision.detectors.base import check_pixels, tell_nothing
 from kyara.vision.detectors.proposals import (
     Candidate,
@@ -41,7 +41,10 @@ _cascade_lock = threading.Lock()
 
 
 class CascadeDetector:
-    """See `base.FaceDetector`; a score is how many windows agree."""
+    """See `base.FaceDetector`; a score is how many windows agree.
+
+    Boxes take in hair: about 1.4 times the bare face.
+    """
 
     name = "cascade"
     version = "1"
@@ -50,8 +53,22 @@ class CascadeDetector:
         self.box_scale = load_settings().box_scale
 
     def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
-        voted = propose_voted_faces(pixels, level=level)
-        return [FoundFace(box, float(votes)) for box, votes in voted]
+        settings = load_settings()
+        index = settings.default_level if level is None else level
+        if not 0 <= index < len(settings.levels):
+            raise BadInputError(f"The level must be 0 to {len(settings.levels) - 1}; received {level}.")
+        check_pixels(pixels)
+        import cv2
+
+        chosen = settings.levels[index]
+        height, width = pixels.shape[:2]
+        grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
+        found = [
+            candidate
+            for rank, view in enumerate(plan_views(width, height, settings, chosen))
+            for candidate in _search_view(grey, view, rank, settings, chosen)
+        ]
+        return choose_voted_boxes(found, width, height, settings, chosen)
 
 
 @contextmanager
@@ -63,48 +80,6 @@ def open_cascade(
 ) -> Iterator[CascadeDetector]:
     """See `base.open_detector`; neither the threshold nor the folder is looked at."""
     yield CascadeDetector()
-
-
-def propose_faces(pixels: np.ndarray, *, level: int | None = None) -> list[Box]:
-    """Find faces in a picture.
-
-    Args:
-        pixels: `uint8 (H, W, 3)` RGB, of any size.
-        level: 0 (fewest faces) to `len(load_settings().levels) - 1` (most); None is the default level.
-
-    Returns:
-        Boxes in source pixels, inside the picture; the largest area first, equal ones from top to
-        bottom, left to right. Boxes of this cascade take in hair: about 1.4 times the bare face.
-
-    Raises:
-        BadInputError: no such level, or not `uint8 (H, W, 3)` with at least one pixel.
-        KyaraError: the cascade is not installed.
-
-    Example:
-        >>> propose_faces(np.full((90, 160, 3), 255, np.uint8))
-        []
-    """
-    return [box for box, _ in propose_voted_faces(pixels, level=level)]
-
-
-def propose_voted_faces(pixels: np.ndarray, *, level: int | None = None) -> list[tuple[Box, int]]:
-    """As `propose_faces`, each box with the number of windows that agree on it."""
-    settings = load_settings()
-    index = settings.default_level if level is None else level
-    if not 0 <= index < len(settings.levels):
-        raise BadInputError(f"The level must be 0 to {len(settings.levels) - 1}; received {level}.")
-    check_pixels(pixels)
-    import cv2
-
-    chosen = settings.levels[index]
-    height, width = pixels.shape[:2]
-    grey = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
-    found = [
-        candidate
-        for rank, view in enumerate(plan_views(width, height, settings, chosen))
-        for candidate in _search_view(grey, view, rank, settings, chosen)
-    ]
-    return choose_voted_boxes(found, width, height, settings, chosen)
 
 
 def _search_view(

@@ -16,7 +16,8 @@ from functools import cache
 import numpy as np
 
 from kyara.storage.paths import ROOT
-from kyara.vision.boxes import Box
+from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.detectors.base import sort_faces
 
 SETTINGS_PATH = ROOT / "static" / "detector.json"
 
@@ -218,33 +219,26 @@ def merge_candidates(candidates: list[Candidate], settings: DetectorSettings) ->
     return [replace(leader, votes=count) for leader, count in zip(leaders, votes, strict=True)]
 
 
-def choose_boxes(
+def choose_voted_boxes(
     candidates: list[Candidate], width: int, height: int, settings: DetectorSettings, level: Level
-) -> list[Box]:
-    """Turn candidates into the boxes that people see.
+) -> list[FoundFace]:
+    """Turn candidates into the boxes that people see, each with the number of windows that agree on it.
 
     Candidates are merged; those with too few votes, with their middle outside the picture, or
     tiny once they are cut to the picture are dropped, and so are the weakest past `max_boxes`.
 
     Returns:
-        The largest area first, equal ones from top to bottom, left to right.
+        In the order of `base.sort_faces`.
     """
-    return [box for box, _ in choose_voted_boxes(candidates, width, height, settings, level)]
-
-
-def choose_voted_boxes(
-    candidates: list[Candidate], width: int, height: int, settings: DetectorSettings, level: Level
-) -> list[tuple[Box, int]]:
-    """As `choose_boxes`, each box with the number of windows that agree on it."""
     merged = [
         candidate
         for candidate in merge_candidates(candidates, settings)
         if candidate.votes >= level.votes and 0 <= candidate.x < width and 0 <= candidate.y < height
     ]
     merged.sort(key=lambda c: (-c.votes, c.rank, c.y, c.x))
-    boxes = [(_cut_to_picture(candidate, width, height), candidate.votes) for candidate in merged]
-    boxes = [(box, votes) for box, votes in boxes if min(box.width, box.height) >= settings.min_box_px]
-    return sorted(boxes[: settings.max_boxes], key=lambda b: (-b[0].width * b[0].height, b[0].y, b[0].x))
+    faces = [FoundFace(_cut_to_picture(one, width, height), float(one.votes)) for one in merged]
+    faces = [face for face in faces if min(face.box.width, face.box.height) >= settings.min_box_px]
+    return sort_faces(faces[: settings.max_boxes])
 
 
 def _is_same_face(a: Candidate, b: Candidate, settings: DetectorSettings) -> bool:

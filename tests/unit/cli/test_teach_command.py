@@ -50,14 +50,14 @@ def test_teach_and_forget(place, folder, tiny_bundle, tmp_path):
 
 
 def test_teach_cuts_out_the_only_face_and_says_when_it_does_not(place, tmp_path, folder):
-    from kyara.vision.detectors.lbp_cascade import propose_faces
+    from kyara.vision.detectors.lbp_cascade import CascadeDetector
 
     picture = np.asarray(Image.open(EXAMPLE).convert("RGB"))
-    box = propose_faces(picture)[0]
+    box = CascadeDetector().find(picture)[0].box
     margin = box.width // 4
     left, top = max(box.x - margin, 0), max(box.y - margin, 0)
     alone = picture[top : box.y + box.height + margin, left : box.x + box.width + margin]
-    assert len(propose_faces(alone)) == 1
+    assert len(CascadeDetector().find(alone)) == 1
     Image.fromarray(alone).save(tmp_path / "alone.png")
     done = run_kyara("teach", NEW, tmp_path / "alone.png", EXAMPLE, folder / "0.png", *place)
     lines = done.stdout.splitlines()
@@ -89,10 +89,10 @@ def test_teach_lets_go_of_each_picture_before_it_reads_the_next_but_one(place, t
 
 
 def test_bars_around_a_picture_change_nothing_that_is_taught(place, tmp_path, folder, tiny_bundle):
-    from kyara.vision.detectors.lbp_cascade import propose_faces
+    from kyara.vision.detectors.lbp_cascade import CascadeDetector
 
     picture = np.maximum(np.asarray(Image.open(EXAMPLE).convert("RGB")), 40)
-    box = propose_faces(picture)[0]
+    box = CascadeDetector().find(picture)[0].box
     margin = box.width // 4
     left, top = max(box.x - margin, 0), max(box.y - margin, 0)
     alone = picture[top : box.y + box.height + margin, left : box.x + box.width + margin]

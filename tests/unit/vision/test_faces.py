@@ -11,11 +11,11 @@ import pytest
 from kyara.errors import BadInputError, KyaraError
 from kyara.vision.boxes import Box
 from kyara.vision.detectors import lbp_cascade as faces
-from kyara.vision.detectors.lbp_cascade import draw_view, propose_faces
+from kyara.vision.detectors.lbp_cascade import CascadeDetector, draw_view
 from kyara.vision.detectors.proposals import (
     Candidate,
     Level,
-    choose_boxes,
+    choose_voted_boxes,
     load_settings,
     map_back,
     merge_candidates,
@@ -38,6 +38,14 @@ def holds(box: Box, point: tuple[float, float]) -> bool:
     dx = box.x + box.width / 2 - point[0]
     dy = box.y + box.height / 2 - point[1]
     return math.hypot(dx / box.width, dy / box.height) < 0.35
+
+
+def choose_boxes(found: list[Candidate], width: int, height: int, settings, level: Level) -> list[Box]:
+    return [face.box for face in choose_voted_boxes(found, width, height, settings, level)]
+
+
+def propose_faces(pixels: np.ndarray, *, level: int | None = None) -> list[Box]:
+    return [face.box for face in CascadeDetector().find(pixels, level=level)]
 
 
 def test_plan_view_scales_and_pads_as_worked_out_by_hand():
