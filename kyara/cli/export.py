@@ -12,7 +12,7 @@ from kyara.cli.export_choice import Chosen, choice_options
 from kyara.cli.export_originals import originals_asked, originals_options, write_originals
 from kyara.cli.export_sort import sort
 from kyara.cli.identify_output import echo
-from kyara.cli.options import path_option, show_bar
+from kyara.cli.options import path_option, show_bar, stack
 from kyara.errors import BadInputError
 from kyara.storage.paths import show_path
 
@@ -128,17 +128,16 @@ def _make_command(name: str) -> click.Command:
             metavar="FOLDER",
             help="Folder that the names of pictures are relative to.  [default: the deepest with all]",
         ),
-        click.option("--overwrite", is_flag=True, help="Replace files with another content."),
     ]
-    made: Any = command
-    if name == "hydrus":
-        for option in reversed(_CLIENT_API.values()):
-            made = option(made)
+    if name not in _MERGED:
+        options.append(
+            click.option("--overwrite", is_flag=True, help="Replace files with another content.")
+        )
     if name == "xmp":
-        made = originals_options(made)
-    for option in reversed(options[: 2 if name in _MERGED else 3]):
-        made = option(made)
-    return click.command(name, help=HELP[name])(choice_options(made))
+        options.append(originals_options)
+    if name == "hydrus":
+        options += _CLIENT_API.values()
+    return click.command(name, help=HELP[name])(stack(choice_options, *options)(command))
 
 
 def _send(

@@ -11,13 +11,13 @@ import click
 
 from kyara.cli.identify_output import echo
 from kyara.cli.library_options import find_label, library_option
-from kyara.cli.options import json_option, language_option, print_json
+from kyara.cli.options import json_option, language_option, print_json, stack
 from kyara.storage.paths import show_path
 
 if TYPE_CHECKING:
     from kyara.dataset.library.reading import LibraryPicture
 
-_OPTIONS = (
+choice_options: Any = stack(
     library_option,
     click.option("--character", metavar="NAME", help="Only faces of this one; a name or a label."),
     click.option("--work", metavar="TITLE", help="Only faces of works with this in their title."),
@@ -32,13 +32,7 @@ _OPTIONS = (
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
     json_option,
 )
-
-
-def choice_options(command: Any) -> Any:
-    """Give a command the options that every format has."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+"""The options that every format has."""
 
 
 @dataclass(frozen=True)

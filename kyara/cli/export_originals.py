@@ -12,7 +12,7 @@ import click
 
 from kyara.cli.export_choice import Chosen, tell_undone
 from kyara.cli.identify_output import echo
-from kyara.cli.options import path_option, show_bar
+from kyara.cli.options import path_option, show_bar, stack
 from kyara.errors import BadInputError, ConflictError, NotFoundError, UnavailableError
 from kyara.storage.atomic import check_writable
 from kyara.storage.paths import show_path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kyara.dataset.library.export.journal_file import JournalFile
     from kyara.dataset.library.reading import LibraryPicture
 
-_OPTIONS = (
+originals_options: Any = stack(
     click.option(
         "--into-originals",
         is_flag=True,
@@ -40,13 +40,6 @@ _OPTIONS = (
         help="Take back what this journal of --into-originals tells, and nothing else.",
     ),
 )
-
-
-def originals_options(command: Any) -> Any:
-    """Give a command the options of this module."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def originals_asked(choice: dict[str, Any]) -> bool:

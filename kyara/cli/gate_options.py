@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
+from kyara.cli.options import stack
 from kyara.registry.gate import Tolerances
 
 _SHARE = click.FloatRange(0, 1)
@@ -20,18 +20,19 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
 }
 
 
-def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command an option for every tolerance."""
-    for name, (kind, text) in reversed(_OPTIONS.items()):
-        decorate = click.option(
+gate_options: Any = stack(
+    *(
+        click.option(
             f"--allowed-{name.replace('_', '-')}",
             f"allowed_{name}",
             type=kind,
             default=getattr(Tolerances, name),
             help=text,
         )
-        command = decorate(command)
-    return command
+        for name, (kind, text) in _OPTIONS.items()
+    )
+)
+"""An option for every tolerance."""
 
 
 def take_tolerances(given: dict[str, Any]) -> Tolerances:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kyara.cli.options import json_option, models_option
+from kyara.cli.options import json_option, models_option, stack
 from kyara.errors import BadInputError
 from kyara.registry import TAUGHT_VARIABLE, find_serving, find_taught
 
@@ -16,20 +15,18 @@ if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
 
 
-def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say where the model and the file of taught characters are."""
-    for option in (
-        json_option,
-        click.option(
-            "--taught",
-            envvar=TAUGHT_VARIABLE,
-            metavar="PLACE",
-            help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
-        ),
-        models_option("The model folder, of which what serves is taken.", envvar="KYARA_MODEL_FOLDER"),
-    ):
-        command = option(command)
-    return command
+taught_option: Any = click.option(
+    "--taught",
+    envvar=TAUGHT_VARIABLE,
+    metavar="PLACE",
+    help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
+)
+place_options: Any = stack(
+    models_option("The model folder, of which what serves is taken.", envvar="KYARA_MODEL_FOLDER"),
+    taught_option,
+    json_option,
+)
+"""Where the model and the file of taught characters are."""
 
 
 def load_classifier(models: Path, taught: str | None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,20 +11,15 @@ from kyara.cli.options import json_option, print_json
 from kyara.errors import BadInputError
 from kyara.registry import DATABASE_VARIABLE
 
-
-def _place_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--database",
-        envvar=["KYARA_OPERATOR_DATABASE_URL", DATABASE_VARIABLE],
-        metavar="URL",
-        help="Where accounts are kept.  [default: SQLite, operators.db in the instance folder]",
-    )(command)
-
-
-def _password_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
-    )(command)
+_place_option: Any = click.option(
+    "--database",
+    envvar=["KYARA_OPERATOR_DATABASE_URL", DATABASE_VARIABLE],
+    metavar="URL",
+    help="Where accounts are kept.  [default: SQLite, operators.db in the instance folder]",
+)
+_password_option: Any = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from the first line of standard input."
+)
 
 
 def _open_accounts(database: str | None) -> Any:

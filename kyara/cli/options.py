@@ -13,6 +13,17 @@ from kyara.storage.paths import MODEL_FOLDER
 from kyara.vision.languages import LANGUAGES
 
 
+def stack(*options: Any) -> Any:
+    """Return what gives a command several options; in its help they stand in this order."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
 def path_option(*names: str, metavar: str, help: str, **more: Any) -> Any:
     """Give a command an option that takes a path."""
     return click.option(*names, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)

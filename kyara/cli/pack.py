@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kyara.cli.known import load_classifier, place_options
-from kyara.cli.options import json_option, print_json
+from kyara.cli.options import json_option, print_json, stack
 from kyara.cli.pack_create import create
 from kyara.cli.pack_reading import describe_pack, read_source, say_size
 from kyara.errors import BadInputError
@@ -23,19 +23,12 @@ if TYPE_CHECKING:
 _CHOICES = ("join", "apart", "skip")
 
 
-def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the file or address of a pack, and how much it is trusted."""
-    for option in (
-        click.option("--allow-urls", is_flag=True, help="Fetch an address from the web."),
-        click.option(
-            "--sha256",
-            metavar="HEX",
-            help="The file's SHA-256, as its author published it.",
-        ),
-        click.argument("source", metavar="FILE|URL"),
-    ):
-        command = option(command)
-    return command
+_source_options: Any = stack(
+    click.argument("source", metavar="FILE|URL"),
+    click.option("--sha256", metavar="HEX", help="The file's SHA-256, as its author published it."),
+    click.option("--allow-urls", is_flag=True, help="Fetch an address from the web."),
+)
+"""The file or address of a pack, and how much it is trusted."""
 
 
 @click.group()

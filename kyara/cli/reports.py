@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from kyara.cli.options import json_option, print_json
+from kyara.cli.options import json_option, print_json, stack
 from kyara.errors import BundleError
 from kyara.registry import DATABASE_VARIABLE, MODEL_FOLDER, find_serving, find_taught
 from kyara.storage.paths import DATASET_FOLDER, REPORT_FOLDER
@@ -127,13 +126,10 @@ def reports(
     context.obj = Places(folder, files, database, dataset, models, (operator or _find_user())[:40])
 
 
-def _choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--sender", metavar="HASH", help="Only what this sender stands behind."),
-        click.option("--label", metavar="LABEL", help="Only what is reported or accepted as this."),
-    ):
-        command = option(command)
-    return command
+_choice_options: Any = stack(
+    click.option("--label", metavar="LABEL", help="Only what is reported or accepted as this."),
+    click.option("--sender", metavar="HASH", help="Only what this sender stands behind."),
+)
 
 
 def _choose(state: str, label: str | None, sender: str | None) -> Any:

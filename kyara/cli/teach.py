@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from kyara.cli.detector_options import detector_option
 from kyara.cli.known import load_classifier, place_options, refuse_name
-from kyara.cli.options import print_json
+from kyara.cli.options import print_json, stack
 from kyara.errors import BadInputError
 from kyara.recognition.characters import is_label
 from kyara.recognition.pictures import find_faces
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
 
 
-def _text_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--name-en` … `--work-ja`."""
-    for what, meaning in (("work", "The series, in"), ("name", "What people read, in")):
-        for language in reversed(LANGUAGES.values()):
-            option = click.option(f"--{what}-{language.code}", help=f"{meaning} {language.english}.")
-            command = option(command)
-    return command
+_text_options: Any = stack(
+    *(
+        click.option(f"--{what}-{language.code}", help=f"{meaning} {language.english}.")
+        for what, meaning in (("name", "What people read, in"), ("work", "The series, in"))
+        for language in LANGUAGES.values()
+    )
+)
+"""`--name-en` … `--work-ja`."""
 
 
 @click.command()
