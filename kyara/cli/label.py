@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kyara.cli.known import load_classifier, taught_option
 from kyara.cli.options import CACHE_FLAGS, models_option, path_option, show_bar
 from kyara.cli.serve import list_gunicorn
 from kyara.errors import KyaraError
@@ -43,12 +44,7 @@ _path = click.Path(path_type=Path)
 @click.option("--no-prepare", is_flag=True, help="Do not have the model look at new faces first.")
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @models_option("The model folder; what serves there is asked.", envvar="KYARA_MODEL_FOLDER")
-@click.option(
-    "--taught",
-    envvar=TAUGHT_VARIABLE,
-    metavar="PLACE",
-    help="Where taught characters are, file or URL.  [default: taught.db beside the models]",
-)
+@taught_option
 @path_option(
     *CACHE_FLAGS, metavar="FOLDER", help="Cache of embeddings.  [default: DATASET/.bottlenecks]"
 )
@@ -92,15 +88,13 @@ def prepare_inbox(dataset: Path, models: Path, taught: str | None, cache: Path, 
     from kyara.dataset.review.labelling.preparing import hold_preparing, note_progress
     from kyara.dataset.review.labelling.suggestions import read_suggestions, write_suggestions
     from kyara.dataset.review.suggesting import suggest
-    from kyara.recognition.classifier import Classifier
-    from kyara.registry import find_serving, find_taught
 
     with hold_preparing(dataset):
         try:
             journal = LabelJournal(dataset)
             paths = {face: journal.find_file(face) for face in journal.list_inbox()}
             journal.close()
-            classifier = Classifier(find_serving(models), taught=find_taught(models, place=taught))
+            classifier = load_classifier(models, taught)
             old = None if always else read_suggestions(dataset)
             if old and old.version == classifier.bundle.version and paths.keys() <= old.faces.keys():
                 return

@@ -34,6 +34,14 @@ def _load_bundle(config: Mapping[str, Any]) -> Any:
         models.close()
 
 
+def _find_taught(config: Mapping[str, Any]) -> Path | str:
+    return find_taught(
+        Path(config["MODEL_FOLDER"]),
+        place=config["TAUGHT_DATABASE"],
+        database_url=config.get("DATABASE_URL", ""),
+    )
+
+
 def check_model(config: Mapping[str, Any]) -> Finding:
     """Does the registry name a bundle, and are its files what they were when it was made?"""
     try:
@@ -66,11 +74,7 @@ def check_answer(config: Mapping[str, Any]) -> Finding:
 
 def check_taught(config: Mapping[str, Any]) -> Finding:
     """Can what was taught be read?"""
-    path = find_taught(
-        Path(config["MODEL_FOLDER"]),
-        place=config["TAUGHT_DATABASE"],
-        database_url=config.get("DATABASE_URL", ""),
-    )
+    path = _find_taught(config)
     if not isinstance(path, Path):
         return fine("What was taught is in the database that a URL names; see `database`.")
     return _check_sqlite(path, "Nothing was taught yet.", "Put a copy in its place, or remove it.")
@@ -82,12 +86,7 @@ def check_gallery(config: Mapping[str, Any]) -> Finding:
     from kyara.recognition.identities import describe_missing_library
     from kyara.recognition.neighbour_index import has_library
 
-    place = find_taught(
-        Path(config["MODEL_FOLDER"]),
-        place=config["TAUGHT_DATABASE"],
-        database_url=config.get("DATABASE_URL", ""),
-    )
-    with closing(TaughtStore(place)) as store:
+    with closing(TaughtStore(_find_taught(config))) as store:
         count = len(_load_bundle(config).gallery_rows) + store.count_references()
     if count < config["INDEX_FROM"]:
         return fine(f"{count:,} references, each compared with every face.")
