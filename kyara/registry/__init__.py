@@ -11,10 +11,8 @@ The functions here are for one folder and the environment, as the command line h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from kyara.recognition.bundle import Bundle
 from kyara.registry.history import Registry
@@ -74,19 +72,13 @@ def find_taught(
     return chosen if "://" in chosen else Path(chosen or find_owned(folder) / TAUGHT_FILE)
 
 
-def promote_bundle(
-    name: str,
-    folder: Path = MODEL_FOLDER,
-    *,
-    check: Callable[[str, str], None] = lambda serving, version: None,
-    note: Mapping[str, Any] | None = None,
-) -> Bundle:
+def promote_bundle(name: str, folder: Path = MODEL_FOLDER) -> Bundle:
     """Make a bundle the one that serves; see `Models.promote`."""
     with closing(open_models(folder)) as models:
-        return models.promote(name, check=check, note=note)
+        return models.promote(name)
 
 
-def roll_back(folder: Path = MODEL_FOLDER, *, note: Mapping[str, Any] | None = None) -> Bundle:
+def roll_back(folder: Path = MODEL_FOLDER) -> Bundle:
     """Make the bundle serve that served before the last promotion; see `Models.roll_back`."""
     with closing(open_models(folder)) as models:
-        return models.roll_back(note=note)
+        return models.roll_back()
