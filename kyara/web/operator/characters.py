@@ -28,6 +28,7 @@ from kyara.web.crops import SentCrops
 from kyara.web.operator.known_now import teach_crops
 from kyara.web.operator.label_answers import refuse_known
 from kyara.web.operator.packs import describe_card
+from kyara.web.operator.schemas import SearchIn, WhoIn
 from kyara.web.ops.limits import charge
 from kyara.web.public.characters import Part
 from kyara.web.public.pages import find_preprocessing, script_urls, select_language
@@ -41,19 +42,9 @@ blueprint = APIBlueprint(
 )
 
 
-class SearchIn(Schema):
-    """What to look for."""
+class LessonIn(WhoIn):
+    """Pictures of a character."""
 
-    query = String(load_default="", validate=Length(max=100))
-    limit = Integer(load_default=8, validate=Range(min=1, max=100))
-
-
-class LessonIn(Schema):
-    """Pictures of a character; a label of its own, or one made of the name."""
-
-    name = String(load_default="", validate=Length(max=100))
-    work = String(load_default="", validate=Length(max=100))
-    label = String(load_default="", validate=Length(max=100))
     crops = List(String(), required=True, validate=Length(min=1, max=MAX_TAUGHT_CROPS))
 
 

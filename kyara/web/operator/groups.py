@@ -39,6 +39,7 @@ from kyara.recognition.name_search import KnownNames
 from kyara.storage.events import TAUGHT
 from kyara.vision.images import encode_png
 from kyara.web.operator.guard import find_operator
+from kyara.web.operator.schemas import TurnIn, WhoIn
 from kyara.web.operator.set_library import DECODING, open_set_library
 from kyara.web.public.pages import select_language
 from kyara.web.review import find_classifier, find_names
@@ -61,31 +62,20 @@ class ListIn(Schema):
     limit = Integer(load_default=PAGE_GROUPS, validate=Range(1, 500))
 
 
-class DecisionIn(Schema):
+class DecisionIn(TurnIn):
     """What a person says, and the number of the last decision that they saw."""
 
-    seen = Integer(required=True, validate=Range(min=0))
     groups = List(Integer(), required=True, validate=Length(1, MOST_CHOSEN))
 
 
-class NameIn(DecisionIn):
+class NameIn(WhoIn, DecisionIn):
     """Who a group shows."""
-
-    name = String(load_default="", validate=Length(max=100))
-    label = String(load_default="", validate=Length(max=100))
-    work = String(load_default="", validate=Length(max=100))
 
 
 class SplitIn(DecisionIn):
     """Faces that are taken out of a group."""
 
     faces = List(Integer(), required=True, validate=Length(1, MOST_CHOSEN))
-
-
-class TurnIn(Schema):
-    """The number of the last decision that the person saw."""
-
-    seen = Integer(required=True, validate=Range(min=0))
 
 
 @blueprint.get("")

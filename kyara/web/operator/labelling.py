@@ -26,7 +26,7 @@ from kyara.vision.picture_files import FILE_FORMATS
 from kyara.web.operator.guard import find_operator
 from kyara.web.operator.known_now import follow_decision
 from kyara.web.operator.label_answers import Describer, refuse_known
-from kyara.web.operator.label_schemas import CharacterIn, DecisionIn, FacesIn, SearchIn, UndoIn
+from kyara.web.operator.schemas import CharacterIn, DecisionIn, FacesIn, LabelSearchIn, UndoIn
 from kyara.web.problems import answer_stale
 from kyara.web.public.pages import select_language
 from kyara.web.review import find_classifier, find_review
@@ -85,7 +85,7 @@ def take_back(undo: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/characters")
-@blueprint.input(SearchIn, location="query", arg_name="query")
+@blueprint.input(LabelSearchIn, location="query", arg_name="query")
 def complete_name(query: dict[str, Any]) -> dict[str, Any]:
     """Complete a name: the model's characters, and those that operators made."""
     language, classifier = select_language(), find_classifier()

@@ -32,6 +32,7 @@ from kyara.recognition.name_search import KnownNames, search_characters
 from kyara.storage.paths import show_path
 from kyara.web.crops import SentCrops
 from kyara.web.operator.groups import decide
+from kyara.web.operator.schemas import SearchIn, TurnIn, WhoIn
 from kyara.web.operator.set_library import open_set_library
 from kyara.web.operator.sought import MAX_CHARACTERS, read_sought, write_sought
 from kyara.web.ops.limits import charge
@@ -55,7 +56,7 @@ turns = Admission(1, 4)
 blueprint = APIBlueprint("library_pages", __name__, url_prefix="/operator/library", enable_openapi=False)
 
 
-class SearchIn(Schema):
+class PicturesIn(Schema):
     """Whom to look for; or `like`, or `face`, which stand alone."""
 
     who = List(String(validate=Length(1, 200)), load_default=list, validate=Length(max=MOST_CHARACTERS))
@@ -64,13 +65,6 @@ class SearchIn(Schema):
     like = String(load_default="", validate=Length(max=MAX_CHARACTERS))
     face = Integer(load_default=None, validate=Range(1))
     page = Integer(load_default=1, validate=Range(1, 1_000_000))
-
-
-class NameIn(Schema):
-    """A part of a name."""
-
-    query = String(load_default="", validate=Length(max=100))
-    limit = Integer(load_default=8, validate=Range(1, 100))
 
 
 class CropIn(Schema):
@@ -86,14 +80,10 @@ class ListIn(Schema):
     format = String(load_default="csv", validate=OneOf(["csv", "json"]))
 
 
-class SayIn(Schema):
+class SayIn(WhoIn, TurnIn):
     """Who faces show, and the number of the last decision that the person saw."""
 
-    seen = Integer(required=True, validate=Range(min=0))
     faces = List(Integer(), required=True, validate=Length(1, MOST_CHOSEN))
-    name = String(load_default="", validate=Length(max=100))
-    label = String(load_default="", validate=Length(max=100))
-    work = String(load_default="", validate=Length(max=100))
     nobody = Boolean(load_default=False)
 
 
@@ -136,7 +126,7 @@ def show_overview() -> dict[str, Any]:
 
 
 @blueprint.get("/characters")
-@blueprint.input(NameIn, location="query", arg_name="asked")
+@blueprint.input(SearchIn, location="query", arg_name="asked")
 def complete_name(asked: dict[str, Any]) -> dict[str, Any]:
     """Complete a part of a name: whoever is in the library."""
     language = select_language()
@@ -147,7 +137,7 @@ def complete_name(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/search")
-@blueprint.input(SearchIn, location="query", arg_name="asked")
+@blueprint.input(PicturesIn, location="query", arg_name="asked")
 def search(asked: dict[str, Any]) -> dict[str, Any]:
     """Find a page of pictures."""
     start = (asked["page"] - 1) * PAGE_PICTURES

@@ -1,4 +1,4 @@
-"""What the labelling page may send."""
+"""What the labelling page may send, and parts of what several pages of operators send."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ from apiflask.validators import Length, Range
 from kyara.dataset.review.journal import MAX_DECIDED
 
 _ACTION = String(required=True, validate=Length(8, 64))
+
+
+class SearchIn(Schema):
+    """A part of a name."""
+
+    query = String(load_default="", validate=Length(max=100))
+    limit = Integer(load_default=8, validate=Range(1, 100))
+
+
+class WhoIn(Schema):
+    """Who somebody is; without a label one is made of the name."""
+
+    name = String(load_default="", validate=Length(max=100))
+    label = String(load_default="", validate=Length(max=100))
+    work = String(load_default="", validate=Length(max=100))
+
+
+class TurnIn(Schema):
+    """The number of the last decision that the person saw."""
+
+    seen = Integer(required=True, validate=Range(min=0))
 
 
 class FacesIn(Schema):
@@ -33,16 +54,13 @@ class UndoIn(Schema):
     undoes = _ACTION
 
 
-class SearchIn(Schema):
-    """Part of a name."""
+class LabelSearchIn(SearchIn):
+    """A part of a label's name."""
 
-    query = String(load_default="", validate=Length(max=100))
     limit = Integer(load_default=8, validate=Range(1, 2000))
 
 
-class CharacterIn(Schema):
-    """A new character; without a label one is made of the name."""
+class CharacterIn(WhoIn):
+    """A new character."""
 
     name = String(required=True, validate=Length(1, 100))
-    work = String(load_default="", validate=Length(max=100))
-    label = String(load_default="", validate=Length(max=100))
