@@ -23,7 +23,6 @@ from kyara.vision.boxes import Box
 from kyara.vision.images import read_image, resize_pixels
 from kyara.vision.picture_files import is_picture_file
 
-SPLITS = ("train", "val", "test")
 BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
 
 

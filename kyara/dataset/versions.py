@@ -29,12 +29,10 @@ class DatasetVersion:
     Attributes:
         id: hash of the content.
         manifest: the faces; `test` (and `val`) are held out for ever.
-        hashes: SHA-256 of each file.
     """
 
     id: str
     manifest: Manifest
-    hashes: Mapping[Path, str]
 
 
 def make_version(
@@ -75,7 +73,7 @@ def make_version(
         document = {"id": version, "roots": [root.resolve().name for root in roots], "files": content}
         replace_file(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
         path.chmod(0o444)
-    return DatasetVersion(version, manifest, hashes)
+    return DatasetVersion(version, manifest)
 
 
 def _read(roots: Sequence[Path], same_as: Mapping[str, str]) -> Manifest:
@@ -128,7 +126,7 @@ def read_version(dataset: Path, version: str, further: Sequence[Path] = ()) -> D
                 f"{face.path} is no longer what the dataset version {version} holds: somebody has "
                 "labelled on. Start a new retraining."
             )
-    return DatasetVersion(version, Manifest(tuple(roots), faces), hashes)
+    return DatasetVersion(version, Manifest(tuple(roots), faces))
 
 
 def _describe(manifest: Manifest, hashes: Mapping[Path, str]) -> list[dict[str, Any]]:

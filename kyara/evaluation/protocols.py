@@ -21,7 +21,6 @@ from kyara.vision.boxes import Box
 from kyara.vision.picture_files import list_pictures
 
 PROTOCOLS = ("closed", "one-shot", "few-shot", "open-set", "pictures")
-TAUGHT = ("one-shot", "few-shot")
 NOVEL_SPLIT = "novel"
 
 

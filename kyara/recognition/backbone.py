@@ -143,10 +143,6 @@ class Backbone:
         """
         return self._run_side_by_side(self._run, views)
 
-    def extract_view(self, view: np.ndarray) -> np.ndarray:
-        """Run the network once; as `extract_views`."""
-        return next(self.extract_views([view]))
-
     def is_free_for(self, views: int) -> bool:
         """Tell whether so many views would run at once now, each on a thread of its own."""
         return self._asking == 0 and views <= self._threads

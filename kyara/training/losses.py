@@ -12,8 +12,6 @@ import numpy as np
 
 ops: Any = keras.ops  # its own types say that every result may be None
 
-LOSSES = ("cosface", "arcface", "proxy-anchor")
-
 
 @keras.saving.register_keras_serializable("kyara")
 class MarginLoss(keras.losses.Loss):
@@ -76,5 +74,5 @@ class ProxyAnchorLoss(keras.losses.Loss):
 
 
 def build_loss(kind: str, scale: float, margin: float) -> keras.losses.Loss:
-    """Build one of `LOSSES`."""
+    """Build the loss of a kind: `cosface`, `arcface` or `proxy-anchor`."""
     return ProxyAnchorLoss(scale, margin) if kind == "proxy-anchor" else MarginLoss(kind, scale, margin)

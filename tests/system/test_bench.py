@@ -118,7 +118,7 @@ def test_percentiles_of_known_times() -> None:
 def test_samples_go_to_the_innermost_stage() -> None:
     request = "Thread.run (thread.py:1);Flask.wsgi_app (app.py:2);identify (web/api.py:3);"
     stacks = [
-        f"{request}Backbone.extract_view (backbone.py:4);Interpreter.invoke (i.py:9) 60",
+        f"{request}Backbone.extract_views (backbone.py:4);Interpreter.invoke (i.py:9) 60",
         f"{request}decode_crop (c.py:1);decode_image (i.py:4) 25",
         f"{request}decode_crop (c.py:1) 5",
         f"{request}Backbone._run_side_by_side (backbone.py:3);Condition.wait (threading.py:331) 150",

@@ -25,8 +25,6 @@ from kyara.vision.picture_files import FILE_FORMATS
 
 SHARD_PICTURES = 32
 """Pictures that a worker is handed at a time, and that a commit has: what a kill may cost."""
-STAGES = ("decode", "find", "embed")
-"""What a worker does with a picture: read, hash and decode; find faces and cut them out; embed them."""
 
 
 def plan_looking(bundle: Bundle, detector: str | None, level: int | None) -> Task:
@@ -59,9 +57,10 @@ def name_detector(detector: str | None, level: int | None) -> str:
 def open_looker(options: Mapping[str, Any]) -> Iterator[Callable[[str], Iterator[Record]]]:
     """Give the function that looks at one picture file.
 
-    Its record has `size`, `mtime_ns` and `sha256` of the file, `seconds` of each of `STAGES`, and
-    either `error` or `width`, `height`, `boxes` and `scores`; its data are the embeddings. Of a file
-    that is no longer there it has `gone` alone.
+    Its record has `size`, `mtime_ns` and `sha256` of the file, `seconds` of each stage (`decode`: read,
+    hash and decode it; `find` faces and cut them out; `embed` them), and either `error` or `width`,
+    `height`, `boxes` and `scores`; its data are the embeddings. Of a file that is no longer there it has
+    `gone` alone.
 
     Raises:
         BundleError: the model is not there, or not the one that was meant.

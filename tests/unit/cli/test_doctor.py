@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ import kyara.recognition.neighbour_index
 from app import DEFAULTS
 from kyara.cli.checks import CHECKS, examine
 from kyara.cli.checks.finding import Finding
-
-Examine = Callable[..., Finding]
 
 
 @pytest.fixture

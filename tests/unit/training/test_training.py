@@ -39,7 +39,7 @@ def test_a_network_built_from_a_bundle_gives_the_bundles_features(tiny_classifie
     network = networks.build_embedding_network(75, tiny_classifier.backbone.dimension, 3)
     assign_folded_weights(network, weights, pictures)
     features = keras.Model(network.input, network.get_layer(networks.FEATURES_LAYER).output)
-    served = np.stack([tiny_classifier.backbone.extract_view(picture) for picture in pictures])
+    served = np.stack([*tiny_classifier.backbone.extract_views(pictures)])
     rebuilt = features.predict_on_batch(pictures)
     assert (rebuilt * served).sum(axis=1).min() > 0.99
     first = next(one for one in network.layers if isinstance(one, keras.layers.BatchNormalization))
@@ -171,7 +171,7 @@ def test_the_tiny_bundle_carries_its_provenance_and_recognises_drawings(
 def test_features_of_the_fine_tuned_network_have_unit_length(tiny_classifier, tiny_data):
     classifier = tiny_classifier
     view = np.random.default_rng(0).random((75, 75, 3)).astype(np.float32)
-    assert np.linalg.norm(classifier.backbone.extract_view(view)) == pytest.approx(1, abs=1e-3)
+    assert np.linalg.norm(next(classifier.backbone.extract_views([view]))) == pytest.approx(1, abs=1e-3)
     # the head is scaled proxies without a bias: its logits are scaled cosines
     lengths = np.linalg.norm(classifier.bundle.head_weight, axis=0)
     assert lengths == pytest.approx(classifier.bundle.provenance["plan"]["scale"], rel=1e-4)

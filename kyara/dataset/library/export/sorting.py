@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pathvalidate import sanitize_filename
 
@@ -25,7 +25,6 @@ from kyara.recognition.bundle import hash_file
 from kyara.storage.atomic import explain_os_error, move_file, open_replacement
 
 How = Literal["link", "copy", "move"]
-HOWS: tuple[How, ...] = get_args(How)
 MAX_NAME_BYTES = 200
 """Of a folder's or a file's name in UTF-8; file systems take 255, and a number has to fit."""
 

@@ -18,8 +18,6 @@ from kyara.storage.rereading import read_once
 
 SUGGESTIONS_FILE = "suggestions.json"
 FORMAT = 1
-KINDS = ("uncertain", "new", "sure")
-"""In the order in which faces are shown; a face that the model has not seen yet has none of them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,8 @@ class Suggestion:
     """What the model says of one face.
 
     Attributes:
-        kind: one of `KINDS`.
+        kind: `uncertain`, `new` or `sure`, the order in which faces are shown; a face that the model has
+            not seen yet has none of them.
         group: look-alikes share one; empty where it has none.
         answers: label and confidence (0 to 1) of at most five characters, best first.
     """
