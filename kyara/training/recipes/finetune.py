@@ -42,7 +42,6 @@ def train_embedding(
     find: FindFaces,
     *,
     start_weights: str | None = None,
-    quiet: bool = False,
 ) -> Any:
     """Fine-tune on the training split, going on from the last finished epoch if there is one.
 
@@ -53,7 +52,6 @@ def train_embedding(
         find: where the faces are.
         start_weights: of the backbone, as `load_start` takes them; of a bundle's `backbone.tflite` the
             projection to features is a start, too; None starts from random weights.
-        quiet: no progress bar.
 
     Returns:
         The trained Keras model; see `networks.build_embedding_network`.
@@ -81,7 +79,6 @@ def train_embedding(
         initial_epoch=len(history),
         epochs=plan.epochs,
         shuffle=False,
-        verbose=0 if quiet else "auto",
         callbacks=[
             keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
             keep_epochs(run, history),

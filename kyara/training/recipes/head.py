@@ -30,7 +30,6 @@ def train_head(
     *,
     cache: Path,
     progress: Callable[[int], None] = lambda done: None,
-    quiet: bool = False,
 ) -> Trained:
     """Train a softmax layer on the training split, going on from the last finished epoch.
 
@@ -41,7 +40,6 @@ def train_head(
         frozen: the network.
         cache: folder for the features.
         progress: called with 1 after each face of `train` and `val`.
-        quiet: no progress bar for the training.
 
     Raises:
         BadInputError: the run folder belongs to another plan, network or dataset, or a split is empty.
@@ -62,7 +60,6 @@ def train_head(
         run,
         task="single",
         val=(val_features, _mark(val, labels)),
-        quiet=quiet,
     )
     return Trained(frozen.backbone, frozen.preprocessing, labels, weight, bias)
 

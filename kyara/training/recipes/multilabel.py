@@ -45,7 +45,6 @@ def train_labels(
     *,
     cache: Path,
     progress: Callable[[int], None] = lambda done: None,
-    quiet: bool = False,
 ) -> tuple[Trained, HeldOut]:
     """Train on the splits `train` and `val`, going on from the last finished epoch.
 
@@ -66,7 +65,7 @@ def train_labels(
             features[~held], targets[~held], plan, run / f"fold-{fold + 1}", task="multi", quiet=True
         )
         scores[held] = score_features(features[held], weight, bias)
-    weight, bias = fit_layer(features, targets, plan, run, task="multi", quiet=quiet)
+    weight, bias = fit_layer(features, targets, plan, run, task="multi")
     return (
         Trained(frozen.backbone, frozen.preprocessing, data.labels, weight, bias),
         HeldOut(scores, truth),

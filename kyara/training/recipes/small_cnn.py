@@ -29,7 +29,6 @@ def train_small_cnn(
     run: Path,
     *,
     quantise: bool = True,
-    quiet: bool = False,
     fit: bool = True,
 ) -> Trained:
     """Train on the training split, going on from the last finished epoch if there is one.
@@ -39,7 +38,6 @@ def train_small_cnn(
         plan: what to do. A run that was begun with another plan or dataset is refused.
         run: folder for the checkpoint, the history and TensorBoard's logs.
         quantise: int8 weights in the LiteRT file.
-        quiet: no progress bar.
         fit: False takes what the run has, finished or not.
 
     Returns:
@@ -66,7 +64,6 @@ def train_small_cnn(
             validation_data=_load(val, labels, plan),
             initial_epoch=len(history),
             epochs=plan.epochs,
-            verbose=0 if quiet else "auto",
             callbacks=[
                 keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False),
                 keep_epochs(run, history),
