@@ -116,10 +116,10 @@ class Client:
         self._connection.close()
 
 
-def make_question(crops: int = 1, side_px: int = 160) -> bytes:
+def make_question(crops: int) -> bytes:
     """Return the body of a request with crops as a page sends them."""
-    y, x = np.mgrid[0:side_px, 0:side_px]
-    pixels = np.stack([x, y, (x * y) // side_px], axis=-1).astype(np.uint8)
+    y, x = np.mgrid[0:160, 0:160]
+    pixels = np.stack([x, y, (x * y) // 160], axis=-1).astype(np.uint8)
     return json.dumps({"crops": [as_data_url(encode_png(pixels))] * crops}).encode()
 
 

@@ -230,20 +230,16 @@ def _draw_split(group: str) -> str:
     return "val" if bucket == 0 else "test" if bucket == 1 else "train"
 
 
-def hold_out_val(manifest: Manifest, at_least: int = 5) -> Manifest:
-    """Move one training face of each label that has no `val` face to `val`, where it has enough.
+def hold_out_val(manifest: Manifest) -> Manifest:
+    """Move one training face of each label that has no `val` face to `val`, where it has five.
 
     The choice is by hash of the path, so it stays when other pictures come.
-
-    Args:
-        manifest: a dataset.
-        at_least: training faces that a label must have to give one up.
     """
     counts = count_labels(manifest.of_split("train"))
     covered = {face.label for face in manifest.faces if face.split == "val"}
     chosen: dict[str, Face] = {}
     for face in manifest.of_split("train"):
-        if counts[face.label] >= at_least and face.label not in covered and face.role != "reference":
+        if counts[face.label] >= 5 and face.label not in covered and face.role != "reference":
             first = chosen.setdefault(face.label, face)
             chosen[face.label] = min(
                 first, face, key=lambda f: _hash_name(manifest.locate(f).as_posix())

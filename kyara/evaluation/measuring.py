@@ -113,9 +113,9 @@ def choose_places(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def sample_curve(curve: ThresholdCurve, points: int = CURVE_POINTS) -> dict[str, list[float]]:
-    """Thin a curve to at most so many points, spread over its values; the ends and the best stay."""
-    places = np.union1d(choose_places(len(curve.thresholds), points - 1), curve.best)
+def sample_curve(curve: ThresholdCurve) -> dict[str, list[float]]:
+    """Thin a curve to at most `CURVE_POINTS`, spread over its values; the ends and the best stay."""
+    places = np.union1d(choose_places(len(curve.thresholds), CURVE_POINTS - 1), curve.best)
     return {
         name: [round_rate(value) for value in getattr(curve, name)[places]]
         for name in ("thresholds", "precision", "recall", "f1")

@@ -142,7 +142,7 @@ def draw_masks(count: int, size: int, seed: int) -> np.ndarray:
     return masks
 
 
-def map_random_masks(score: ScoreMasks, size: int, budget: int, seed: int = 0) -> np.ndarray:
+def map_random_masks(score: ScoreMasks, size: int, budget: int) -> np.ndarray:
     """Hide random halves of the crop: how much higher is the score where a place is shown?
 
     Masks come in pairs, of which the second shows what the first hides; only the difference of a
@@ -152,14 +152,13 @@ def map_random_masks(score: ScoreMasks, size: int, budget: int, seed: int = 0) -
         score: scores masked crops.
         size: side of the map.
         budget: how many masks may be scored, at least 2.
-        seed: of the masks.
 
     Returns:
         `float32 (size, size)`: the slope of the score over how much of a place is shown.
 
     Source: Petsiuk et al. 2018 (RISE), https://arxiv.org/abs/1806.07421
     """
-    masks = draw_masks(budget // 2, size, seed)
+    masks = draw_masks(budget // 2, size, seed=0)
     scores = score(half for mask in masks for half in (mask, 1 - mask))
     shown = 2 * masks - 1
     weighted = np.einsum("n,nyx->yx", scores[0::2] - scores[1::2], shown)

@@ -102,16 +102,14 @@ def freeze_until(network: keras.Model, name: str) -> None:
         layer.trainable = False
 
 
-def fit_whitening(
-    features: np.ndarray, dimension: int, shrinkage: float = 0.1
-) -> tuple[np.ndarray, np.ndarray]:
+def fit_whitening(features: np.ndarray, dimension: int) -> tuple[np.ndarray, np.ndarray]:
     """Fit a PCA-whitening projection: the start of the learned one.
+
+    A tenth of the kept components' mean variance is added to each: weak directions are not blown up.
 
     Args:
         features: `float32 (N, D)`.
         dimension: of the result, at most D; columns beyond the data's rank are zero.
-        shrinkage: share of the kept components' mean variance that is added to each, so that weak
-            directions are not blown up.
 
     Returns:
         `float32 (D, dimension)` weight and `float32 (dimension,)` bias.
@@ -122,5 +120,5 @@ def fit_whitening(
     variances, directions = np.linalg.eigh(np.cov(features - mean, rowvar=False))
     variances = np.maximum(variances[::-1][:dimension], 0)
     directions = directions[:, ::-1][:, :dimension]
-    weight = directions / np.sqrt(variances + shrinkage * variances.mean() + 1e-12)
+    weight = directions / np.sqrt(variances + 0.1 * variances.mean() + 1e-12)
     return weight.astype(np.float32), (-mean @ weight).astype(np.float32)

@@ -28,20 +28,17 @@ class BoxLabel:
     known: bool
 
 
-def draw_labels(
-    pixels: np.ndarray, labels: Iterable[BoxLabel], language: str = "en", size_px: int | None = None
-) -> np.ndarray:
+def draw_labels(pixels: np.ndarray, labels: Iterable[BoxLabel], language: str = "en") -> np.ndarray:
     """Return a copy of a picture with boxes and their names.
 
     Args:
         pixels: `uint8 (H, W, 3)`.
         labels: what to draw.
         language: of the names: the same Chinese character is drawn differently in Japan.
-        size_px: of the letters; by default one that fits the picture.
     """
     canvas = Image.fromarray(pixels)
     pen = ImageDraw.Draw(canvas)
-    size = size_px or max(12, min(canvas.size) // 40)
+    size = max(12, min(canvas.size) // 40)
     for label in labels:
         box, colour = label.box, KNOWN_COLOUR if label.known else UNKNOWN_COLOUR
         font, text = choose_font(label.text, size, language)
