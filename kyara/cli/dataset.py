@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kyara.cli.options import cache_option, near_bits_option, show_bar
+from kyara.cli.options import cache_option, near_bits_option, show_progress
 from kyara.storage.atomic import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
 
@@ -97,7 +96,7 @@ def check(
         Limits(**limits),  # type: ignore[arg-type]
         _use_network(classifier, cache) if classifier else None,
         faces=faces,
-        bar=_show_bar,
+        bar=show_progress,
     )
     out = out or CHECK_FOLDER / folder.resolve().name
     name = classifier and f"{classifier.bundle.name} (version {classifier.bundle.version})"
@@ -125,12 +124,6 @@ def _use_network(classifier: Classifier, cache: Path) -> Extract:
         return extract_cached(classifier.backbone, paths, cache, progress)
 
     return extract
-
-
-@contextmanager
-def _show_bar(name: str, length: int) -> Iterator[Progress]:
-    with show_bar(length, name) as bar:
-        yield bar.update
 
 
 @dataset.command()
@@ -183,14 +176,14 @@ def augment(
         raise click.UsageError("Say what to write: --preview SHEET.png, or --times N --out FOLDER.")
     manifest = read_manifest(folder)
     faces = manifest.of_split("train")
-    with _show_bar("Finding faces", len(faces)) as progress:
+    with show_progress("Finding faces", len(faces)) as progress:
         variations = Variations(manifest, find_faces(faces, cache, progress), size, seed)
     if preview is not None:
-        with _show_bar("Drawing", min(rows, len(variations.faces))) as progress:
+        with show_progress("Drawing", min(rows, len(variations.faces))) as progress:
             write_sheet(variations.draw_sheet(rows, columns, progress), preview)
         click.echo(preview)
     if times is not None and out is not None:
-        with _show_bar("Writing", len(manifest.faces)) as progress:
+        with show_progress("Writing", len(manifest.faces)) as progress:
             written = write_variations(manifest, variations, times, out, progress)
         click.echo(f"{written} pictures and index.csv are in {out}.")
 
@@ -232,9 +225,9 @@ def split(folder: Path, out: Path | None, val: float, test: float, seed: int, ne
             f"{folder} has an {INDEX_FILE} already; say with --out where to write another."
         )
     faces = list_faces(folder)
-    with _show_bar("Reading", len(faces)) as progress:
+    with show_progress("Reading", len(faces)) as progress:
         pictures, broken = read_pictures(folder, faces, progress)
-    with _show_bar("Comparing", len(pictures)) as progress:
+    with show_progress("Comparing", len(pictures)) as progress:
         grouped = group_pictures(pictures, near_bits, keep_groups=indexed, progress=progress)
     drawn = draw_splits(grouped, val, test, seed)
     write_index(folder, drawn, out)
@@ -266,7 +259,7 @@ def eyes(data: tuple[Path, ...], out: Path, most: int, seed: int) -> None:
     with (
         open_detector("network") as finder,
         open_detector("animeface-2009", threshold=0.0, tell=click.echo) as asked,
-        _show_bar("Asking", count) as progress,
+        show_progress("Asking", count) as progress,
     ):
         told = collect_eyes(faces, out, finder, asked, most=most, seed=seed, progress=progress)
     click.echo(f"{told} of {count} faces have eyes. {out}")

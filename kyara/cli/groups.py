@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,8 +114,10 @@ def show(
     as_json: bool,
 ) -> None:
     """List the groups, the largest first, with whom each may show; or the faces of one GROUP."""
+    from kyara.dataset.library.opening import open_library
+
     opened = Opened(load_classifier(models, taught), language, as_json)
-    with _open(place) as engine:
+    with open_library(place) as engine:
         if group is not None:
             print_group(engine, opened, group)
         else:
@@ -198,10 +199,11 @@ def _decide(
     """Decide, and answer the library's other faces again where the model learned something."""
     from kyara.dataset.library.answering import Answerer, answer_anew, count_outdated
     from kyara.dataset.library.groups.deciding import GroupJournal
+    from kyara.dataset.library.opening import open_library
     from kyara.storage.events import TAUGHT, announce
 
     classifier = load_classifier(models, taught)
-    with _open(place) as engine:
+    with open_library(place) as engine:
         journal = GroupJournal(engine, classifier, announce=lambda: announce(TAUGHT))
         outcome = decide(journal, classifier)
         store = find_taught(models, place=taught)
@@ -216,11 +218,3 @@ def _decide(
         say_outcome(outcome, done)
     if outcome.problem:
         raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def _open(place: str) -> Iterator[Any]:
-    from kyara.dataset.library.opening import open_library
-
-    with open_library(place) as engine:
-        yield engine

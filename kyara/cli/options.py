@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,13 @@ model_option: Any = click.option(
 def show_bar(length: int, label: str) -> Any:
     """Return a progress bar on stderr."""
     return click.progressbar(length=length, label=label, file=sys.stderr)
+
+
+@contextmanager
+def show_progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr; give what is called with how much more is done."""
+    with show_bar(length, label) as bar:
+        yield bar.update
 
 
 def is_plain() -> bool:

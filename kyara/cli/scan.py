@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ from kyara.cli.detector_options import detector_option
 from kyara.cli.engine_options import engine_options
 from kyara.cli.identify_output import Failures, echo, tell_model
 from kyara.cli.library_options import library_option
-from kyara.cli.options import json_option, model_option, path_option, print_json, show_bar
+from kyara.cli.options import json_option, model_option, path_option, print_json, show_progress
 from kyara.storage.parallel import Engine
 from kyara.storage.parallel.choosing import EngineName
 
@@ -129,7 +127,7 @@ def _scan(folders: list[str], order: ScanOrder, failures: Failures, *, as_json: 
     from kyara.dataset.library.scanning import Told, scan_folders
 
     with open_library(order.place) as engine:
-        summary = scan_folders(engine, folders, order, Told(failures.tell, _say, _show_progress))
+        summary = scan_folders(engine, folders, order, Told(failures.tell, _say, show_progress))
     if as_json:
         print_json({"model": tell_model(order.answerer.bundle), **summary})
     else:
@@ -138,12 +136,6 @@ def _scan(folders: list[str], order: ScanOrder, failures: Failures, *, as_json: 
 
 def _say(sentence: str) -> None:
     echo(f"kyara: {sentence}", err=True)
-
-
-@contextmanager
-def _show_progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
-    with show_bar(length, label) as bar:
-        yield bar.update
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

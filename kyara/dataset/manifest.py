@@ -213,7 +213,7 @@ def _read_folders(root: Path) -> Iterator[Face]:
         for path in sorted(folder.iterdir()):
             if is_picture_file(path):
                 group = _hash_content(path)[:12]
-                yield Face(path, folder.name, _draw_split(group), group)
+                yield Face(path, folder.name, draw_split(group), group)
 
 
 def _hash_content(path: Path) -> str:
@@ -224,7 +224,7 @@ def _hash_content(path: Path) -> str:
         return _hash_name(path.name)
 
 
-def _draw_split(group: str) -> str:
+def draw_split(group: str) -> str:
     """Put 80% of groups into train, 10% into val, 10% into test."""
     bucket = int(hashlib.sha256(f"split {group}".encode()).hexdigest(), 16) % 10
     return "val" if bucket == 0 else "test" if bucket == 1 else "train"

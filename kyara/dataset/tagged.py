@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 from anyascii import anyascii
 
+from kyara.dataset.manifest import draw_split
 from kyara.errors import BadInputError
+from kyara.recognition.bundle import hash_file
 from kyara.vision.picture_files import SUFFIXES
 
 PICTURE_FOLDERS = (".", "images")
@@ -92,7 +94,9 @@ def read_tagged(root: Path) -> TaggedPictures:
     first = next(iter(rows[0]))
     paths = tuple(_find_picture(root, row[first], table) for row in rows)
     truth = np.array([[row[name] == "1" for name in columns] for row in rows], bool)
-    splits = tuple(row.get("split") or _draw_split(path) for row, path in zip(rows, paths, strict=True))
+    splits = tuple(
+        row.get("split") or draw_split(hash_file(path)) for row, path in zip(rows, paths, strict=True)
+    )
     return TaggedPictures(root, paths, labels, tuple(columns), truth, splits)
 
 
@@ -124,9 +128,3 @@ def _find_picture(root: Path, name: str, table: Path) -> Path:
 def _make_label(name: str) -> str:
     """Make an ASCII id: `Sci-Fi` → sci-fi, `N/A` → n_a."""
     return re.sub(r"[^a-z0-9.-]+", "_", anyascii(name).lower()).strip("_.-") or "label"
-
-
-def _draw_split(path: Path) -> str:
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
-    bucket = int(hashlib.sha256(f"split {content}".encode()).hexdigest(), 16) % 10
-    return {0: "val", 1: "test"}.get(bucket, "train")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kyara.dataset.folder import FACES_FOLDER, VERSIONS_FOLDER, list_faces_below, refresh_index
-from kyara.dataset.manifest import Face, Manifest, read_manifest
+from kyara.dataset.manifest import Face, Manifest, read_manifests
 from kyara.errors import BadInputError
 from kyara.recognition.bundle import hash_file
 from kyara.storage.atomic import replace_file
@@ -60,7 +60,7 @@ def make_version(
         raise BadInputError(
             f"{dataset} has no labelled faces yet: label some, accept reports, or give a DATA folder."
         )
-    manifest = _read(roots, same_as or {})
+    manifest = _read(roots, same_as)
     order = sorted(manifest.faces, key=lambda face: (_find_root(manifest, face), manifest.locate(face)))
     manifest = replace(manifest, faces=tuple(order))
     hashes = {face.path: hash_file(face.path) for face in manifest.faces}
@@ -76,15 +76,10 @@ def make_version(
     return DatasetVersion(version, manifest)
 
 
-def _read(roots: Sequence[Path], same_as: Mapping[str, str]) -> Manifest:
-    faces = tuple(
-        replace(face, label=same_as.get(face.label, face.label))
-        for root in roots
-        for face in read_manifest(root).faces
-    )
-    manifest = Manifest(tuple(roots), faces)
+def _read(roots: Sequence[Path], same_as: Mapping[str, str] | None) -> Manifest:
+    manifest = read_manifests(roots, same_as)
     for split in ("train", "test"):
-        if not any(face.split == split for face in faces):
+        if not manifest.of_split(split):
             raise BadInputError(
                 f"The dataset has no {split} drawings yet: one of ten sources of a character is held "
                 "out, from the fifth source on. Label more, or give a DATA folder beside it. Without a "

@@ -14,10 +14,11 @@ from kyara.dataset.library.reading import (
     LibraryFace,
     LibraryPicture,
     is_of_work,
+    select_best,
     select_pictures,
 )
 from kyara.dataset.library.searching import NearFace
-from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
+from kyara.dataset.library.tables import PictureRow, RootRow
 
 _Labels = frozenset[str] | None
 """Of whom one is in the picture; None: anybody who has a name."""
@@ -75,7 +76,7 @@ def find_page(library: Library, wanted: Wanted, start: int, count: int) -> tuple
     keys: list[ColumnElement[Any]] = [RootRow.path.expression, PictureRow.path.expression]
     confidences = []
     for labels in asked:
-        best = _select_best(labels, wanted.min_confidence)
+        best = select_best(labels, wanted.min_confidence)
         query = query.join(best, best.c.picture == PictureRow.id)
         confidences.append(best.c.confidence)
     if confidences:
@@ -101,17 +102,6 @@ def show_near(library: Library, near: Sequence[NearFace]) -> list[Hit]:
         for one in near
         if one.picture in pictures
     ]
-
-
-def _select_best(labels: _Labels, min_confidence: float) -> Any:
-    """Return the pictures with one of these characters, and the confidence of the surest of them."""
-    named = FaceRow.label.is_not(None) if labels is None else FaceRow.label.in_(sorted(labels))
-    return (
-        select(FaceRow.picture, func.max(FaceRow.confidence).label("confidence"))
-        .where(named, FaceRow.confidence >= min_confidence)
-        .group_by(FaceRow.picture)
-        .subquery()
-    )
 
 
 def _find_meant(

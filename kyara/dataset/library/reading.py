@@ -130,7 +130,7 @@ class Library:
         query = select_pictures()
         keys: list[Any] = [RootRow.path, PictureRow.path]
         if character is not None:
-            best = _select_best(character, min_confidence)
+            best = select_best([character], min_confidence)
             query = query.join(best, best.c.picture == PictureRow.id)
             keys = [-best.c.confidence, *keys]
         for labels in asked:
@@ -193,11 +193,17 @@ def select_pictures() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _select_best(label: str, min_confidence: float) -> Any:
-    """Return the pictures with a character, and how confident the surest of its faces there is."""
+def select_best(labels: Collection[str] | None, min_confidence: float) -> Any:
+    """Return the pictures with one of these characters, and the confidence of the surest of them.
+
+    Args:
+        labels: of the characters; None: anybody who has a name.
+        min_confidence: least confidence, 0 to 1.
+    """
+    named = FaceRow.label.is_not(None) if labels is None else FaceRow.label.in_(sorted(labels))
     return (
         select(FaceRow.picture, func.max(FaceRow.confidence).label("confidence"))
-        .where(FaceRow.label == label, FaceRow.confidence >= min_confidence)
+        .where(named, FaceRow.confidence >= min_confidence)
         .group_by(FaceRow.picture)
         .subquery()
     )
