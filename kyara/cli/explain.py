@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from kyara.cli.known import find_label
 from kyara.cli.options import json_option, language_option, model_option, print_json
 from kyara.errors import BadInputError
 from kyara.recognition.pictures import find_faces
+from kyara.storage.paths import choose_free_picture
 from kyara.vision.boxes import Box
 from kyara.vision.detectors.base import open_detector
 from kyara.vision.images import encode_png, read_image
@@ -93,7 +93,7 @@ def explain(
     label = find_label(classifier, label) if label else None
     explanation = explain_crop(classifier, crop, label, method)
     if out is None and not as_json:
-        out = _choose_name(image.stem)
+        out = choose_free_picture(Path(), f"{image.stem}-why")
     if out is not None:
         _write_overlay(out, crop, explanation)
     if as_json:
@@ -122,12 +122,6 @@ def _choose_crop(
     if number > len(found.boxes):
         raise BadInputError(f"There is no face {number}: {len(found.boxes)} found.")
     return found.windows[number - 1].box, found.crops[number - 1], len(found.boxes)
-
-
-def _choose_name(stem: str) -> Path:
-    """Return a name that no file has yet."""
-    names = (f"{stem}-why{'' if number == 1 else f'-{number}'}.png" for number in count(1))
-    return next(Path(name) for name in names if not Path(name).exists())
 
 
 def _write_overlay(path: Path, crop: np.ndarray, explanation: Explanation) -> None:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ from kyara.recognition.classifier import Classifier
 from kyara.recognition.embeddings import SHARD_PICTURES
 from kyara.recognition.pictures import IdentifiedPicture, identify_pixels
 from kyara.storage.atomic import explain_os_error, open_replacement
-from kyara.storage.paths import show_path
+from kyara.storage.paths import choose_free_picture, show_path
 from kyara.vision.detectors.base import open_detector
 from kyara.vision.drawing import BoxLabel, draw_labels
 from kyara.vision.images import read_image, tell_nobody
@@ -124,18 +123,12 @@ class Looking:
             for box, face in picture.faces
         ]
         drawn = draw_labels(read_image(source.path, tell_nobody), labels, language)
-        target = _choose_target(folder, _choose_stem(source))
+        target = choose_free_picture(folder, _choose_stem(source))
         try:
             with open_replacement(target, new=True) as file:
                 Image.fromarray(drawn).save(file, "PNG")
         except OSError as error:
             raise explain_os_error(error, str(target), "The copies before it are there.") from error
-
-
-def _choose_target(folder: Path, stem: str) -> Path:
-    """Return a path that is free: a number is added where a name is taken."""
-    names = (f"{stem}.png" if number == 1 else f"{stem}-{number}.png" for number in count(1))
-    return next(path for name in names if not (path := folder / name).exists())
 
 
 def _choose_stem(source: Source) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -38,6 +39,12 @@ MODEL_FOLDER = OWN_MODELS if (OWN_MODELS / "registry.json").is_file() else SHIPP
 def show_path(path: str | os.PathLike[str]) -> str:
     """Return a path as text that can be printed; a byte that is no UTF-8 by its number."""
     return os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def choose_free_picture(folder: Path, stem: str) -> Path:
+    """Return the path of a PNG that is not there yet: a number is added where a name is taken."""
+    names = (f"{stem}.png" if number == 1 else f"{stem}-{number}.png" for number in count(1))
+    return next(path for name in names if not (path := folder / name).exists())
 
 
 def find_owned(folder: Path) -> Path:
