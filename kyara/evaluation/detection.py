@@ -117,8 +117,10 @@ def _measure(looked: Sequence[Looked], threshold: float) -> dict[str, Any]:
     return {
         "pictures": len(looked),
         "faces": faces,
-        "recall": _share(count(lambda p: p.matches >= 0), faces),
-        "recall_iou": _share(count(lambda p: (p.matches >= 0) & (p.overlaps >= GOOD_OVERLAP)), faces),
+        "recall": measure_share(count(lambda p: p.matches >= 0), faces),
+        "recall_iou": measure_share(
+            count(lambda p: (p.matches >= 0) & (p.overlaps >= GOOD_OVERLAP)), faces
+        ),
         "false_a_picture": round(count(lambda p: p.matches == -1) / pictures, 4),
         "second_a_picture": round(count(lambda p: p.matches == -2) / pictures, 4),
     }
@@ -134,7 +136,7 @@ def _measure_size(looked: Sequence[Looked], threshold: float, low: float, high: 
             for match, score in zip(picture.matches, picture.scores, strict=True)
             if score >= threshold
         )
-    return {"faces": faces, "recall": _share(found, faces)}
+    return {"faces": faces, "recall": measure_share(found, faces)}
 
 
 def measure_recall_at(looked: Sequence[Looked], false_a_picture: float) -> dict[str, float | None]:
@@ -144,7 +146,7 @@ def measure_recall_at(looked: Sequence[Looked], false_a_picture: float) -> dict[
     threshold = float(wrong[allowed]) if allowed < len(wrong) else 0.0
     faces = sum(len(picture.faces) for picture in looked)
     found = sum(int(((p.matches >= 0) & (p.scores > threshold)).sum()) for p in looked)
-    return {"threshold": round(threshold, 4), "recall": _share(found, faces)}
+    return {"threshold": round(threshold, 4), "recall": measure_share(found, faces)}
 
 
 def measure_average_precision(looked: Sequence[Looked]) -> float | None:
@@ -164,5 +166,6 @@ def measure_average_precision(looked: Sequence[Looked]) -> float | None:
     return round(float((falling * right).sum() / faces), 4)
 
 
-def _share(part: int, whole: int) -> float | None:
+def measure_share(part: int, whole: int) -> float | None:
+    """Return a share as `metrics.json` has it; None of nothing."""
     return round(part / whole, 4) if whole else None

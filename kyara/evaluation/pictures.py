@@ -15,6 +15,7 @@ import numpy as np
 
 from kyara.dataset.manifest import Manifest
 from kyara.errors import BadInputError, KyaraError
+from kyara.evaluation.detection import measure_share
 from kyara.evaluation.measuring import round_rate
 from kyara.evaluation.metrics import measure_calibration, measure_interval
 from kyara.evaluation.protocols import Options, Unknowns, choose_split
@@ -177,13 +178,13 @@ def measure_looked(looked: Sequence[LookedAt], references: dict[str, int]) -> di
     return {
         "pictures": len(looked),
         "faces": sum(len(one.faces) for one in looked),
-        "with_a_face": _share(sum(bool(one.faces) for one in looked), len(looked)),
+        "with_a_face": measure_share(sum(bool(one.faces) for one in looked), len(looked)),
         "known": {**_measure_known(known), "by_references": by_references},
         "strangers": _measure_unknowns(unknowns),
         "names": {
-            "all": _measure_names(_list_named(looked)),
-            f"from {SURE}": _measure_names(_list_named(looked, SURE)),
-            "probably": _measure_names(_list_probable(looked)),
+            "all": _measure_names(looked, "known"),
+            f"from {SURE}": _measure_names(looked, "known", SURE),
+            "probably": _measure_names(looked, "probably"),
         },
         "ece": None if ece is None else round_rate(ece),
         "details": {"calibration_bins": bins},
@@ -205,8 +206,8 @@ def _measure_known(known: Sequence[LookedAt]) -> dict[str, Any]:
     ranks = [one.rank for one in known]
     return {
         "pictures": len(known),
-        "first": _share(sum(rank == 1 for rank in ranks), len(known)),
-        "among_five": _share(sum(rank is not None and rank <= 5 for rank in ranks), len(known)),
+        "first": measure_share(sum(rank == 1 for rank in ranks), len(known)),
+        "among_five": measure_share(sum(rank is not None and rank <= 5 for rank in ranks), len(known)),
     }
 
 
@@ -216,35 +217,28 @@ def _measure_unknowns(unknowns: Sequence[LookedAt]) -> dict[str, Any]:
     return {
         "pictures": len(unknowns),
         "faces": len(faces),
-        "faces_named": _share(sum(face.is_named for face in faces), len(faces)),
-        "faces_probable": _share(sum(face.is_probable for face in faces), len(faces)),
-        "pictures_named": _share(with_a_name, len(unknowns)),
+        "faces_named": measure_share(sum(face.is_named for face in faces), len(faces)),
+        "faces_probable": measure_share(sum(face.is_probable for face in faces), len(faces)),
+        "pictures_named": measure_share(with_a_name, len(unknowns)),
     }
 
 
-def _list_named(looked: Sequence[LookedAt], least: float = 0.0) -> list[bool]:
-    """Tell of every face with a name, at least so sure, whether it is its picture's."""
-    return [
+def _measure_names(looked: Sequence[LookedAt], verdict: str, least: float = 0.0) -> dict[str, Any]:
+    """Tell of all faces with a verdict, at least so sure, how many have their picture's name."""
+    named = [
         face.said.answers[0].label == one.label
         for one in looked
         for face in one.faces
-        if face.is_named and face.said.answers[0].confidence >= least
+        if face.said.verdict == verdict and face.said.answers[0].confidence >= least
     ]
-
-
-def _list_probable(looked: Sequence[LookedAt]) -> list[bool]:
-    return [
-        face.said.answers[0].label == one.label
-        for one in looked
-        for face in one.faces
-        if face.is_probable
-    ]
-
-
-def _measure_names(named: Sequence[bool]) -> dict[str, Any]:
     right, count = sum(named), len(named)
     interval = [round_rate(end) for end in measure_interval(right, count)] if count else None
-    return {"given": count, "right": right, "share_right": _share(right, count), "interval": interval}
+    return {
+        "given": count,
+        "right": right,
+        "share_right": measure_share(right, count),
+        "interval": interval,
+    }
 
 
 def _list_confidences(looked: Sequence[LookedAt]) -> tuple[np.ndarray, np.ndarray]:
@@ -256,7 +250,3 @@ def _list_confidences(looked: Sequence[LookedAt]) -> tuple[np.ndarray, np.ndarra
     ]
     confidences = np.array([answer.confidence for answer, _ in firsts], np.float64)
     return confidences, np.array([answer.label == label for answer, label in firsts], bool)
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round_rate(part / whole) if whole else None
