@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from anyascii import anyascii
 from PIL import Image, ImageDraw, ImageFont
 
 from kyara.vision.boxes import Box
+from kyara.vision.images import encode_image
 from kyara.vision.languages import DEFAULT_LANGUAGE, LANGUAGES
 
 KNOWN_COLOUR = "#0a7d5a"
@@ -201,6 +201,4 @@ def encode_heatmap(heat: np.ndarray, size: tuple[int, int]) -> bytes:
     levels = np.clip(np.asarray(smooth) * 255, 0, 255).round().astype(np.uint8)
     image = Image.fromarray(levels, mode="P")
     image.putpalette(colour_heat(np.linspace(0, 1, 256)).tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    return encode_image(image)

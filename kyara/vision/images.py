@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -195,8 +196,13 @@ def read_image(path: Path, tell: Callable[[str], None] | None = None) -> np.ndar
 
 def encode_png(pixels: np.ndarray) -> bytes:
     """Encode `uint8 (H, W, 3)` pixels as PNG without any metadata."""
+    return encode_image(Image.fromarray(pixels))
+
+
+def encode_image(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
+    """Encode a picture of Pillow; the options are those of its format."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
@@ -289,9 +295,8 @@ def inline_picture(path: Path, box: Box | None = None) -> str:
         pixels = crop_pixels(pixels, box)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((INLINE_PX, INLINE_PX))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=INLINE_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    data = encode_image(image, "JPEG", quality=INLINE_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 
 def hash_pixels(pixels: np.ndarray) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from kyara.dataset.library.sources import find_source, is_bucket, join_path, mak
 from kyara.dataset.library.tables import PictureRow, RootRow
 from kyara.errors import NotFoundError
 from kyara.storage.files.bucket import Stamp
-from kyara.vision.images import MAX_IMAGE_PIXELS, decode_image, shrink_pixels
+from kyara.vision.images import MAX_IMAGE_PIXELS, decode_image, encode_image, shrink_pixels
 from kyara.vision.picture_files import FILE_FORMATS
 
 _CHANGED = "The picture has changed since it was scanned; scan it again."
@@ -97,6 +96,4 @@ def shrink_picture(file: PictureFile, longest_px: int) -> bytes:
         KyaraError: as `PictureFile.decode`.
     """
     pixels = shrink_pixels(file.decode(enough_px=longest_px), longest_px)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
+    return encode_image(Image.fromarray(pixels), "JPEG", quality=QUALITY)

@@ -9,7 +9,6 @@ Source: nagadomi's detector, https://github.com/nagadomi/animeface-2009; PyPI `a
 from __future__ import annotations
 
 import base64
-import io
 import json
 import subprocess
 import venv
@@ -26,7 +25,7 @@ from kyara.storage.atomic import hold_lock
 from kyara.storage.paths import ANIMEFACE_FOLDER, ROOT
 from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.detectors.base import FaceDetector, check_pixels, sort_faces, tell_nothing
-from kyara.vision.images import read_image
+from kyara.vision.images import encode_image, read_image
 
 ENVIRONMENT = ANIMEFACE_FOLDER
 REQUIREMENTS = ROOT / "requirements-animeface.txt"
@@ -142,9 +141,8 @@ def check_known_faces(detector: FaceDetector) -> None:
 
 
 def _ask(process: subprocess.Popen[str], pixels: np.ndarray, threshold: float) -> list[FoundFace]:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
-    request = json.dumps({"png": base64.b64encode(buffer.getvalue()).decode()})
+    png = encode_image(Image.fromarray(pixels), compress_level=1)
+    request = json.dumps({"png": base64.b64encode(png).decode()})
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("The process was started without pipes.")
     try:

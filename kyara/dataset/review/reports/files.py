@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kyara.errors import BadInputError
-from kyara.vision.images import decode_image
+from kyara.vision.images import decode_image, encode_image
 
 CHUNK_KEYWORD = "kyara-report"
 """Keyword of the iTXt chunk that holds the report as JSON."""
@@ -41,9 +41,7 @@ def encode_report(pixels: np.ndarray, details: dict[str, Any]) -> bytes:
     """
     chunks = PngInfo()
     chunks.add_itxt(CHUNK_KEYWORD, json.dumps(details, ensure_ascii=False))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=chunks)
-    return buffer.getvalue()
+    return encode_image(Image.fromarray(pixels), pnginfo=chunks)
 
 
 def decode_report(data: bytes) -> tuple[np.ndarray, dict[str, Any]]:
