@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from kyara.errors import BundleError, KyaraError
 from kyara.registry.gate import FORCE_HINT, GateError
 from kyara.registry.history import Registry
 from kyara.storage.atomic import replace_file
+from kyara.storage.clock import stamp_time
 from kyara.vision.detector_bundle import (
     BUNDLE_FILE,
     SERVING_FILE,
@@ -65,7 +65,7 @@ def promote_detector(name: str, models: Path, *, reason: str = "") -> DetectorBu
     before = _read(models)
     if not reason:
         _compare(models, before["serving"], name)
-    _write(models, before, DetectorStep(name, bundle.version, _now(), "promote", reason))
+    _write(models, before, DetectorStep(name, bundle.version, stamp_time(), "promote", reason))
     return bundle
 
 
@@ -81,7 +81,7 @@ def roll_back_detector(models: Path) -> str:
         raise KyaraError("No detector was promoted, so there is nothing to take back.")
     name = standing[-2]["name"] if len(standing) > 1 else ""
     version = load_detector_bundle(models / name).version if name else ""
-    _write(models, before, DetectorStep(name, version, _now(), "rollback"))
+    _write(models, before, DetectorStep(name, version, stamp_time(), "rollback"))
     return name
 
 
@@ -129,7 +129,3 @@ def _read_figures(models: Path, name: str) -> dict[str, float]:
         f"The recall at {FALSE_A_PICTURE} false boxes a picture": recall,
         "The average precision": precision,
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

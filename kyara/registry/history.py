@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from kyara.recognition.bundle import MANIFEST_FILE, Bundle, hash_file
+from kyara.storage.clock import stamp_time
 
 Step = Mapping[str, Any]
 """`name`, `version`, `sha256` (of the manifest), `at`, `action` (`promote` or `rollback`) and notes."""
@@ -86,6 +86,6 @@ def describe_step(action: str, bundle: Bundle) -> dict[str, Any]:
         "name": bundle.name,
         "version": bundle.version,
         "sha256": hash_file(bundle.backbone.parent / MANIFEST_FILE),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "at": stamp_time(),
         "action": action,
     }

@@ -32,3 +32,8 @@ _clock = Clock()
 def tell_time() -> datetime:
     """Return the time, UTC; within this process it never goes back, whatever is done to the clock."""
     return _clock.now()
+
+
+def stamp_time() -> str:
+    """Return the time of the system, UTC, as files have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

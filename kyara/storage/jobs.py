@@ -19,12 +19,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from kyara.errors import BadInputError, BusyError
 from kyara.storage.atomic import hold_lock, is_held, replace_file
+from kyara.storage.clock import stamp_time
 from kyara.storage.paths import COMMAND_FOLDER
 
 ORDER_FILE = "order.json"
@@ -101,16 +101,11 @@ def check_job_name(name: str) -> str:
     return name
 
 
-def now() -> str:
-    """Return the time as the files have it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def write_status(runs: Path, status: JobStatus) -> None:
     """Replace a job's status."""
     folder = runs / status.job
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {**asdict(replace(status, updated_at=now())), "falls": list(status.falls)}
+    stored = {**asdict(replace(status, updated_at=stamp_time())), "falls": list(status.falls)}
     del stored["running"]
     replace_file(folder / STATUS_FILE, json.dumps(stored, ensure_ascii=False, indent=1) + "\n")
 
@@ -201,7 +196,7 @@ def start_retraining(runs: Path, job: str, recipe: str, arguments: Sequence[str]
     if is_held(runs / RUNS_LOCK):
         raise BusyError(BUSY)
     if read_status(runs, job) is None:
-        write_status(runs, JobStatus(job, recipe, started_at=now()))
+        write_status(runs, JobStatus(job, recipe, started_at=stamp_time()))
     start_command(["retrain", *arguments, "--name", job, "--runs", str(runs)], folder / LOG_FILE)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from kyara.errors import KyaraError
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.embeddings import extract_cached
 from kyara.recognition.gallery import scale_to_unit
+from kyara.storage.clock import stamp_time
 
 if TYPE_CHECKING:
     from kyara.recognition.classifier import Classifier
@@ -67,8 +67,7 @@ def suggest(
         groups[place] = f"cluster {cluster}" if cluster >= 0 else ""
     order = _arrange(answers, kinds, groups)
     found = {faces[place]: _describe(answers[place], kinds[place], groups[place]) for place in order}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Suggestions(view.bundle.name, view.bundle.version, now, " ".join(notes), found)
+    return Suggestions(view.bundle.name, view.bundle.version, stamp_time(), " ".join(notes), found)
 
 
 def _extract(

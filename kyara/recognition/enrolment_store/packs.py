@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from kyara.recognition.enrolment_store.tables import (
     packs,
 )
 from kyara.recognition.packs import VECTOR, Pack
+from kyara.storage.clock import stamp_time
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def install(connection: Connection, pack: Pack) -> None:
         raise ConflictError(
             f"{which} is installed already; `kyara pack remove {pack.name}` takes it away."
         )
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = stamp_time()
     said = {"name": pack.name, "author": pack.author, "licence": pack.licence}
     said |= {"network": pack.network, "sha256": pack.sha256, "installed_at": now}
     connection.execute(insert(packs).values(said))

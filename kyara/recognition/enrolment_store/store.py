@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +41,7 @@ from kyara.recognition.enrolment_store.tables import (
     packs,
 )
 from kyara.recognition.packs import VECTOR, Pack
+from kyara.storage.clock import stamp_time
 from kyara.vision.images import decode_image, encode_png, hash_pixels
 
 PACKED = "pack:"
@@ -157,7 +157,7 @@ class TaughtStore:
         Raises:
             StorageFullError: no room; nothing was changed. Otherwise as `read_changes`.
         """
-        label, now = character.label, datetime.now(UTC).isoformat(timespec="seconds")
+        label, now = character.label, stamp_time()
         kept = [(hash_pixels(picture), encode_png(picture)) for picture in pictures]
         with self._place.change() as connection:
             _put_character(connection, character, of_bundle=of_bundle)

@@ -22,12 +22,12 @@ from kyara.recognition.classifier import Classifier
 from kyara.registry import open_models
 from kyara.registry.gate import COMPARISON_FILE, Tolerances
 from kyara.storage.atomic import replace_file
+from kyara.storage.clock import stamp_time
 from kyara.storage.jobs import (
     RUN_FOLDER,
     JobStatus,
     check_free,
     hold_job,
-    now,
     read_order,
     read_status,
     write_order,
@@ -127,7 +127,7 @@ def run_order(
         order = RetrainOrder.from_json(read_order(runs, job))
         before = read_status(runs, job) or JobStatus(job, order.recipe)
         status = replace(before, recipe=order.recipe, stage="dataset", error="", falls=())
-        status = replace(status, started_at=before.started_at or now())
+        status = replace(status, started_at=before.started_at or stamp_time())
         write_status(runs, status)
         try:
             return _Job(runs, order, train, bar).run(status)

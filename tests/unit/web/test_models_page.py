@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-from kyara.storage.jobs import LOG_FILE, JobStatus, now, write_status
+from kyara.storage.clock import stamp_time
+from kyara.storage.jobs import LOG_FILE, JobStatus, write_status
 
 
 def test_the_state_tells_what_serves_and_a_stream_sends_it(operator):
@@ -66,7 +67,7 @@ def test_a_training_that_cannot_begin_says_why(
         jobs = operator.get("/operator/models/state").json["jobs"]
         return next(job for job in jobs if job["job"] == name)
 
-    write_status(runs, JobStatus("early", "head", started_at=now()))
+    write_status(runs, JobStatus("early", "head", started_at=stamp_time()))
     assert read_job("early")["error"] == ""
     (runs / "early" / LOG_FILE).write_text("Traceback …\nThis needs the package keras.\n\n")
     assert read_job("early")["error"] == "This needs the package keras."
