@@ -7,8 +7,8 @@
 
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { say, settings } from "../page/messages.js";
-import { answerFaces } from "./answering.js";
 import { ServerError, ask, describeError, post } from "./api.js";
+import { answerAgain, complainIn, isOfPage } from "./deciding.js";
 import { GroupPanel } from "./groups-panel.js";
 
 /** @typedef {{id: number, state: string, size: number, name: string, cover: number}} Listed */
@@ -26,6 +26,7 @@ const DONE = {
 };
 const state = settings.state ?? "open";
 const problem = byId("groups-problem", HTMLElement);
+const complain = complainIn(problem);
 const told = byId("groups-told", HTMLElement);
 const left = byId("groups-answering", HTMLElement);
 const list = byId("groups-list", HTMLElement);
@@ -40,7 +41,6 @@ let busy = false;
 let running = Promise.resolve();
 /** Undo and redo, one after the other, however fast the keys come. */
 let turns = Promise.resolve();
-let answering = false;
 
 const panel = new GroupPanel({
   name: (group, name, label, work) => decide("name", { groups: [group], name, label, work }),
@@ -52,21 +52,27 @@ const panel = new GroupPanel({
 /** Show the groups as they are now. @param {number} [wanted] the group to look at; else the first */
 async function load(wanted) {
   try {
-    const answer = await ask(`${PATH}/list?${new URLSearchParams({ state })}`);
-    ({ groups, head } = answer);
-    byId("groups-total", HTMLElement).textContent = say("groups_total", { count: answer.total });
-    undo.disabled = head.undo === null;
-    redo.disabled = head.redo === null;
-    draw();
+    const answer = await readList();
     const known = groups.some(({ id }) => id === wanted) ? wanted : groups[0]?.id;
     byId("groups-page", HTMLElement).hidden = known === undefined;
     if (known === undefined) complain(describeEmpty(answer.ungrouped));
     else await choose(known);
-    if (answer.outdated > 0) void answerAgain(answer.outdated);
+    void answerAgain(answer.outdated, left, showAnswered, complain);
   } catch (error) {
     complain(describeError(error));
   }
   document.documentElement.dataset.ready = "";
+}
+
+/** Draw the groups as they are now. */
+async function readList() {
+  const answer = await ask(`${PATH}/list?${new URLSearchParams({ state })}`);
+  ({ groups, head } = answer);
+  byId("groups-total", HTMLElement).textContent = say("groups_total", { count: answer.total });
+  undo.disabled = head.undo === null;
+  redo.disabled = head.redo === null;
+  draw();
+  return answer;
 }
 
 /** @param {number} ungrouped */
@@ -147,40 +153,15 @@ function following() {
   return (groups[place + 1] ?? groups[place - 1])?.id;
 }
 
-/** Have the library's other faces answered again; some may leave groups, the one that is looked at too. @param {number} outdated */
-async function answerAgain(outdated) {
-  if (answering) return;
-  answering = true;
-  try {
-    await answerFaces(outdated, (words) => {
-      left.textContent = words;
-    });
-    await running;
-    const answer = await ask(`${PATH}/list?${new URLSearchParams({ state })}`);
-    ({ groups, head } = answer);
-    byId("groups-total", HTMLElement).textContent = say("groups_total", { count: answer.total });
-    draw();
-    await lookAgain();
-  } catch (error) {
-    complain(describeError(error));
-  } finally {
-    answering = false;
-  }
-}
-
-/** Show the group that is looked at as it is now; the next one where it is none any more. */
-async function lookAgain() {
+/** Show what came of faces that were answered again; some may have left groups, the one that is looked at too. */
+async function showAnswered() {
+  await running;
+  await readList();
   const looked = panel.group;
   if (looked === undefined || !groups.some(({ id }) => id === looked)) return load();
   markCurrent(looked);
   const group = await ask(`${PATH}/${looked}`);
   if (panel.group === looked && !busy) panel.update(group);
-}
-
-/** @param {string} words */
-function complain(words) {
-  problem.textContent = words;
-  problem.hidden = words === "";
 }
 
 /** @param {"undo" | "redo"} what */
@@ -194,10 +175,8 @@ function turn(what) {
 undo.addEventListener("click", () => turn("undo"));
 redo.addEventListener("click", () => turn("redo"));
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.isComposing || event.altKey) return;
-  const { target, key } = event;
-  if (target instanceof HTMLElement && target.closest("input, textarea, select, dialog")) return;
-  const letter = key.toLowerCase();
+  if (!isOfPage(event)) return;
+  const letter = event.key.toLowerCase();
   const commands = {
     z: () => turn(event.shiftKey ? "redo" : "undo"),
     y: () => turn("redo"),

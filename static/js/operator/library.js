@@ -7,8 +7,8 @@
 
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { say, settings } from "../page/messages.js";
-import { answerFaces } from "./answering.js";
 import { ServerError, ask, describeError, isAbort, post } from "./api.js";
+import { answerAgain, complainIn, isOfPage } from "./deciding.js";
 import { ChosenBar } from "./library-chosen.js";
 import { FaceIntake } from "./library-face.js";
 import { SearchForm } from "./library-form.js";
@@ -23,6 +23,7 @@ const PATH = "/operator/library";
 /** Pictures of one list, and faces of one decision. */
 const MOST_CHOSEN = 1_000;
 const problem = byId("library-problem", HTMLElement);
+const complain = complainIn(problem);
 const total = byId("library-total", HTMLElement);
 const told = byId("library-told", HTMLElement);
 const doing = byId("library-doing", HTMLElement);
@@ -38,7 +39,6 @@ let found = null;
 /** @type {AbortController | null} */
 let searching = null;
 let busy = false;
-let answering = false;
 
 const grid = new PictureGrid({
   open: (place) => viewer.open(grid.pictures, place, found?.first ?? 1, found?.total ?? 0),
@@ -180,12 +180,6 @@ async function showStart() {
 }
 
 /** @param {string} words */
-function complain(words) {
-  problem.textContent = words;
-  problem.hidden = words === "";
-}
-
-/** @param {string} words */
 function tell(words) {
   told.textContent = words;
 }
@@ -204,29 +198,13 @@ async function decide(path, said, done) {
     await load();
     if (document.activeElement === document.body) grid.focus(); // what had the focus is gone
     tell([done, answer.told].filter(Boolean).join(" "));
-    void answerAgain(answer.outdated);
+    void answerAgain(answer.outdated, doing, load, complain);
     return "";
   } catch (error) {
     if (error instanceof ServerError && error.status === 409) await load();
     return describeError(error);
   } finally {
     busy = false;
-  }
-}
-
-/** Have other faces answered again by what the model knows now, and show what came of it. @param {number} outdated */
-async function answerAgain(outdated) {
-  if (answering || outdated === 0) return;
-  answering = true;
-  try {
-    await answerFaces(outdated, (words) => {
-      doing.textContent = words;
-    });
-    await load();
-  } catch (error) {
-    complain(describeError(error));
-  } finally {
-    answering = false;
   }
 }
 
@@ -248,9 +226,8 @@ function followLink(event) {
 
 /** @param {KeyboardEvent} event */
 function handleKey(event) {
-  if (event.defaultPrevented || event.isComposing || event.altKey) return;
-  const { target, key } = event;
-  if (target instanceof HTMLElement && target.closest("input, textarea, select, dialog")) return;
+  if (!isOfPage(event)) return;
+  const { key } = event;
   const letter = key.toLowerCase();
   if (letter === "z") void turn(event.shiftKey ? "redo" : "undo");
   else if (letter === "y") void turn("redo");

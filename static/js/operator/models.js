@@ -5,6 +5,7 @@
 import { byId, copyTemplate, part } from "../page/elements.js";
 import { say, settings } from "../page/messages.js";
 import { ServerError, ask, describeError, post } from "./api.js";
+import { complainIn } from "./deciding.js";
 import { watchState } from "./model-progress.js";
 
 /** @typedef {{serving: string, serving_version: string, drawings: number, falls: string[], changed: {right: number, wrong: number}}} Comparison */
@@ -27,7 +28,7 @@ const STAGES = {
 };
 const nameStage = (/** @type {string} */ stage) => STAGES[stage] ?? stage;
 
-const problem = byId("models-problem", HTMLElement);
+const complain = complainIn(byId("models-problem", HTMLElement));
 const live = byId("models-live", HTMLElement);
 const rollback = byId("rollback-button", HTMLButtonElement);
 const rollbackDialog = byId("rollback-dialog", HTMLDialogElement);
@@ -163,12 +164,6 @@ function createStep(step) {
   time.textContent = new Date(step.at).toLocaleString(settings.locale);
   part(item, ".step-reason").textContent = step.forced ? say("forced", { words: step.forced }) : "";
   return item;
-}
-
-/** @param {string} text */
-function complain(text) {
-  problem.textContent = text;
-  problem.hidden = text === "";
 }
 
 /** Do something and show the state after it. @param {() => Promise<any>} action */
