@@ -3,6 +3,7 @@
  */
 
 import { byId } from "../page/elements.js";
+import { readText, writeText } from "../page/kept-list.js";
 import { say } from "../page/messages.js";
 
 const KEY = "known from now on";
@@ -13,8 +14,8 @@ export class KnownNow {
     this.say = tell;
     this.warn = warn;
     this.input = byId("known-now", HTMLInputElement);
-    this.input.checked = read();
-    this.input.addEventListener("change", () => write(this.input.checked));
+    this.input.checked = readText(KEY) === "yes";
+    this.input.addEventListener("change", () => writeText(KEY, this.input.checked ? "yes" : ""));
   }
 
   get on() {
@@ -26,23 +27,5 @@ export class KnownNow {
     const words = known.length > 0 ? [say("known_now", { names: known.join(", ") }), ...told] : told;
     if (told.length > 0) this.warn(words.join(" "));
     else if (words.length > 0) this.say(words.join(" "));
-  }
-}
-
-function read() {
-  try {
-    return localStorage.getItem(KEY) === "yes";
-  } catch {
-    return false; // storage is blocked
-  }
-}
-
-/** @param {boolean} on */
-function write(on) {
-  try {
-    if (on) localStorage.setItem(KEY, "yes");
-    else localStorage.removeItem(KEY);
-  } catch {
-    // Storage is blocked: the choice lasts as long as the page does.
   }
 }

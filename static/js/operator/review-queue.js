@@ -4,7 +4,7 @@
  * twice does no harm.
  */
 
-import { readList, writeList } from "../page/kept-list.js";
+import { addToList, readList, takeFromList } from "../page/kept-list.js";
 import { say } from "../page/messages.js";
 import { ConnectionError, ServerError, describeError } from "./api.js";
 
@@ -51,7 +51,7 @@ export class ActionQueue extends EventTarget {
   /** @param {Action} action */
   add(action) {
     this.#actions.push(action);
-    this.#write([...this.#read().filter(({ id }) => id !== action.id), action]);
+    addToList(this.key, "id", action);
     this.#tell();
     void this.#run();
   }
@@ -59,7 +59,7 @@ export class ActionQueue extends EventTarget {
   /** Take in what an earlier page could not send, without sending it yet. @returns {Action[]} */
   recall() {
     const mine = new Set(this.#actions.map(({ id }) => id));
-    this.#actions = [...this.#read().filter(({ id }) => !mine.has(id)), ...this.#actions];
+    this.#actions = [...readList(this.key).filter(({ id }) => !mine.has(id)), ...this.#actions];
     this.#tell();
     return [...this.#actions];
   }
@@ -124,21 +124,11 @@ export class ActionQueue extends EventTarget {
   /** @param {Action} action */
   #forget(action) {
     this.#actions = this.#actions.filter(({ id }) => id !== action.id);
-    this.#write(this.#read().filter(({ id }) => id !== action.id));
+    takeFromList(this.key, "id", action);
   }
 
   #tell() {
     this.dispatchEvent(new Event("change"));
-  }
-
-  /** @returns {Action[]} */
-  #read() {
-    return readList(this.key);
-  }
-
-  /** @param {Action[]} actions */
-  #write(actions) {
-    writeList(this.key, actions);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { ConnectionError, ServerError, sendReport, withdrawReport } from "../page/api.js";
-import { readList, writeList } from "../page/kept-list.js";
+import { addToList, readList, takeFromList } from "../page/kept-list.js";
 import { say, sayWhen } from "../page/messages.js";
 import { Toast } from "../page/toasts.js";
 
@@ -36,7 +36,7 @@ addEventListener("pointerdown", () => (isTyping = false), { capture: true });
  * @param {() => void} [told.refused] when the server does not take it
  */
 export async function submitReport(report, { mark = () => {}, withdrawn = () => {}, refused = () => {} } = {}) {
-  keep(report);
+  addToList(STORAGE_KEY, "token", report);
   mark(true);
   const toast = new Toast();
   toast.say(say("report_sending"));
@@ -57,13 +57,13 @@ export async function submitReport(report, { mark = () => {}, withdrawn = () => 
     const when = sayWhen(error.retryAfter ?? 0);
     toast.say(error.isLimited ? say("too_often", { when }) : say("report_refused", { detail: error.message }), "error");
   } finally {
-    forget(report);
+    takeFromList(STORAGE_KEY, "token", report);
   }
 }
 
 /** Send what an earlier page could not. */
 export function resumeReports() {
-  for (const report of readKept()) void submitReport(report);
+  for (const report of readList(STORAGE_KEY)) void submitReport(report);
 }
 
 /** @param {Report} report @param {() => void} sayWaiting */
@@ -107,20 +107,4 @@ async function withdraw(id, token, toast, withdrawn) {
     toast.say(say(isLost ? "unreachable" : mayPass ? "busy_for_long" : "report_too_late"), "error");
     if (mayPass) toast.offerUndo(() => void withdraw(id, token, toast, withdrawn));
   }
-}
-
-/** @returns {Report[]} */
-const readKept = () => readList(STORAGE_KEY);
-
-/** @param {Report[]} reports */
-const writeKept = (reports) => writeList(STORAGE_KEY, reports);
-
-/** @param {Report} report */
-function keep(report) {
-  writeKept([...readKept().filter((each) => each.token !== report.token), report]);
-}
-
-/** @param {Report} report */
-function forget(report) {
-  writeKept(readKept().filter((each) => each.token !== report.token));
 }
