@@ -53,7 +53,7 @@ def measure(quick: bool) -> dict[str, Any]:
                         "worker_ms": round(statistics.median(one["ms"] for one in seen), 1),
                         "longest_pause_ms": round(max(one["pause"] for one in seen), 1),
                         "python_ms": round(
-                            measure_ms(lambda p=pixels: CascadeDetector().find(p), runs), 1
+                            measure_ms(lambda p=pixels: CascadeDetector().find(p), runs)[0], 1
                         ),
                     }
                 )

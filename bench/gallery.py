@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import kyara  # noqa: F401  (before NumPy, whose threads it settles)
+from bench.timing import measure_ms
 from kyara.recognition.gallery import BLOCK_REFERENCES, Gallery, scale_to_unit
 
 SIZES = (1_000, 10_000, 100_000)
@@ -79,21 +77,6 @@ def draw_around(centres: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw one unit vector near each centre: `float32 (N, dimension)`."""
     noise = scale_to_unit(rng.standard_normal(centres.shape, np.float32))
     return scale_to_unit(centres + np.float32(SPREAD) * noise)
-
-
-def measure_ms(call: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Return the median time of a call and of the processor in it, after one that warms up.
-
-    On a machine that is busy with something else the first is longer.
-    """
-    call()
-    times, processor = [], []
-    for _ in range(repeats):
-        started, worked = time.perf_counter(), time.process_time()
-        call()
-        processor.append((time.process_time() - worked) * 1000)
-        times.append((time.perf_counter() - started) * 1000)
-    return statistics.median(times), statistics.median(processor)
 
 
 def measure_size(references: int, dimension: int, repeats: int) -> dict[str, float]:

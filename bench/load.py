@@ -15,8 +15,9 @@ from typing import Any
 
 import aiohttp
 
-from bench.pictures import draw_crop, encode_crop, to_data_url
+from bench.pictures import draw_crop, encode_crop
 from bench.timing import summarise_ms
+from kyara.vision.images import make_data_url
 
 PICTURES = 12
 LONGEST_WAIT_S = 1.0
@@ -33,7 +34,9 @@ class Count:
 
 def make_bodies(crops: int, form: str, side: int) -> list[bytes]:
     """Return requests with different pictures of `side` pixels, PNG or JPEG."""
-    urls = [to_data_url(encode_crop(draw_crop(seed, side), form), form) for seed in range(PICTURES)]
+    urls = [
+        make_data_url(encode_crop(draw_crop(seed, side), form), form.lower()) for seed in range(PICTURES)
+    ]
     return [
         json.dumps({"crops": [urls[(at + more) % PICTURES] for more in range(crops)]}).encode()
         for at in range(PICTURES)

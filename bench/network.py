@@ -77,7 +77,7 @@ def measure_here(folder: Path, threads: int, quick: bool) -> dict[str, Any]:
             warm_up = not slow or batch == 1
             if slow:
                 repeats = min(repeats, 2 if batch == 1 else 1)
-            took = measure_ms(lambda n=batch, w=way: w(files[:n]), repeats, warm_up=warm_up)
+            took = measure_ms(lambda n=batch, w=way: w(files[:n]), repeats, warm_up=warm_up)[0]
             row[str(batch)] = round(took / batch, 2)
     others = (OURS, SEED_ITSELF)
     features = {name: way(files[:1]) for name, way in ways.items() if name not in others}

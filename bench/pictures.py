@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from kyara.vision.images import encode_image
 
 CROP_PX = 256
 """What a face in a screenshot has, roughly, with its hair."""
@@ -51,11 +50,4 @@ def draw_crop(seed: int, side: int = CROP_PX) -> Image.Image:
 
 def encode_crop(image: Image.Image, form: str = "PNG") -> bytes:
     """Encode as the page does: PNG, or JPEG of quality 92."""
-    out = io.BytesIO()
-    image.save(out, form, **({"quality": 92} if form == "JPEG" else {}))
-    return out.getvalue()
-
-
-def to_data_url(data: bytes, form: str = "PNG") -> str:
-    """Return what goes into a request."""
-    return f"data:image/{form.lower()};base64,{base64.b64encode(data).decode()}"
+    return encode_image(image, form, **({"quality": 92} if form == "JPEG" else {}))

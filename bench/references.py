@@ -18,10 +18,11 @@ import numpy as np
 import psutil
 
 import kyara  # noqa: F401  (before NumPy works, whose threads it settles)
-from bench.gallery import NEW_REFERENCES, measure_ms
+from bench.gallery import NEW_REFERENCES
 from bench.reference_page import write_references
 from bench.results import RESULTS, load_results, save_part
 from bench.synthetic import CHARACTERS_A_BLOCK, Block, SyntheticFaces
+from bench.timing import measure_ms
 from kyara.recognition.bundle import load_bundle
 from kyara.recognition.gallery import Gallery, scale_to_unit
 from kyara.recognition.neighbour_index import PROPOSED, count_lists

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 import tempfile
 from datetime import date
@@ -12,6 +10,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.results import describe_machine
 from scripts.local_site import ROOT
 from scripts.soak import DEADLINE_S, MANY, SLOW, Soak, run_soak
 
@@ -35,25 +34,14 @@ def describe_soak(soak: Soak) -> str:
             f"| {outcome.other_share:.0%} |"
         )
     best, per_cpu = soak.many.rate / soak.best, soak.many.crops_per_cpu_s / soak.best_per_cpu_s
-    growth = soak.many.find_growth()
+    growth, machine = soak.many.find_growth(), describe_machine()
     lines.append("")
     lines.append(
         f"Sixty-four clients got {best:.0%} of the best of one to eight, {per_cpu:.0%} for the same CPU "
         f"time; memory grew by {growth:.1%} in the second half; the deadline is {DEADLINE_S} s. "
-        f"Measured {date.today()} on {describe_machine()}."
+        f"Measured {date.today()} on {machine['cores']} cores of {machine['processor']}."
     )
     return "\n".join(lines) + "\n"
-
-
-def describe_machine() -> str:
-    """Return what the figures were measured on."""
-    names = [line.split(":")[1].strip() for line in _read_cpus() if line.startswith("model name")]
-    return f"{len(os.sched_getaffinity(0))} cores of {names[0] if names else platform.machine()}"
-
-
-def _read_cpus() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 def main() -> None:

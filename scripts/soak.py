@@ -7,7 +7,6 @@ clients hold connections while good ones ask. Whoever is told 503 waits as long 
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import socket
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from kyara.vision.images import encode_png
+from kyara.vision.images import encode_png, make_data_url
 from scripts.local_site import Server
 
 HOST = "127.0.0.1"
@@ -120,12 +119,7 @@ def make_question(crops: int) -> bytes:
     """Return the body of a request with crops as a page sends them."""
     y, x = np.mgrid[0:160, 0:160]
     pixels = np.stack([x, y, (x * y) // 160], axis=-1).astype(np.uint8)
-    return json.dumps({"crops": [as_data_url(encode_png(pixels))] * crops}).encode()
-
-
-def as_data_url(png: bytes) -> str:
-    """Return a PNG as crops are sent."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return json.dumps({"crops": [make_data_url(encode_png(pixels))] * crops}).encode()
 
 
 CROPS = (1, 1, 1, 5)

@@ -6,7 +6,6 @@ of the crop are hidden or cut out, and the score that answers are ranked by is r
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +29,7 @@ from kyara.recognition.saliency import (
 )
 from kyara.vision.boxes import Box
 from kyara.vision.drawing import encode_heatmap, fit_size
-from kyara.vision.images import crop_pixels, encode_png
+from kyara.vision.images import crop_pixels, encode_png, make_data_url
 
 METHODS: Mapping[str, str] = {
     "occlusion": "a patch hides one place after the other: how much does the score fall?",
@@ -259,17 +258,13 @@ def describe_explanation(
         }
         pixels = draw_thumbnail(neighbour.reference) if neighbour.taught else None
         if pixels is not None:
-            entry["thumbnail"] = _as_url(encode_png(pixels))
+            entry["thumbnail"] = make_data_url(encode_png(pixels))
         nearest.append(entry)
     return {
-        "heatmap": _as_url(encode_heatmap(explanation.heat, fit_size(*size))),
+        "heatmap": make_data_url(encode_heatmap(explanation.heat, fit_size(*size))),
         "method": explanation.method,
         "label": explanation.label,
         "score": round(explanation.score, 4),
         "strength": round(explanation.strength, 4),
         "nearest": nearest,
     }
-
-
-def _as_url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -295,8 +295,12 @@ def inline_picture(path: Path, box: Box | None = None) -> str:
         pixels = crop_pixels(pixels, box)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     image.thumbnail((INLINE_PX, INLINE_PX))
-    data = encode_image(image, "JPEG", quality=INLINE_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    return make_data_url(encode_image(image, "JPEG", quality=INLINE_QUALITY), "jpeg")
+
+
+def make_data_url(data: bytes, kind: str = "png") -> str:
+    """Return the bytes of a picture as a `data:` address."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def hash_pixels(pixels: np.ndarray) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page
 from steps import encode, read_example
+
+from kyara.vision.images import make_data_url
 
 FOLLOW = """async (looks) => {
   const { FaceTracks } = await import("/static/js/live/tracks.js");
@@ -218,10 +219,7 @@ def test_a_pan_is_no_cut_and_another_scene_is(bare_page: Page) -> None:
     width, height = example.width - 20, example.height
     pan = [example.crop((left, 0, left + width, height)) for left in (0, 6, 20, 0)]
     other = pan[0].transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    urls = [
-        "data:image/png;base64," + base64.b64encode(encode(frame, "PNG")).decode()
-        for frame in [*pan, other, pan[0]]
-    ]
+    urls = [make_data_url(encode(frame, "PNG")) for frame in [*pan, other, pan[0]]]
     assert bare_page.evaluate(WATCH, urls) == [False, False, False, False, True, True]
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import subprocess
 import threading
@@ -26,7 +25,7 @@ from two_models import FIRST, SECOND, write_two_models
 from kyara.dataset.review.reports import ReportStore, recovery
 from kyara.registry import Models, open_models
 from kyara.storage.files import open_files
-from kyara.vision.images import encode_png
+from kyara.vision.images import encode_png, make_data_url
 
 CHAOS_S = float(os.environ.get("KYARA_CHAOS_S", "12"))
 TOKEN = "an-operator-of-three-servers"
@@ -101,7 +100,7 @@ def wait_for(read, expected: object, timeout_s: float = 240) -> float:
 def draw(seed: int) -> str:
     """Return a crop that no other seed gives, as a data URL."""
     pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), np.uint8)
-    return "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode()
+    return make_data_url(encode_png(pixels))
 
 
 def test_servers_that_are_killed_lose_nothing_and_answer_right(

@@ -11,8 +11,7 @@ from drawings import LABELS
 from faults_page import Row, keep_row
 from faulty_site import Record, Site, StartSite, draw
 
-from kyara.vision.images import encode_png, read_image
-from scripts.soak import as_data_url
+from kyara.vision.images import encode_png, make_data_url, read_image
 
 
 @pytest.fixture
@@ -32,13 +31,13 @@ def start_site(tmp_path: Path, tiny_model_folder: Path) -> Iterator[StartSite]:
 @pytest.fixture
 def drawn(tiny_data: Path) -> str:
     """A face that the tiny model knows, as a data URL."""
-    return as_data_url(encode_png(read_image(tiny_data / LABELS[0] / "000.png")))
+    return make_data_url(encode_png(read_image(tiny_data / LABELS[0] / "000.png")))
 
 
 @pytest.fixture
 def crops() -> list[str]:
     """Crops to report, each another."""
-    return [as_data_url(encode_png(draw(number))) for number in range(40)]
+    return [make_data_url(encode_png(draw(number))) for number in range(40)]
 
 
 @pytest.fixture

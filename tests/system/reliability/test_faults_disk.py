@@ -10,8 +10,7 @@ from pathlib import Path
 from faulty_site import Record, Site, StartSite, draw
 from waiting import wait_until
 
-from kyara.vision.images import encode_png
-from scripts.soak import as_data_url
+from kyara.vision.images import encode_png, make_data_url
 
 NO_OVERRIDE = "-dac_override,-dac_read_search"
 
@@ -28,7 +27,7 @@ def limit_files(site: Site, limit: int) -> None:
 def test_disk_full(start_site: StartSite, crops: list[str], drawn: str, record: Record) -> None:
     site = start_site()
     assert site.report(crops[0], "visitor-before").status == 201
-    large = as_data_url(encode_png(draw(99, 600)))
+    large = make_data_url(encode_png(draw(99, 600)))
     limit_files(site, 400_000)
     seen = site.report(large, "visitor-large")
     assert seen.status == 507

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kyara.vision.images import encode_png
+from kyara.vision.images import encode_png, make_data_url
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -32,4 +31,4 @@ class Client:
 
 
 def data_url(crop: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_png(crop)).decode()
+    return make_data_url(encode_png(crop))
