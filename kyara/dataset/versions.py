@@ -79,7 +79,7 @@ def make_version(
 def _read(roots: Sequence[Path], same_as: Mapping[str, str] | None) -> Manifest:
     manifest = read_manifests(roots, same_as)
     for split in ("train", "test"):
-        if not manifest.of_split(split):
+        if not any(face.split == split for face in manifest.faces):
             raise BadInputError(
                 f"The dataset has no {split} drawings yet: one of ten sources of a character is held "
                 "out, from the fifth source on. Label more, or give a DATA folder beside it. Without a "
