@@ -120,7 +120,7 @@ def open_sources(
 
 
 def _name_file(name: str) -> str:
-    """Return what the file of a source from elsewhere is called: sentences about it are read by people."""
+    """Return what the file of a source from elsewhere is called: people read sentences about it."""
     if name == STANDARD_INPUT:
         return "standard input"
     return PurePosixPath(unquote(urlsplit(name).path)).stem[:MAX_NAME_CHARACTERS] or "picture"

@@ -160,7 +160,7 @@ def load_worker_backbone(options: Mapping[str, Any]) -> Backbone:
 def open_extractor(options: Mapping[str, Any]) -> Iterator[Callable[[str], Iterator[Record]]]:
     """A worker's side: give the function that looks at one picture.
 
-    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box, or one of each view.
+    Its record has `sha256`, `width`, `height` and `boxes`; one row of features a box, or one a view.
 
     Raises:
         BundleError: the model is not there, or not the one that was meant.

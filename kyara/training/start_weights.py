@@ -62,7 +62,7 @@ class FoldedLayer:
 
 
 def read_folded_layers(network: bytes) -> list[FoldedLayer]:
-    """Read the convolutions and dense layers of a LiteRT file, int8 or float32, in the order it runs them.
+    """Read the convolutions and dense layers of a LiteRT file, int8 or float32, as they are run.
 
     Raises:
         BadInputError: LiteRT cannot load it.

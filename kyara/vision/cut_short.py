@@ -38,7 +38,7 @@ def is_cut_short(data: bytes) -> bool:
 
 
 def _has_jpeg_end(data: bytes) -> bool:
-    """Go from marker to marker: what follows the picture (the video of a motion photo) is another file."""
+    """Go from marker to marker: what follows the picture, as in a motion photo, is another file."""
     at = 0
     while found := _MARKER_OF_JPEG.search(data, at):
         at, kind = found.end(), data[found.end() - 1]

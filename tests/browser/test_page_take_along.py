@@ -167,7 +167,9 @@ def test_nothing_is_offered_where_there_is_no_face(open_page: OpenPage) -> None:
     expect(page.locator("#take-row")).to_be_hidden()
 
 
-def test_the_name_of_a_box_that_was_moved_since_is_not_copied(open_page: OpenPage, server: Server) -> None:
+def test_the_name_of_a_box_that_was_moved_since_is_not_copied(
+    open_page: OpenPage, server: Server
+) -> None:
     page = open_page(**COPIED)
     open_drawn(page)
     page.context.set_offline(True)

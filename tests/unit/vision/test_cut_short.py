@@ -109,7 +109,7 @@ def test_a_file_that_is_cut_short_is_logged_by_its_name(tmp_path, caplog):
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}])
 def test_what_follows_a_jpeg_is_no_part_of_it(options):
     """A motion photo has its video behind the picture; whatever bytes that has, the picture is whole."""
-    data = save(NOISE, "JPEG", exif=Image.Exif(), **options)
+    data = encode_image(NOISE, "JPEG", exif=Image.Exif(), **options)
     for seed in range(20):
         behind = np.random.default_rng(seed).bytes(400_000)
         assert read(data + behind)[1] == []

@@ -17,8 +17,8 @@ def build_started_detector(network: bytes, views: np.ndarray) -> Any:
     """Build the network with the weights of a LiteRT file.
 
     The file has normalisations folded into its convolutions. Each gets back the means and variances that
-    it sees on some views, so that the network does the same in training, where it uses those of the batch;
-    the kernels are scaled to give a variance of one, as they had when they were first trained.
+    it sees on some views, so that the network does the same in training, where those of the batch are
+    used; the kernels are scaled to give a variance of one, as they did when they were first trained.
 
     Args:
         network: a bundle's `detector.tflite`.
@@ -64,8 +64,9 @@ def _find_normalised(model: Any) -> dict[str, Any]:
     """Return the batch normalisation that follows each convolution: the convolution's name → it."""
     import keras
 
-    norms = (one for one in model.layers if isinstance(one, keras.layers.BatchNormalization))
-    return {norm.input._keras_history.operation.name: norm for norm in norms}
+    norms: list[Any] = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
+    by_output = {id(one.output): one.name for one in model.layers}
+    return {by_output[id(norm.input)]: norm for norm in norms}
 
 
 def _take_alike(folded: list[FoldedLayer], layer: Any) -> FoldedLayer:

@@ -20,7 +20,6 @@ from kyara.training.recipes.detector.views import Sources, draw_view
 from kyara.vision.detectors.lbp_cascade import CascadeDetector
 from kyara.vision.detectors.network import NetworkDetector
 
-
 STARTING_VIEWS = 128
 """So many views tell the start weights what they see."""
 
