@@ -50,7 +50,7 @@ def test_workers_see_what_is_seen_in_turn(tiny_bundle, tiny_classifier, example,
     path.write_bytes(encode_png(np.pad(example, ((50, 60), (0, 0), (0, 0)))))
     bundle = tiny_classifier.bundle
     views = (View(), View(mirror=True), View(0.1))
-    for settled in (-1e9, 1e9):  # the first view says enough of every face, or of none
+    for settled in (-1e3, 1e3):  # the first view says enough of every face, or of none
         shown = replace(bundle.preprocessing, views=views, first_views=1)
         calibration = replace(bundle.calibration, settled_threshold=settled)
         folder = tmp_path / f"settled{settled}"
