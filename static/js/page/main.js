@@ -147,7 +147,7 @@ async function showFrame(frame, settled) {
   if (!picture) return;
   tools.followFrame(picture, frame);
   live.timeline.point(frame);
-  if (frame !== picture.wanted) {
+  if (frame !== picture.frame || frame !== picture.wanted) {
     search.cancel();
     const { bitmap } = picture;
     try {
