@@ -91,7 +91,7 @@ def test_a_scan_keeps_boxes_embeddings_and_answers(whole, originals, tiny_classi
         assert face["status"] == answer.verdict
         # alone and among others a face's cosines are summed in another order, in float32: what they
         # are rounded by is a logit's by so much
-        rounded = calibration.similarity_scale / calibration.temperature * np.finfo(np.float32).eps
+        rounded = calibration.similarity_scale / calibration.temperature * float(np.finfo("f4").eps)
         assert face["confidence"] == pytest.approx(answer.answers[0].confidence, abs=rounded)
         assert face["label"] == (None if answer.verdict == "unknown" else answer.answers[0].label)
     broken = next(one for one in dump(str(whole)) if one[0].endswith("3/0099.png"))
