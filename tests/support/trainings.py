@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from command_line import ROOT, run_kyara
+from waiting import hold_process
 
 from classification import Classifier
 from kyara.dataset.manifest import Manifest
@@ -42,7 +43,7 @@ def kill_and_resume(recipe: str, data: Path, folder: Path, *more: str | Path) ->
     run = folder / "run"
     arguments = ["train", data, "--recipe", recipe, "--name", recipe, "--run", run, *SETTINGS[recipe]]
     arguments += ["--models", folder, "--bottlenecks", folder / "bottlenecks", *more]
-    with subprocess.Popen(
+    with hold_process(
         [sys.executable, "-m", "kyara", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},

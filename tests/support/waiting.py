@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def hold_process(command: list[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Run a process; it is killed if it still runs at the end: a failed test does not wait for it."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_until(

@@ -17,7 +17,7 @@ from libraries import dump
 from ray_nodes import RayNodes
 from scanned import count, count_rows, draw_faces, draw_narrow
 from videos import EXAMPLE
-from waiting import wait_until
+from waiting import hold_process, wait_until
 
 from kyara.dataset.library.looking import SHARD_PICTURES
 from kyara.dataset.library.opening import open_library
@@ -107,7 +107,7 @@ def test_a_scan_killed_three_times_leaves_what_an_uninterrupted_one_does(
     command = [sys.executable, "-m", "kyara", *map(str, common), "--workers", "1"]
     for _ in range(3):
         before = count_rows(library)
-        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as run:
+        with hold_process(command, cwd=ROOT, stderr=subprocess.DEVNULL) as run:
             wait_until(lambda before=before: count_rows(library) > before)
             run.kill()
         assert run.returncode == -signal.SIGKILL
@@ -308,7 +308,7 @@ def test_a_watched_folder_is_kept_current(tiny_bundle, tmp_path):
             return []
         return [path for path, row, _ in relative(library, folder) if row["missing_since"] is None]
 
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as watch:
+    with hold_process(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as watch:
         wait_until(lambda: list_there() == ["a/1.png"])
         write(folder / "b" / "2.png", draw_narrow(2))
         wait_until(lambda: list_there() == ["a/1.png", "b/2.png"])

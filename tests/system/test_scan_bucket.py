@@ -19,7 +19,7 @@ from libraries import dump
 from scanned import count, count_rows, draw_faces, draw_narrow
 from services import find_free_port
 from sqlalchemy import insert
-from waiting import wait_until
+from waiting import hold_process, wait_until
 
 from kyara.dataset.library.groups.cutting import cut_thumbnail, find_faces_by_id
 from kyara.dataset.library.looking import SHARD_PICTURES
@@ -130,7 +130,7 @@ def test_a_scan_that_is_killed_goes_on(bucket):
         bucket.put(f"{number:03}.png", draw_narrow(number))
     common = ["scan", bucket.prefix, "--library", bucket.library, "--model", bucket.model]
     command = [sys.executable, "-m", "kyara", *map(str, common), "--workers", "1"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as run:
+    with hold_process(command, cwd=ROOT, stderr=subprocess.DEVNULL) as run:
         wait_until(lambda: count_rows(bucket.library) > 0)
         run.kill()
     assert run.returncode == -signal.SIGKILL

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from command_line import ROOT, run_kyara
 from drawings import LABELS, write_dataset
-from waiting import wait_until
+from waiting import hold_process, wait_until
 
 from kyara.dataset.versions import make_version, read_version
 from kyara.errors import BadInputError
@@ -71,7 +71,7 @@ def test_a_killed_retraining_goes_on_and_forgets_nobody(dataset, models, tmp_pat
     runs = tmp_path / "runs"
     places = ("--runs", runs, "--models", models, "--bottlenecks", tmp_path / "cache")
     command = ["retrain", "--dataset", dataset, *places, "--name", "next", "--epochs", "3000"]
-    with subprocess.Popen(
+    with hold_process(
         [sys.executable, "-m", "kyara", *map(str, command)],
         cwd=ROOT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},

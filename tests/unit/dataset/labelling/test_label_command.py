@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 from command_line import ROOT, run_kyara
 from inboxes import fill_inbox
+from waiting import hold_process
 
 from kyara.dataset.review.labelling.preparing import hold_preparing, read_progress
 from kyara.dataset.review.labelling.suggestions import read_suggestions
@@ -56,7 +57,7 @@ def test_the_command_starts_the_site_and_ends_it(dataset, tiny_model_folder, tmp
     }
     command = [sys.executable, "-m", "kyara", "label", "--no-browser", "--no-prepare"]
     command += ["--dataset", str(dataset), "--models", str(tiny_model_folder)]
-    with subprocess.Popen(
+    with hold_process(
         command,
         cwd=Path(ROOT),
         env={**os.environ, **settings},
