@@ -86,7 +86,6 @@ class Backbone:
         self._own = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
         self._turn = threading.Lock()
-        self._asking = 0
         try:
             # Read, not mapped: a file that is overwritten under a running site must not change answers.
             self._content = path.read_bytes()
@@ -143,18 +142,12 @@ class Backbone:
         """
         return self._run_side_by_side(self._run, views)
 
-    def is_free_for(self, views: int) -> bool:
-        """Tell whether so many views would run at once now, each on a thread of its own."""
-        return self._asking == 0 and views <= self._threads
-
     def _run_side_by_side(
         self, call: Callable[[_Item], np.ndarray], items: Iterable[_Item]
     ) -> Iterator[np.ndarray]:
         """Yield `call(item)` in order, few in flight: a large request leaves threads to others."""
         workers = self._workers()
         pending: deque[Future[np.ndarray]] = deque()
-        with self._turn:
-            self._asking += 1
         try:
             for item in items:
                 pending.append(workers.submit(call, item))
@@ -163,8 +156,6 @@ class Backbone:
             while pending:
                 yield pending.popleft().result()
         finally:
-            with self._turn:
-                self._asking -= 1
             for future in pending:
                 future.cancel()
 
@@ -173,7 +164,6 @@ class Backbone:
         with self._turn:
             if self._pool is None or self._pool[0] != os.getpid():
                 self._pool = os.getpid(), ThreadPoolExecutor(self._threads, "network")
-                self._asking = 0
             return self._pool[1]
 
     def _interpreter(self) -> Interpreter:

@@ -165,19 +165,14 @@ class Classifier:
         rows, compared = [self.backbone.extract([])], None
         source = iter(crops)
         while some := list(islice(source, CROPS_AT_ONCE)):
-            # on idle threads all views take no longer than the first
-            at_once = self.backbone.is_free_for(len(some) * count)
-            each = self.backbone.extract_each(some, slice(0, count if at_once else first))
-            features = each[:, :first].mean(axis=1)
+            each = self.backbone.extract_each(some, slice(0, first))
+            features = each.mean(axis=1)
             compared = self.compare_each(features)
             unsure = np.flatnonzero(~_find_settled(compared))
             if len(unsure):
-                looked = each[unsure]
-                if not at_once:
-                    left = (some[place] for place in unsure)
-                    rest = self.backbone.extract_each(left, slice(first, count))
-                    looked = np.concatenate([looked, rest], axis=1)
-                features[unsure] = looked.mean(axis=1)
+                left = (some[place] for place in unsure)
+                rest = self.backbone.extract_each(left, slice(first, count))
+                features[unsure] = np.concatenate([each[unsure], rest], axis=1).mean(axis=1)
                 compared = None
             rows.append(features)
         return np.concatenate(rows), compared if len(rows) == 2 else None

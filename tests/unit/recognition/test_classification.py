@@ -135,27 +135,6 @@ def test_what_evaluation_settles_on_is_what_is_served(hesitant):
     assert classifier.look([]).shape == (0, plain.backbone.dimension)
 
 
-def test_one_face_on_idle_threads_is_seen_as_among_many(hesitant):
-    """All its views are looked at together, and only those that count are used."""
-    classifier, _, faces = hesitant
-    idle = Classifier(classifier.bundle, threads=3)
-    assert idle.backbone.is_free_for(3)
-    assert not idle.backbone.is_free_for(4)
-    alone = [idle.look([face])[0] for face in faces]
-    np.testing.assert_array_equal(alone, classifier.look(faces))
-
-
-def test_threads_are_not_idle_while_somebody_asks(hesitant):
-    _, plain, _ = hesitant
-    side = plain.bundle.preprocessing.input_px
-    views = plain.backbone.extract_views(np.zeros((9, side, side, 3), np.float32))
-    assert plain.backbone.is_free_for(1)
-    next(views)
-    assert not plain.backbone.is_free_for(1)
-    del views
-    assert plain.backbone.is_free_for(1)
-
-
 def test_a_model_that_knows_nobody_any_more_still_looks(hesitant):
     classifier, _, faces = hesitant
     nobody = classifier.without(classifier.labels)
