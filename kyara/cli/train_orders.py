@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kyara.training.plan import AnyPlan, LayerPlan
     from kyara.training.trained import Trained
     from kyara.vision.boxes import Box
+    from kyara.vision.detector_bundle import DetectorBundle
 
 HEAD_FROM = {"finetune": 20, "head": 1, "cnn": 1, "gallery": 1}
 """Training drawings from which a character has a column of the head."""
@@ -198,9 +199,7 @@ def _keep_network(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[
 
     bundle = load_bundle(Path(order.features) if order.features else find_serving())
     labels = frozenset(face.label for face in manifest.of_split("train"))
-    return keep_network(bundle, labels, references=order.keep_references), {
-        "from": {"name": bundle.name, "version": bundle.version, "provenance": bundle.provenance}
-    }
+    return keep_network(bundle, labels, references=order.keep_references), {"from": _tell_origin(bundle)}
 
 
 _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn, "gallery": _keep_network}
@@ -239,11 +238,7 @@ def make_detector(order: TrainOrder) -> None:
         )
     provenance = {**_describe(order), "quantised": False, "pictures": counts, "faces": faces}
     if start:
-        provenance["from"] = {
-            "name": start.name,
-            "version": start.version,
-            "provenance": start.provenance,
-        }
+        provenance["from"] = _tell_origin(start)
     with show_bar(counts["val"] + counts["test"], "Measuring") as bar:
         bundle = export_detector(
             model, order.target, pictures, provenance, bar.update, start=start_folder
@@ -322,6 +317,10 @@ def _describe_frozen(order: TrainOrder, frozen: Frozen) -> dict[str, Any]:
     source = order.features or "the bundle that served"
     name = source if "://" in source else Path(source).name
     return {"features": name, "features_sha256": hashlib.sha256(frozen.backbone).hexdigest()}
+
+
+def _tell_origin(bundle: Bundle | DetectorBundle) -> dict[str, Any]:
+    return {"name": bundle.name, "version": bundle.version, "provenance": bundle.provenance}
 
 
 def _describe(order: TrainOrder) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def assign_folded_weights(model: Any, weights: FoldedWeights, pictures: np.ndarr
     try:
         for layer, norm, (kernel, bias) in zip(convolutions, norms, weights.convolutions, strict=True):
             layer.set_weights([kernel])
-            _set_norm(norm, bias, 0 * bias)
+            set_norm(norm, bias, 0 * bias)
         model.get_layer("projection").set_weights(list(weights.projection))
     except ValueError as error:
         raise BadInputError(f"The start weights are of another network: {error}.") from error
@@ -156,10 +156,10 @@ def assign_folded_weights(model: Any, weights: FoldedWeights, pictures: np.ndarr
     means = watcher.predict(pictures, batch_size=32, verbose=0)
     for norm, mean, (_, bias) in zip(norms, means, weights.convolutions, strict=True):
         mean = mean.mean(axis=0)
-        _set_norm(norm, bias + mean, mean)
+        set_norm(norm, bias + mean, mean)
 
 
-def _set_norm(norm: Any, beta: np.ndarray, mean: np.ndarray) -> None:
+def set_norm(norm: Any, beta: np.ndarray, mean: np.ndarray) -> None:
     """Make a batch normalisation add `beta - mean`."""
     gamma = [np.ones_like(beta)] if norm.scale else []
     norm.set_weights([*gamma, beta, mean, np.full_like(beta, 1 - norm.epsilon)])

@@ -42,10 +42,12 @@ export function nameFaces(state) {
   return state.faces.map((face, index) => `${index + 1}. ${nameFace(state, face)}`).join("\n");
 }
 
+/** What is said of a face; an answer to another box is none. @param {PageState} state @param {import("../page/state.js").Face} face */
+const describeNow = (state, face) => (state.isStale(face) ? { verdict: say("not_asked"), work: "" } : describe(state, face));
+
 /** @param {PageState} state @param {import("../page/state.js").Face} face */
 function nameFace(state, face) {
-  if (state.isStale(face)) return say("not_asked");
-  const { verdict, work } = describe(state, face);
+  const { verdict, work } = describeNow(state, face);
   const isNamed = ["known", "probably"].includes(state.answer(face)?.face?.verdict ?? "");
   return isNamed && work ? `${verdict} (${work})` : verdict;
 }
@@ -64,8 +66,7 @@ async function drawPicture(state) {
   context.lineWidth = Math.max(2, side * LINE_SHARE);
   context.textBaseline = "middle";
   state.faces.forEach((face, index) => {
-    const words = state.isStale(face) ? say("not_asked") : describe(state, face).verdict;
-    drawBox(context, face.box, `${index + 1}  ${words}`, letter, picture);
+    drawBox(context, face.box, `${index + 1}  ${describeNow(state, face).verdict}`, letter, picture);
   });
   return canvas.convertToBlob({ type: "image/png" });
 }

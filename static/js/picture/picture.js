@@ -207,16 +207,15 @@ async function sniffType(blob) {
   if (text.startsWith("GIF8")) return "image/gif";
   if (text.startsWith("\x89PNG")) return "image/png";
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
-  if (text.slice(4, 8) === "ftyp") return typeOfBrands(text);
+  if (text.slice(4, 8) === "ftyp") return typeOfBrands(text.slice(8, new DataView(bytes.buffer).getUint32(0)));
   if (text.startsWith("\x1a\x45\xdf\xa3")) return "video/webm";
   if (text.startsWith("OggS")) return "video/ogg";
   return blob.type;
 }
 
-/** AVIF, HEIC and videos begin alike: which brands a file names tells them apart. @param {string} head */
-function typeOfBrands(head) {
-  const length = Math.max(12, new DataView(Uint8Array.from(head.slice(0, 4), (one) => one.charCodeAt(0)).buffer).getUint32(0));
-  const brands = head.slice(8, length).match(/.{4}/gs) ?? [];
+/** AVIF, HEIC and videos begin alike: which brands a file names tells them apart. @param {string} named */
+function typeOfBrands(named) {
+  const brands = named.match(/.{4}/gs) ?? [];
   if (brands.some((brand) => /^avi[fs]$/.test(brand))) return "image/avif";
   return brands.some((brand) => /^(hei[cmsx]|hev[cmsx]|mif1|msf1)$/.test(brand)) ? "image/heic" : "video/mp4";
 }

@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from kyara.evaluation.detection import match_faces
+from kyara.evaluation.detection import Looked, match_faces
 from kyara.storage.atomic import replace_file
 from kyara.training.recipes.detector.scenes import BoxedFace, Scene
 from kyara.training.recipes.detector.views import Sources
@@ -54,16 +54,16 @@ def mine_sources(
     boxed = [*sources.pictures, *sources.negatives]
     looked = []
     for scene in boxed:
-        looked.append(network.find_upright(scene.levels[0], FLOOR))
+        looked.append(_match(scene, network))
         progress(1)
     false = [
-        [face for face in found if not _touches(face.box, _known(scene), 0.0)]
-        for scene, found in zip(boxed, looked, strict=True)
+        [face for face, match in zip(found, seen.matches, strict=True) if match == -1]
+        for found, seen in looked
     ]
     thresholds = choose_thresholds([face.score for faces in false for face in faces], len(boxed))
     judged = [
-        _judge(_compare(scene, found, thresholds), faces, thresholds, cascade)
-        for scene, found, faces in zip(boxed, looked, false, strict=True)
+        _judge(_compare(scene, found, seen, thresholds), faces, thresholds, cascade)
+        for scene, (found, seen), faces in zip(boxed, looked, false, strict=True)
     ]
     labelled = []
     for scene in sources.unlabelled:
@@ -135,16 +135,22 @@ def _known(scene: Scene) -> list[Box]:
     return [Box(*map(round, face.box)) for face in scene.faces]
 
 
-def _compare(scene: Scene, found: Sequence[FoundFace], thresholds: dict[str, float]) -> Scene:
+def _match(scene: Scene, network: NetworkDetector) -> tuple[list[FoundFace], Looked]:
+    """Return what the network finds, the surest first, and which labels that is."""
+    found = sorted(network.find_upright(scene.levels[0], FLOOR), key=lambda face: -face.score)
+    return found, match_faces("", _known(scene), found)
+
+
+def _compare(
+    scene: Scene, found: Sequence[FoundFace], seen: Looked, thresholds: dict[str, float]
+) -> Scene:
     """Tell which faces of a boxed picture the network misses, and which labels it is at odds with."""
-    seen = match_faces("", _known(scene), found)
     shown = seen.scores >= thresholds["agreed"]
     missing = set(range(len(scene.faces))) - set(seen.matches[shown].tolist())
     sure = [face.box for face in found if face.score >= thresholds["alone"]]
-    displaced, faces = [], list(scene.faces)
+    displaced, faces, labels = [], list(scene.faces), _known(scene)
     for place in sorted(missing):
-        label = _known(scene)[place]
-        beside = [box for box in sure if measure_overlap(box, label) > BESIDE]
+        beside = [box for box in sure if measure_overlap(box, labels[place]) > BESIDE]
         if beside:
             faces[place] = replace(faces[place], sure=False)
             missing.discard(place)

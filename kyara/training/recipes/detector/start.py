@@ -8,7 +8,7 @@ import numpy as np
 
 from kyara.errors import BadInputError
 from kyara.training.recipes.detector.network import build_detector
-from kyara.training.start_weights import DENSE, FoldedLayer, read_folded_layers
+from kyara.training.start_weights import DENSE, FoldedLayer, read_folded_layers, set_norm
 
 OTHER = "The start weights are of another face network than this recipe trains."
 
@@ -43,8 +43,7 @@ def build_started_detector(network: bytes, views: np.ndarray) -> Any:
             layer.set_weights([one.kernel, one.bias])
             continue
         layer.set_weights([one.kernel])
-        still = np.zeros_like(one.bias)
-        norm.set_weights([still + 1, one.bias, still, still + 1 - norm.epsilon])
+        set_norm(norm, one.bias, np.zeros_like(one.bias))
     watched = [layer for layer, _ in pairs if layer.name in normalised]
     watcher: Any = keras.Model(model.input, [layer.output for layer in watched])
     seen = watcher.predict(views.astype(np.float32) / 255, batch_size=len(views), verbose=0)

@@ -135,9 +135,8 @@ def _view_of_picture(
     hard = [one for one in scenes if one.missed] if rng.random() < MISSED_SHARE else []
     scene = _pick(hard or scenes, rng)
     longest = max(scene.width, scene.height)
-    known = [face for face in scene.faces if face.sure]
-    if hard:
-        known = [scene.faces[place] for place in scene.missed]
+    missed = [scene.faces[place] for place in scene.missed]
+    known = missed if hard else [face for face in scene.faces if face.sure]
     if (not hard and rng.random() < 0.3) or not known:
         # the whole picture, as serving sees it
         scale = side_px / longest * float(np.exp(rng.uniform(np.log(0.45), np.log(1.15))))
