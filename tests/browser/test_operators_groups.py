@@ -146,6 +146,9 @@ def test_what_somebody_else_decided_is_shown_and_a_name_that_cannot_be_is_told(
     open_groups, place, tiny_classifier
 ) -> None:
     page = open_groups()
+    expect(page.locator("#groups-answering")).to_have_text("")
+    page.reload()  # every face is answered: from here on nothing shows the groups anew by itself
+    expect(page.locator("#group-title")).to_have_text("Group 1")
     page.locator("#group-name").fill("！？")
     page.keyboard.press("Enter")
     expect(page.locator("#group-refused")).to_contain_text("No label can be made of the name")
