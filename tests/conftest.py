@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,12 @@ TINY_NAMES = {
         "work": {"en": "The Drawn Four", "zh": "四个画中人", "ja": "描かれた四人"},
     },
 }
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, for all that tests start: a shell has its background jobs ignore it, and theirs, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
