@@ -145,12 +145,17 @@ class Watch:
 
 
 @pytest.fixture(scope="session")
-def contexts(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
-    """A browser profile for each language, so that OpenCV is fetched and compiled once."""
+def contexts(browser: Browser, server: Server) -> Iterator[dict[str, BrowserContext]]:
+    """A browser profile for each language, so that OpenCV is fetched and compiled once.
+
+    A page that stays open keeps its process: to start one takes a second of a processor.
+    """
     contexts = {
         locale: browser.new_context(locale=locale, viewport={"width": 1280, "height": 900})
         for locale in LOCALES.values()
     }
+    for context in contexts.values():
+        context.new_page().goto(f"{server.url}/healthz")
     yield contexts
     for context in contexts.values():
         context.close()
