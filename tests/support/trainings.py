@@ -28,8 +28,8 @@ SETTINGS = {
         *("--average", "0.5", "--head-from", "5"),
     ),
     "cnn": ("--epochs", "6", "--batch", "16", "--peak-rate", "1e-3"),
-    "head": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
-    "multilabel": ("--epochs", "40", "--batch", "16", "--peak-rate", "0.01"),
+    "head": ("--epochs", "8", "--batch", "16", "--peak-rate", "0.02"),
+    "multilabel": ("--epochs", "12", "--batch", "16", "--peak-rate", "0.02"),
 }
 
 
