@@ -64,7 +64,7 @@ TINY_NAMES = {
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, for all that tests start: a shell has its background jobs ignore it, and theirs, too."""
+    """Hear Ctrl-C, as will what tests start: a shell has its background jobs ignore it, and theirs."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -167,7 +167,8 @@ class Client(Worker):
         """Why, for each request without an answer."""
 
     def send(self, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-        status, answer = ask(self.port, "POST", path, body)
+        # nginx gives up after a minute: it is to answer first
+        status, answer = ask(self.port, "POST", path, body, timeout_s=240)
         self.statuses[status] += 1
         if status == 0:
             self.unanswered.append(answer["detail"])

@@ -21,7 +21,7 @@ def hold_process(command: list[str], **options: Any) -> Iterator[subprocess.Pope
 
 
 def wait_until(
-    condition: Callable[[], object], timeout_s: float = 30, why: str = "it did not come"
+    condition: Callable[[], object], timeout_s: float = 120, why: str = "it did not come"
 ) -> float:
     """Wait for a condition; return how many seconds that took."""
     started, pause = time.monotonic(), threading.Event()

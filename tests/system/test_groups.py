@@ -15,6 +15,8 @@ from videos import EXAMPLE
 
 from kyara.vision.images import encode_png
 
+pytestmark = pytest.mark.timeout(1500)  # many commands, each of which starts anew
+
 PICTURES = 4
 
 

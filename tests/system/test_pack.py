@@ -18,6 +18,8 @@ from command_line import run_kyara
 from PIL import Image
 from strangers import NEW, STRANGERS
 
+pytestmark = pytest.mark.timeout(1500)  # many commands, each of which starts anew
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SAID = ("--author", "Rin", "--licence", "CC0-1.0")
 

@@ -31,6 +31,8 @@ from kyara.storage.jobs import read_status
 from kyara.vision.images import encode_png
 from scripts.local_site import Server
 
+pytestmark = pytest.mark.timeout(1500)  # many commands, each of which starts anew
+
 MIDORI, AKA = LABELS.index("midori_bun"), LABELS.index("aka_ribbon")
 OWN_EYES, HER_EYES = drawings._EYES[MIDORI], drawings._EYES[AKA]
 DYES = ("#903060", "#901060", "#903010", "#905040", "#906030", "#704020", "#9239bf", "#c040c0")

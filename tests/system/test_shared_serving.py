@@ -96,9 +96,9 @@ def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
             trainer.promote(SECOND)
         assert follower.name == FIRST
         postgres.start()
-        monkeypatch.setattr(trainer._bundles._published, "_deadline_s", 1.0)
         s3.suspend()
-        with pytest.raises(StorageAwayError):
+        with monkeypatch.context() as impatient, pytest.raises(StorageAwayError):
+            impatient.setattr(trainer._bundles._published, "_deadline_s", 1.0)
             trainer.promote(SECOND)
         assert trainer.read().serving == FIRST  # not published whole, so not promoted
         s3.resume()

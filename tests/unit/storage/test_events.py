@@ -31,6 +31,8 @@ def hear(listener: Events, teller: Events, event: str) -> str | None:
     while thread.is_alive():
         teller.publish(event)
         thread.join(0.05)
+    while listener.wait(0.2) is not None:
+        pass  # told once more before the first was heard
     return heard[0]
 
 

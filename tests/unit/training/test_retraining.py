@@ -25,6 +25,8 @@ from kyara.storage.jobs import list_jobs, read_status
 from kyara.training.plan import LayerPlan
 from kyara.training.retrain.continuing import continue_head
 
+pytestmark = pytest.mark.timeout(1500)  # many commands, each of which starts anew
+
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
