@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,12 @@ from kyara.recognition.answers import Verdict
 from scripts.local_site import Server
 
 StartServer = Callable[..., Server]
+MOVE_UP = """(numbers) => {
+    const boxes = [...document.querySelectorAll(".face-box")];
+    for (const number of numbers)
+        boxes[number].dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+}"""
+"""Move boxes at once, by the keyboard: after 0.8 s they are asked about."""
 
 
 @pytest.mark.parametrize(
@@ -87,8 +94,7 @@ def test_a_moved_box_is_stale_until_asked_again(open_page: OpenPage) -> None:
     expect(button).to_have_text("All identified")
     expect(button).to_be_disabled()
     page.route("**/api/identify", lambda route: route.abort())
-    for number in (0, 2):
-        boxes(page).nth(number).press("ArrowUp")
+    page.evaluate(MOVE_UP, [0, 2])
     expect(page.locator("#status-text")).to_have_text("Kyara cannot be reached.")
     expect(page.locator(".card-stale:visible")).to_have_count(2)
     expect(boxes(page).first).to_have_attribute("data-mark", "stale")
@@ -106,8 +112,7 @@ def test_moved_boxes_are_asked_again_by_themselves_in_one_question(open_page: Op
     page = open_page()
     open_example(page)
     with page.expect_request("**/api/identify") as request:
-        for number in (0, 2, 2):
-            boxes(page).nth(number).press("ArrowUp")
+        page.evaluate(MOVE_UP, [0, 2, 2])
     assert len(json.loads(request.value.post_data or "")["crops"]) == 2
     expect(page.locator("#identify-button")).to_have_text("All identified")
     expect(page.locator(".card-stale:visible")).to_have_count(0)
@@ -125,11 +130,12 @@ def test_an_added_box_is_asked_about_by_itself(open_page: OpenPage) -> None:
 
 
 def test_a_move_that_is_undone_at_once_asks_nothing(open_page: OpenPage) -> None:
-    page = open_page()
+    page = open_page(fresh=True)  # a clock stays with its profile
     open_example(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "identify" in request.url else None)
     page.clock.install()
+    page.clock.pause_at(time.time() + 3600)
     boxes(page).first.press("ArrowUp")
     page.keyboard.press("Control+z")
     page.clock.run_for(10_000)

@@ -204,7 +204,7 @@ def test_a_video_is_walked_by_time(open_page: OpenPage) -> None:
                     const passed = performance.now() - start;
                     context.fillStyle = passed < 500 ? "#ff0000" : "#0000ff";
                     context.fillRect(0, 0, 160, 120);
-                    if (passed < 1200) requestAnimationFrame(draw);
+                    if (passed < 1500) requestAnimationFrame(draw);
                     else resolve();
                 };
                 draw();

@@ -312,6 +312,7 @@ def test_axe_finds_nothing_and_nothing_overflows(open_page_of, language: str, de
     found.look("names")
     page.keyboard.press("Enter")
     expect(page.locator(".chip-name")).to_have_count(1)
+    expect(page.locator("#library-results[aria-busy]")).to_have_count(0)
     page.locator(".library-check").first.click()
     found.look("a chosen picture")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -189,11 +189,12 @@ def test_pausing_leaves_the_frame_as_a_still_picture(open_page: OpenPage, clip: 
     expect(cards(page)).not_to_have_count(0)
     expect(page.locator("#frame-label")).not_to_contain_text("0:00.0 of")
     asked = hear_questions(page)
+    page.route("**/api/identify", lambda route: None)  # the moved box is asked about in a moment
     before = page.locator("#frame-label").inner_text()
     boxes(page).first.press("ArrowRight")  # it can be edited
-    expect(page.locator('.face-card[data-mark="stale"]')).to_have_count(1)
+    expect(page.locator('.face-card:is([data-mark="stale"], [data-mark="asking"])')).to_have_count(1)
     assert page.locator("#frame-label").inner_text() == before
-    assert asked == []
+    assert len(asked) <= 1, "of the moved box alone"
 
 
 def test_l_starts_live_and_a_hidden_tab_stands_still(open_page: OpenPage, clip: Path) -> None:

@@ -107,7 +107,8 @@ def test_the_problem_of_a_file_that_is_chosen_no_more_is_not_shown(
     install: list[Route] = []
     page.route("**/packs/install*", lambda route: install.append(route), times=1)
     page.locator("#pack-choice").select_option("skip")
-    page.locator("#pack-install").click()
+    with page.expect_request("**/packs/install*"):
+        page.locator("#pack-install").click()
     expect(page.locator("#pack-file")).to_be_disabled()
     install[0].continue_()
     expect(page.locator("#pack-done")).to_contain_text("extras is installed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -337,6 +338,7 @@ def test_a_report_can_be_undone_for_ten_seconds(open_page: OpenPage, server: Ser
     page = open_page(fresh=True)
     open_drawn(page, 0.05)
     page.clock.install()
+    page.clock.pause_at(time.time() + 3600)
     open_form(page)
     page.locator("#report-label").fill("Undone")
     page.locator("#report-send").click()

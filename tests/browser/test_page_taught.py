@@ -136,6 +136,7 @@ def test_an_unknown_face_is_known_after_two_clicks_and_a_name(
     page.reload()
     page.wait_for_selector("html[data-ready]", state="attached")
     choose(page, EXAMPLE.read_bytes())
+    expect(thumbnails(page).nth(1)).to_have_attribute("aria-current", "true")
     expect_taught(page, 0, "Zoë Nobody")
     cards(page).first.locator(".card-mine").click()
     expect(page.locator("#taught-dialog .taught-name")).to_have_text("Zoë Nobody")

@@ -108,13 +108,13 @@ def test_saucenao_gets_the_picture_from_the_visitors_browser(
     menu = open_elsewhere(page)
     with page.context.expect_page() as opening:
         menu.get_by_role("button", name="SauceNAO").click()
+        expect(page.locator(".toast-words")).to_have_text(
+            "The picture was sent to SauceNAO, in a tab of its own."
+        )
     opening.value.wait_for_load_state()
     (request,) = [request for request in asked if request.is_navigation_request()]
     assert (request.method, request.url) == ("POST", "https://saucenao.com/search.php")
     assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
-    expect(page.locator(".toast-words")).to_have_text(
-        "The picture was sent to SauceNAO, in a tab of its own."
-    )
     expect(page.locator("body > form")).to_have_count(0)
 
 

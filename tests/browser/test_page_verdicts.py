@@ -79,8 +79,9 @@ def test_under_an_unknown_face_are_names_and_no_confidence(
     assert not CONFIDENCE.search(card.locator(".answers").inner_text())
     expect(boxes(page).first.locator(".box-tag > span")).to_be_empty()
     names = card.locator(".answer-name").all_inner_texts()
+    page.route("**/api/identify", lambda route: None)  # the moved box stays without an answer
     boxes(page).first.press("ArrowUp")
-    expect(card).to_have_attribute("data-mark", "stale")
+    expect(card).to_have_attribute("data-mark", re.compile("stale|asking"))
     expect(card.locator(".progress, .answer-percent")).to_have_count(0)
     page.keyboard.press("Control+z")
     card.locator(".card-why").click()
