@@ -1,4 +1,4 @@
-"""Finding faces in the browser's worker, at three sizes of a picture: the face network, and the cascade."""
+"""Finding faces in the browser's worker at three sizes of a picture: by the face network, by the cascade."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def measure(quick: bool) -> dict[str, Any]:
         names = _draw_pictures(Path(folder))
         addresses = {"network": write_network(network.bundle, Path(folder)), "cascade": URLS}
         with serve_static(Path(folder)) as url:
-            pages = {finder: _open_page(browser.new_page(), url, urls) for finder, urls in addresses.items()}
+            pages = {
+                finder: _open_page(browser.new_page(), url, urls) for finder, urls in addresses.items()
+            }
             rows = []
             for name, (width, height) in names.items():
                 row: dict[str, Any] = {"size": f"{width}×{height}"}
@@ -87,9 +89,9 @@ def describe(data: dict[str, Any]) -> list[str]:
     """Turn the measurements into a table."""
     return [
         "The example picture at three sizes, default level, median, the two in turn in one Chromium: the "
-        "face network that serves and the cascade, both in OpenCV.js. The rivals are the same searches in "
-        "Python (LiteRT; native OpenCV with SIMD and threads); the pause is the longest in which the page "
-        "itself did not react.",
+        "face network that serves and the cascade, both in OpenCV.js. The rivals are the same searches "
+        "in Python (LiteRT; native OpenCV with SIMD and threads); the pause is the longest in which the "
+        "page itself did not react.",
         "",
         "| picture | network ms | cascade ms | network / cascade | longest pause of the page ms "
         "| LiteRT ms | native cascade ms |",
