@@ -1,4 +1,4 @@
-"""Finding faces in the browser's worker at three sizes of a picture: by the face network, by the cascade."""
+"""Finding faces in the browser's worker at three sizes of a picture: the network, and the cascade."""
 
 from __future__ import annotations
 
@@ -88,10 +88,10 @@ def _draw_pictures(folder: Path) -> dict[str, tuple[int, int]]:
 def describe(data: dict[str, Any]) -> list[str]:
     """Turn the measurements into a table."""
     return [
-        "The example picture at three sizes, default level, median, the two in turn in one Chromium: the "
-        "face network that serves and the cascade, both in OpenCV.js. The rivals are the same searches "
-        "in Python (LiteRT; native OpenCV with SIMD and threads); the pause is the longest in which the "
-        "page itself did not react.",
+        "The example picture at three sizes, default level, median, the two in turn in one Chromium: "
+        "the face network that serves and the cascade, both in OpenCV.js. The rivals are the same "
+        "searches in Python (LiteRT; native OpenCV with SIMD and threads); the pause is the longest in "
+        "which the page itself did not react.",
         "",
         "| picture | network ms | cascade ms | network / cascade | longest pause of the page ms "
         "| LiteRT ms | native cascade ms |",
