@@ -39,9 +39,17 @@ POLICY = (
     "img-src 'self' data: blob:; style-src 'self'"
 )
 """The site's policy, or stricter: the worker has to do with it."""
+NOT_NEEDED = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,"
+    "HttpsFirstBalancedModeAutoEnable,LensOverlay,MediaRouter,PaintHolding,ThirdPartyStoragePartitioning,"
+    "AvoidCorsURLLoaderRestartOnRedirect,OptimizationHints,NetworkTimeServiceQuerying,AimEnabled,"
+    "PreconnectToSearch,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup"
+)
+"""Playwright's own list, which Chromium forgets over another one, and hidden pages of the address bar:
+of the second that a new window takes a processor they are most."""
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
+    f"--disable-component-update --disable-sync --disable-features={NOT_NEEDED}"
 ).split()
 URLS = {
     "worker": "/static/js/faces/detector-worker.js",
