@@ -15,7 +15,7 @@ from bench.timing import measure_ms
 from kyara.vision.detectors.lbp_cascade import CascadeDetector
 from kyara.vision.detectors.network import load_network
 from kyara.vision.images import read_image
-from scripts.measure_detector import LOAD, URLS, open_chromium, serve_static, write_network
+from scripts.measure_detector import URLS, open_chromium, open_finder, serve_static, write_network
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 RUNS = 7
@@ -44,9 +44,7 @@ def measure(quick: bool) -> dict[str, Any]:
         names = _draw_pictures(Path(folder))
         addresses = {"network": write_network(network.bundle, Path(folder)), "cascade": URLS}
         with serve_static(Path(folder)) as url:
-            pages = {
-                finder: _open_page(browser.new_page(), url, urls) for finder, urls in addresses.items()
-            }
+            pages = {finder: open_finder(browser, url, urls) for finder, urls in addresses.items()}
             rows = []
             for name, (width, height) in names.items():
                 row: dict[str, Any] = {"size": f"{width}×{height}"}
@@ -58,12 +56,6 @@ def measure(quick: bool) -> dict[str, Any]:
                 row["litert_ms"] = round(measure_ms(lambda p=pixels: network.find(p), runs)[0], 1)
                 rows.append(row)
     return {"rows": rows}
-
-
-def _open_page(page: Page, url: str, urls: dict[str, str]) -> Page:
-    page.goto(url)
-    page.evaluate(LOAD, urls)
-    return page
 
 
 def _time_in_turn(pages: dict[str, Page], name: str, runs: int) -> dict[str, list[dict[str, float]]]:

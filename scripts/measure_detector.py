@@ -152,6 +152,14 @@ def detect_in_page(page: Page, name: str, level: int | None = None) -> list[Box]
     return [Box(**box) for box in page.evaluate(DETECT, {"name": name, "level": level})]
 
 
+def open_finder(browser: Browser, url: str, urls: dict[str, str]) -> Page:
+    """Open the empty page and load the face finder in it."""
+    page = browser.new_page()
+    page.goto(url)
+    page.evaluate(LOAD, urls)
+    return page
+
+
 def summarise(found: dict[str, list[Box]], truth: dict[str, list[list[float]]]) -> dict[str, Any]:
     """Return recall and false boxes over all pictures."""
     looked = [
@@ -202,9 +210,7 @@ def measure(folder: Path, level: int | None, network: Path | None = None) -> dic
         for name in truth:
             shutil.copyfile(folder / name, pictures / name)
         with serve_static(pictures) as url:
-            page = browser.new_page()
-            page.goto(url)
-            page.evaluate(LOAD, urls)
+            page = open_finder(browser, url, urls)
             in_chromium = {name: detect_in_page(page, name, level) for name in truth}
     return {
         "level": level,

@@ -45,9 +45,13 @@ def test_boxes_are_moved_drawn_removed_and_undone_with_the_mouse(
     first = boxes(page).first
 
     x, y, width, height = place(first)
-    with page.expect_request("**/api/identify"):  # it is asked about in a moment
+    held: list[Route] = []
+    page.route("**/api/identify", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/identify"):
         drag(page, (x + width / 2, y + height / 2), (x + width / 2 - 30, y + height / 2 - 25))
     assert place(first) == pytest.approx((x - 30, y - 25, width, height), abs=CLOSE)
+    expect(cards(page).first).to_have_attribute("data-mark", NOT_FRESH)
+    held[0].continue_()
 
     draw_box(page, 0.1, 0.72, 0.3, 0.95)
     expect(boxes(page)).to_have_count(faces + 1)

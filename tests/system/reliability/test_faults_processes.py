@@ -101,7 +101,7 @@ def test_stop_under_load(start_site: StartSite, crops: list[str], record: Record
     for thread in threads:
         thread.join()
     kept.close()
-    site.server.process.wait(60)
+    site.server.process.wait(30)
     took_s = time.monotonic() - began
     assert [answer.status for answer in answers] == [201] * 8
     assert len(list(site.reports.glob("*.png"))) == 8
@@ -126,9 +126,9 @@ def test_a_stopping_site_is_not_ready_and_answers_all_the_same(
     kept = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=60)
     assert ask(kept, "GET", "/readyz")[0] == 200
     site.server.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: site.ask("GET", "/readyz").status == 503, timeout_s=10)
+    wait_until(lambda: site.ask("GET", "/readyz").status == 503, timeout_s=2)
     assert site.ready()["process"] == "stopping"
     assert site.identify(drawn).status == 200
     assert ask(kept, "GET", "/livez") == (200, {"status": "ok"})
     kept.close()
-    site.server.process.wait(60)
+    site.server.process.wait(30)
