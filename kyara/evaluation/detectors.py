@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from kyara.dataset.boxed import BoxedPicture
-from kyara.evaluation.detection import FALSE_A_PICTURE, Looked, match_faces, measure_detection
+from kyara.evaluation.detection import (
+    FALSE_A_PICTURE,
+    Looked,
+    match_faces,
+    measure_average_precision,
+    measure_detection,
+    raise_surest,
+)
 from kyara.storage.atomic import replace_file
 from kyara.vision.boxes import Box, FoundFace, grow_box
 from kyara.vision.detector_bundle import DetectorBundle, load_detector_bundle
@@ -58,10 +65,20 @@ def measure_detector(
     progress: Callable[[int], object] = lambda count: None,
 ) -> dict[str, Any]:
     """Measure a detector at its default level; see `evaluation.detection.measure_detection`."""
-    threshold = 0.0
+    looked = look_at_pictures(detector, pictures, progress)
     if isinstance(detector, NetworkDetector):
-        threshold = detector.bundle.thresholds[detector.bundle.default_level]
-    return measure_detection(look_at_pictures(detector, pictures, progress), threshold)
+        return measure_network(looked, detector.bundle)
+    return measure_detection(looked, 0.0)
+
+
+def measure_network(looked: Sequence[Looked], bundle: DetectorBundle) -> dict[str, Any]:
+    """Measure what the network of a bundle said of pictures, at its default level.
+
+    The average precision is that of the scores; all else is of what is shown.
+    """
+    shown = looked if bundle.surest_from is None else raise_surest(looked, bundle.surest_from)
+    measured = measure_detection(shown, bundle.thresholds[bundle.default_level])
+    return {**measured, "average_precision": measure_average_precision(looked)}
 
 
 def save_metrics(folder: Path, metrics: dict[str, Any]) -> None:
@@ -87,6 +104,7 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
         f"Version {bundle.version}, {len(bundle.network):,} bytes.",
         *_describe_eyes(bundle),
         f"Thresholds from fewer faces to more: {levels}; default: level {bundle.default_level}.",
+        *_describe_surest(bundle),
         "",
     ]
     for split, measured in metrics.items():
@@ -111,6 +129,14 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
         ]
     made_from = json.dumps(bundle.provenance, indent=2, ensure_ascii=False)
     return "\n".join([*lines, "## Made from", "", "```json", made_from, "```", ""])
+
+
+def _describe_surest(bundle: DetectorBundle) -> list[str]:
+    if bundle.surest_level is None:
+        return []
+    return [
+        f"A still picture's surest face is shown at every level if level {bundle.surest_level} shows it."
+    ]
 
 
 def _describe_eyes(bundle: DetectorBundle) -> list[str]:

@@ -66,6 +66,8 @@ def find_faces(
     find_window: Callable[[FoundFace, float, int, int], Window],
     level: int | None = None,
     part: Box | None = None,
+    *,
+    plays: bool = False,
 ) -> FacesFound:
     """Find the faces of a picture and cut them out; black bars around it change nothing.
 
@@ -75,6 +77,7 @@ def find_faces(
         find_window: `Preprocessing.find_window` of the model.
         level: strictness of the detector.
         part: of the picture within black bars, where it is known; by default it is looked for.
+        plays: it is a frame, which need not show anybody; see `base.FaceDetector.find`.
 
     Raises:
         KyaraError: no such level, or the detector does not work.
@@ -85,7 +88,7 @@ def find_faces(
         return FacesFound(everything, (everything,), (Window(everything),), (pixels,), (1.0,))
     part = part or find_picture(pixels)
     within = crop_pixels(pixels, part)
-    faces = finder.find(within, level=level)
+    faces = finder.find(within, level=level, plays=plays)
     windows = [find_window(face, finder.box_scale, part.width, part.height) for face in faces]
     return FacesFound(
         part,

@@ -54,6 +54,9 @@ class DetectorBundle:
             told, and `from_deg`, the least lean that is told as the face's.
         thresholds: least score of each level, from fewer faces to more.
         default_level: index into `thresholds`.
+        surest_level: index into `thresholds`: a still picture's surest face is shown at every level if
+            this one shows it; None: it is a face like the others.
+        plays_level: index into `thresholds`, the default for what plays.
         provenance: what it was made from.
         eyes: the LiteRT file of the eye network; None where there is none.
     """
@@ -66,14 +69,24 @@ class DetectorBundle:
     default_level: int
     provenance: dict[str, Any]
     eyes: bytes | None = None
+    surest_level: int | None = None
+    plays_level: int = 0
+
+    @property
+    def surest_from(self) -> float | None:
+        """Score from which a still picture's surest face is shown at every level; None: it is not."""
+        return None if self.surest_level is None else self.thresholds[self.surest_level]
 
     def describe(self) -> dict[str, Any]:
         """Return what the page needs to know beside the network, as JSON has it."""
-        return {
+        described = {
             "thresholds": list(self.thresholds),
             "default_level": self.default_level,
             "settings": self.settings,
         }
+        if self.surest_level is not None:  # else the versions of earlier detectors would change
+            described |= {"surest_level": self.surest_level, "plays_level": self.plays_level}
+        return described
 
 
 def find_default_detector(models: Path | None = None) -> str:
@@ -140,6 +153,10 @@ def _check(name: str, data: dict[str, Any], network: bytes, eyes: bytes | None) 
         raise ValueError(f"thresholds {thresholds}")
     if not isinstance(level, int) or not 0 <= level < len(thresholds):
         raise ValueError(f"default_level {level!r}")
+    surest, plays = data.get("surest_level"), data.get("plays_level", level)
+    for other in (plays,) if surest is None else (plays, surest):
+        if not isinstance(other, int) or not level <= other < len(thresholds):
+            raise ValueError(f"surest_level {surest!r}, plays_level {plays!r}")
     settings = {key: data["settings"][key] for key in SETTINGS}
     for key in ("longest_sides_px", "live_longest_sides_px"):
         sides = settings[key]
@@ -162,7 +179,9 @@ def _check(name: str, data: dict[str, Any], network: bytes, eyes: bytes | None) 
         settings["eyes"] = _check_eyes(looks)
         if eyes is None or hashlib.sha256(eyes).hexdigest() != looks["sha256"]:
             raise BundleError(f"{name}/{EYES_FILE} is missing or damaged: {BUNDLE_FILE} names another.")
-    bundle = DetectorBundle(name, "", network, settings, thresholds, level, data["provenance"], eyes)
+    bundle = DetectorBundle(
+        name, "", network, settings, thresholds, level, data["provenance"], eyes, surest, plays
+    )
     found = json.dumps([digest, bundle.describe()], sort_keys=True)
     return replace(bundle, version=hashlib.sha256(found.encode()).hexdigest()[:12])
 
@@ -198,7 +217,8 @@ def write_detector_bundle(
     Args:
         folder: need not exist.
         network: the LiteRT file.
-        data: `settings`, `thresholds`, `default_level` and `provenance`.
+        data: `settings`, `thresholds`, `default_level`, `provenance`, and if there are any
+            `surest_level` and `plays_level`.
         eyes: the LiteRT file of the eye network, if `settings` has `eyes`.
     """
     whole = {"format": FORMAT, "sha256": hashlib.sha256(network).hexdigest(), **data}

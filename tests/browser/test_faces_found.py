@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, Page
 from videos import EXAMPLE
 
@@ -53,6 +53,11 @@ def draw_pictures(folder: Path) -> Truth:
         example.rotate(90 * quarters, expand=True).save(folder / f"{name}.png")
         truth[name] = [turn(face, example.size, quarters) for face in FACES]
     example.rotate(-40, expand=True, fillcolor="white").save(folder / "leaning.png")
+    face = example.crop((600, 210, 890, 500)).filter(ImageFilter.GaussianBlur(12))
+    blurred = Image.new("RGB", (640, 480), (236, 232, 240))
+    blurred.paste(Image.blend(Image.new("RGB", face.size, (200, 200, 200)), face, 0.5), (170, 90))
+    blurred.save(folder / "blurred.png")
+    truth["blurred"] = [Box(FACES[1].x - 430, FACES[1].y - 120, FACES[1].width, FACES[1].height)]
     strip = Image.new("RGB", (800, 20_000), "white")
     truth["strip"] = []
     for number in range(10):
@@ -97,7 +102,7 @@ def finder_page(browser: Browser, drawn: tuple[Path, Truth], shipped: NetworkDet
 
 
 @pytest.mark.parametrize(
-    "name", ["example", "grey", "turned-1", "turned-2", "turned-3", "strip", "group"]
+    "name", ["example", "grey", "turned-1", "turned-2", "turned-3", "strip", "group", "blurred"]
 )
 def test_every_face_is_found_and_the_page_finds_the_same(drawn, shipped, finder_page, name):
     folder, truth = drawn
@@ -110,6 +115,31 @@ def test_every_face_is_found_and_the_page_finds_the_same(drawn, shipped, finder_
     for box in in_page:
         apart = [measure_distance(box, face) for face in found]
         assert min(apart) <= SAME_PX
+
+
+SHOWN = """async () => {
+  const { detector } = globalThis;
+  const look = async (level) =>
+    detector.detect(await createImageBitmap(await (await fetch("/pictures/blurred.png")).blob()), level);
+  const still = await look(0);
+  const live = await look("live");
+  return {
+    shown: [0, 1, 2, 3, 4].map((level) => still.filter((face) => detector.isShown(face, level)).length),
+    sure: still.filter((face) => detector.isSure(face)).length,
+    surestWhilePlaying: live.filter((face) => face.isSurest).length,
+  };
+}"""
+
+
+def test_a_still_that_has_no_sure_face_shows_its_surest_one_at_every_level(drawn, shipped, finder_page):
+    folder, _ = drawn
+    pixels = read_image(folder / "blurred.png")
+    assert shipped.find(pixels, level=0)[0].score < shipped.bundle.thresholds[2]
+    counts = [len(shipped.find(pixels, level=level)) for level in range(5)]
+    assert counts[:3] == [1, 1, 1]
+    assert shipped.find(pixels, level=2, plays=True) == []
+    told = finder_page.evaluate(SHOWN)
+    assert told == {"shown": counts, "sure": 0, "surestWhilePlaying": 0}
 
 
 TOLD = """async (name) => {

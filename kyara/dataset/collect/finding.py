@@ -40,7 +40,7 @@ def find_faces(pixels: np.ndarray, settings: Settings, detector: FaceDetector) -
         Found(
             widen_box(face.box, settings.margin, width, height), settings.detector, round(face.score, 4)
         )
-        for face in detector.find(pixels, level=settings.level)
+        for face in detector.find(pixels, level=settings.level, plays=True)
         if min(face.box.width, face.box.height) >= settings.smallest_px
     ]
     if settings.left_right_full:

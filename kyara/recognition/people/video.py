@@ -135,7 +135,7 @@ def watch_video(
                 if seen is None or float(cv2.absdiff(seen, glance).max()) > _LEAST_CHANGE:
                     seen = glance
                     inside = part if is_usual else None
-                    faces = find_faces(frame.pixels, finder, find_window, level, inside)
+                    faces = find_faces(frame.pixels, finder, find_window, level, inside, plays=True)
                     features = classifier.look(faces.crops)
                     names = _name_alone(classifier, features) if faces.boxes else []
                     found = list(zip(faces.boxes, names, strict=True))

@@ -78,8 +78,10 @@ class AnimefaceDetector:
     def __init__(self, process: subprocess.Popen[str], threshold: float) -> None:
         self._process, self._threshold = process, threshold
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
-        """See `base.FaceDetector.find`; the level is not looked at."""
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
+        """See `base.FaceDetector.find`; neither the level nor what plays is looked at."""
         check_pixels(pixels)
         return _ask(self._process, pixels, self._threshold)
 

@@ -40,12 +40,16 @@ class FaceDetector(Protocol):
     version: str
     box_scale: float
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
         """Find the faces in a picture.
 
         Args:
             pixels: `uint8 (H, W, 3)` RGB, of any size.
             level: 0 (fewest faces) to the detector's highest; None is its default.
+            plays: it is a frame of a video or an animation, which need not show anybody. A picture that
+                somebody chose likely does: a detector may show its surest face whatever the level.
 
         Returns:
             The largest box first, equal ones from top to bottom, left to right.

@@ -52,7 +52,10 @@ class CascadeDetector:
     def __init__(self) -> None:
         self.box_scale = load_settings().box_scale
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
+        """See `base.FaceDetector.find`; what plays is searched like everything else."""
         settings = load_settings()
         index = settings.default_level if level is None else level
         if not 0 <= index < len(settings.levels):

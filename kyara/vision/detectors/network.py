@@ -64,18 +64,30 @@ class NetworkDetector:
         self._shape: tuple[int, ...] = ()
         self._lock = threading.Lock()
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
+        """See `base.FaceDetector.find`.
+
+        Of a picture that does not play, the surest face is returned whatever the level, if its score is
+        the bundle's `surest_from` or more.
+        """
         check_pixels(pixels)
         thresholds = self.bundle.thresholds
-        index = self.bundle.default_level if level is None else level
+        default = self.bundle.plays_level if plays else self.bundle.default_level
+        index = default if level is None else level
         if not 0 <= index < len(thresholds):
             raise BadInputError(f"The level must be 0 to {len(thresholds) - 1}; received {level}.")
-        least = thresholds[index] if self._threshold is None else self._threshold
-        return self.find_above(pixels, least)
+        if self._threshold is not None:
+            return self.find_above(pixels, self._threshold)
+        return self.find_above(pixels, thresholds[index], None if plays else self.bundle.surest_from)
 
-    def find_above(self, pixels: np.ndarray, least: float) -> list[FoundFace]:
+    def find_above(
+        self, pixels: np.ndarray, least: float, surest_from: float | None = None
+    ) -> list[FoundFace]:
         """Return the faces with at least a score, 0 to 1, in the order of `find`.
 
+        Where there is none, it is the one with the best score, if that is `surest_from` or more.
         If none of them is sure, the picture is turned by quarters as well; what is found then is
         returned if it is shown by default and surer by `SURER_IF_TURNED`.
         """
@@ -89,6 +101,8 @@ class NetworkDetector:
             if (score := _find_best(turned)) >= least_turned:
                 least_turned, found, quarters = score, turned, turn
         seen = np.rot90(pixels, quarters)
+        if surest_from is not None:
+            least = min(least, max(_find_best(found), surest_from))
         told = [self._find_eyes(seen, face) for face in found if face.score >= least]
         if quarters == 0:
             return told

@@ -4,7 +4,7 @@
  *
  * In:  {type: "load", opencv, wasm, cascade, settings, network, networkSettings, networkEyes} (addresses)
  *      {type: "detect", id, bitmap, level}
- * Out: {type: "progress", fraction} · {type: "loaded", network, thresholds, defaultLevel, boxScale}
+ * Out: {type: "progress", fraction} · {type: "loaded", network, thresholds, defaultLevel, playsLevel, boxScale}
  *      {type: "faces", id, faces, heapBytes} · {type: "failed", id, message}; `id` is null while loading
  *
  * The network finds the faces of every level at once; where it cannot be loaded, the cascade finds those of one.
@@ -62,6 +62,7 @@ function describeLevels({ network, settings }) {
     network: network !== null,
     thresholds: network?.network.thresholds ?? votes,
     defaultLevel: network?.network.default_level ?? settings.default_level,
+    playsLevel: network?.network.plays_level ?? network?.network.default_level ?? settings.default_level,
     boxScale: network ? 1 : settings.box_scale, // the network's boxes are the tight face
   };
 }

@@ -26,8 +26,8 @@ import { shownPart } from "./bars.js";
  * @property {(error: unknown) => void} reject
  */
 
-/** A face that the default level, but not this one, shows is drawn as a weak one. */
-export const SURE_LEVEL = 0;
+/** A face whose score does not reach this level is drawn as a weak one. */
+const SURE_LEVEL = 0;
 
 const superseded = () => new DOMException("A newer search took its place.", "AbortError");
 
@@ -49,6 +49,7 @@ export class Detector {
   /** @type {number[]} least score of each level; empty until loaded */
   #thresholds = [];
   #defaultLevel = 0;
+  #playsLevel = 0;
   #boxScale = 1;
   /** @type {DetectorName} */
   #name = "network";
@@ -79,6 +80,16 @@ export class Detector {
    * @param {FoundFace} face @param {number} level
    */
   isShown(face, level) {
+    return face.isSurest || this.#reaches(face, level);
+  }
+
+  /** Whether a face is one for sure. @param {FoundFace} face */
+  isSure(face) {
+    return this.#reaches(face, SURE_LEVEL);
+  }
+
+  /** @param {FoundFace} face @param {number} level */
+  #reaches(face, level) {
     return this.#name === "cascade" || face.score >= (this.#thresholds[level] ?? 1);
   }
 
@@ -90,6 +101,11 @@ export class Detector {
   /** The level that is taken when none is asked for. */
   get defaultLevel() {
     return this.#defaultLevel;
+  }
+
+  /** The same for what plays. */
+  get playsLevel() {
+    return this.#playsLevel;
   }
 
   /**
@@ -182,6 +198,7 @@ export class Detector {
       this.#boxScale = message.boxScale;
       this.#name = message.network ? "network" : "cascade";
       this.#defaultLevel = message.defaultLevel;
+      this.#playsLevel = message.playsLevel;
       this.#load?.resolve();
       this.#load = null;
     } else if (message.id === null) {

@@ -32,6 +32,8 @@ import {
  * @typedef {object} NetworkSettings what the detector's bundle says
  * @property {number[]} thresholds from fewer faces to more
  * @property {number} default_level
+ * @property {number} [surest_level] of a still picture, the surest face is shown at every level if this one shows it
+ * @property {number} [plays_level] default for what plays
  * @property {{longest_sides_px: number[], live_longest_sides_px: number[], longest_ratio: number,
  *   tile_overlap: number, most_enlarged: number, fill: number, min_box_px: number, max_boxes: number, tells_eyes: boolean,
  *   merge: {overlap: number, inside: number}, second_look: SecondLook | null, eyes?: EyeSettings}} settings

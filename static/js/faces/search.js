@@ -4,7 +4,7 @@
 
 import { isAbort } from "../page/api.js";
 import { fitCropsTo } from "../picture/crops.js";
-import { Detector, SURE_LEVEL } from "./detector.js";
+import { Detector } from "./detector.js";
 import { say } from "../page/messages.js";
 
 /** @typedef {import("../page/state.js").PageState} PageState */
@@ -123,9 +123,8 @@ export class FaceSearch extends EventTarget {
   #show() {
     const chosen = this.levels?.chosen ?? 0;
     const shown = this.#found?.faces.filter((face) => this.detector.isShown(face, chosen)) ?? [];
-    const sure = this.levels ? this.detector.isShown.bind(this.detector) : () => true;
     this.state.takeDetected(
-      shown.map((face) => ({ box: face.box, roll: face.roll ?? 0, isWeak: !sure(face, SURE_LEVEL) })),
+      shown.map((face) => ({ box: face.box, roll: face.roll ?? 0, isWeak: !this.detector.isSure(face) })),
     );
     this.goOn();
   }

@@ -35,6 +35,7 @@ import { turnBox } from "./geometry.js";
  * @property {number[]} [eyes]
  * @property {number} [roll] how far it leans clockwise, in degrees: what the picture was turned by to find it, and what its
  *   eyes add to that
+ * @property {boolean} [isSurest] it is a still picture's surest face, and is shown at every level
  */
 /**
  * @typedef {object} EyeSettings how a face is shown to the eye network, and which of its answers are told
@@ -57,14 +58,14 @@ const SURER_IF_TURNED = 0.1;
 const findBest = (faces) => faces.reduce((best, { score }) => Math.max(best, score), 0);
 
 /**
- * Search a picture, and turned by quarters if no face of it is sure.
+ * Search a still picture, and turned by quarters if no face of it is sure; tell which is the surest.
  * @param {{width: number, height: number}} size of the picture
  * @param {(quarters: number) => FoundFace[]} search the picture turned so far counter-clockwise
- * @param {{thresholds: number[], default_level: number}} network
+ * @param {{thresholds: number[], default_level: number, surest_level?: number}} network
  * @param {(faces: FoundFace[], quarters: number) => FoundFace[]} complete what else there is to say of the faces that are told
  * @returns {FoundFace[]}
  */
-export function searchTurned(size, search, { thresholds, default_level: level }, complete) {
+export function searchTurned(size, search, { thresholds, default_level: level, surest_level: surest }, complete) {
   let [found, quarters] = [search(0), 0];
   const best = findBest(found);
   let least = Math.max(thresholds[level] ?? 1, best + SURER_IF_TURNED);
@@ -73,7 +74,8 @@ export function searchTurned(size, search, { thresholds, default_level: level },
     if (findBest(turned) < least) continue;
     [least, found, quarters] = [findBest(turned), turned, turn];
   }
-  const told = complete(found, quarters);
+  const surestFrom = Math.max(findBest(found), (surest !== undefined && thresholds[surest]) || 1);
+  const told = complete(found, quarters).map((face) => (face.score < surestFrom ? face : { ...face, isSurest: true }));
   return quarters ? told.map((face) => turnBack(face, size, quarters)).sort(largestFirst) : told;
 }
 

@@ -245,7 +245,7 @@ export class Live extends EventTarget {
     const { detector } = this.search;
     const found = await detector.detect(small, "live");
     if (session.looking.signal.aborted || this.#cutAt >= frame.begun) return;
-    const shown = found.filter((face) => detector.isShown(face, detector.defaultLevel));
+    const shown = found.filter((face) => detector.isShown(face, detector.playsLevel));
     this.#tracks.takeLook(shown.map(({ box }) => scaleBox(box, scale, part)), performance.now());
     this.#size = { width: bitmap.width, height: bitmap.height };
     const present = this.#render().filter(({ missed }) => missed === 0);

@@ -9,6 +9,7 @@ from kyara.evaluation.detection import (
     measure_average_precision,
     measure_detection,
     measure_recall_at,
+    raise_surest,
 )
 from kyara.vision.boxes import Box, FoundFace
 
@@ -69,6 +70,21 @@ def test_recall_at_a_rate_of_false_boxes():
     assert measure_recall_at(looked, 0.1) == {"threshold": 0.8, "recall": 0.5}
     assert measure_recall_at(looked, 0.5) == {"threshold": 0.6, "recall": 1.0}
     assert measure_recall_at(looked, 1.0) == {"threshold": 0.0, "recall": 1.0}
+
+
+def test_the_surest_box_of_a_picture_may_be_shown_whatever_the_threshold():
+    looked = [
+        match_faces("a", [FACE, SMALL], [found(500, 0, 9, 0.3), found(100, 100, 100, 0.4)]),
+        match_faces("a", [FACE], [found(100, 100, 100, 0.1), found(300, 300, 20, 0.1)]),
+        match_faces("b", [], []),
+    ]
+    assert measure_detection(looked, 0.5)["recall"] == 0
+    raised = raise_surest(looked, 0.2)
+    measured = measure_detection(raised, 0.5)
+    assert measured["recall"] == pytest.approx(1 / 3, abs=1e-4)
+    assert measured["false_a_picture"] == 0
+    assert [one.scores.tolist() for one in raised[1:]] == [[0.1, 0.1], []]
+    assert raise_surest(looked, 0.1)[1].scores.tolist() == [1.1, 0.1]
 
 
 def test_average_precision_worked_by_hand():

@@ -73,7 +73,9 @@ class _Turned:
 
     name, version, box_scale = "turned", "1", 1.0
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
         height, width = pixels.shape[:2]
         return [FoundFace(Box(0, 0, width, height), 1.0, None, 180)]
 

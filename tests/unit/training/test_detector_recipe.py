@@ -283,7 +283,9 @@ class Says:
     def __init__(self, *faces: FoundFace) -> None:
         self.faces = faces
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
         return [] if pixels.any() else list(self.faces)
 
     def find_upright(self, pixels: np.ndarray, least: float) -> list[FoundFace]:

@@ -101,7 +101,9 @@ class Refuses:
 
     name, version, box_scale = "refuses", "1", 1.0
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
         raise AssertionError("asked again")
 
 

@@ -49,7 +49,9 @@ class Fixed:
     def __init__(self, faces: list[FoundFace]) -> None:
         self.faces = faces
 
-    def find(self, pixels: np.ndarray, *, level: int | None = None) -> list[FoundFace]:
+    def find(
+        self, pixels: np.ndarray, *, level: int | None = None, plays: bool = False
+    ) -> list[FoundFace]:
         return self.faces
 
 

@@ -61,6 +61,22 @@ def test_a_bundle_of_before_looks_once(tmp_path):
     assert load_detector_bundle(tmp_path).settings["second_look"] is None
 
 
+LEVELS = {"surest_level": 2, "plays_level": 1}
+
+
+def test_the_surest_face_of_a_still_has_a_level_of_its_own(tmp_path):
+    before = write_detector_bundle(tmp_path, NETWORK, DATA)
+    assert (before.surest_from, before.plays_level) == (None, before.default_level)
+    assert "surest_level" not in before.describe()
+    written = write_detector_bundle(tmp_path, NETWORK, DATA | {"default_level": 0} | LEVELS)
+    read = load_detector_bundle(tmp_path)
+    assert read == written
+    assert (read.surest_from, read.default_level, read.plays_level) == (0.2, 0, 1)
+    assert read.describe().items() >= LEVELS.items()
+    others = [write_detector_bundle(tmp_path, NETWORK, DATA | LEVELS), before]
+    assert len({read.version, *(one.version for one in others)}) == 3
+
+
 EYES = b"nor is this a network"
 WITH_EYES = DATA | {
     "settings": LOOKS | {"eyes": {"side_px": 64, "margin": 1.5, "most_error": 0.05, "from_deg": 20}}
@@ -138,6 +154,11 @@ def damage(folder: Path, change: dict[str, Any]) -> None:
         {"thresholds": [0.4, float("nan")]},
         {"default_level": 3},
         {"default_level": 0.5},
+        {"surest_level": 3},
+        {"surest_level": 0},  # below the default: it would be shown anyway
+        {"surest_level": "2"},
+        {"surest_level": 2, "plays_level": 0},
+        {"surest_level": 2, "plays_level": None},
         {"settings": {}},
         {"settings": LOOKS | {"longest_sides_px": []}},
         {"settings": LOOKS | {"longest_sides_px": [100_000]}},

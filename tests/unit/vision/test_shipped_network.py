@@ -42,13 +42,41 @@ def draw_pale_and_turned(example: np.ndarray) -> np.ndarray:
 def test_a_level_shows_what_the_highest_finds_from_its_threshold_on(network, example, draw, thresholds):
     """As on the page, which searches once: whether a picture is turned does not hang on the level."""
     pixels = draw(example)
+    bundle = replace(network.bundle, surest_level=None)
     if thresholds:
-        network = NetworkDetector(replace(network.bundle, thresholds=thresholds, default_level=1))
-    thresholds = network.bundle.thresholds
+        bundle = replace(bundle, thresholds=thresholds, default_level=1)
+    network = NetworkDetector(bundle)
+    thresholds = bundle.thresholds
     all_faces = network.find(pixels, level=len(thresholds) - 1)
     for level, threshold in enumerate(thresholds):
         expected = [face for face in all_faces if face.score >= threshold]
         assert network.find(pixels, level=level) == expected, level
+
+
+def test_the_surest_face_of_a_still_is_shown_at_every_level(network, example):
+    faces = sorted(network.find_above(example, 0.05), key=lambda face: -face.score)
+    first, second = (face.score for face in faces[:2])
+    assert second < first
+    high, low = first + 0.01, (first + second) / 2
+    levels = {"default_level": 0, "surest_level": 2, "plays_level": 1}
+    still = NetworkDetector(replace(network.bundle, thresholds=(0.99, high, low, second / 2), **levels))
+    assert still.find(example) == still.find(example, level=1) == [faces[0]]
+    assert still.find(example, plays=True) == []
+    assert faces[1] in still.find(example, level=3)
+    asked = NetworkDetector(still.bundle, threshold=high)
+    assert asked.find(example) == []  # a least score is a least score
+    strict = NetworkDetector(replace(still.bundle, surest_level=1))
+    assert strict.find(example) == []
+
+
+def test_what_plays_has_a_default_level_of_its_own(network, example):
+    faces = sorted(network.find_above(example, 0.05), key=lambda face: -face.score)
+    between = (faces[0].score + faces[1].score) / 2
+    levels = {"default_level": 0, "surest_level": None, "plays_level": 1}
+    finder = NetworkDetector(replace(network.bundle, thresholds=(0.99, between), **levels))
+    assert finder.find(example) == []
+    assert finder.find(example, plays=True) == [faces[0]]
+    assert finder.find(example, level=0, plays=True) == []
 
 
 def test_what_is_unsure_is_looked_at_again(network, example):

@@ -63,6 +63,8 @@ def export_eyes(
         "settings": {**before.settings, "eyes": LOOKS},
         "thresholds": before.thresholds,
         "default_level": before.default_level,
+        "surest_level": before.surest_level,
+        "plays_level": before.plays_level,
         "provenance": {**before.provenance, "detector": before.name, "eyes": provenance},
     }
     bundle = write_detector_bundle(target, before.network, data, network)
