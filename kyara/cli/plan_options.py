@@ -13,6 +13,7 @@ from kyara.training.plan import (
     RENAMED,
     AnyPlan,
     CnnPlan,
+    ColourlessPlan,
     DetectorPlan,
     EyesPlan,
     GalleryPlan,
@@ -26,6 +27,7 @@ PLANS: dict[str, type[AnyPlan]] = {
     "cnn": CnnPlan,
     "multilabel": LayerPlan,
     "gallery": GalleryPlan,
+    "colourless": ColourlessPlan,
     "detector": DetectorPlan,
     "eyes": EyesPlan,
 }
@@ -42,6 +44,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
         click.IntRange(0, 2048),
         "Of the features that are served, the directions in which characters differ most; 0: all.",
     ),
+    "hidden": (click.IntRange(1, 4096), "Units of the hidden layer."),
     "epochs": (click.IntRange(1), "How many."),
     "faces_per_epoch": (click.IntRange(0), "0: as many as the training split has."),
     "batch": (click.IntRange(2), "Pictures a step."),

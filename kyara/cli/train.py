@@ -12,6 +12,7 @@ from kyara.cli.plan_options import PLANS, make_plan, plan_options, start_weights
 from kyara.cli.train_orders import (
     SEARCHING,
     TrainOrder,
+    make_colourless,
     make_detector,
     make_eyes,
     make_labels,
@@ -22,9 +23,9 @@ from kyara.storage.paths import own_models
 _OF_DETECTORS = {"detector": make_detector, "eyes": make_eyes}
 _OF_RECIPES = {
     "start_weights": ("finetune", *_OF_DETECTORS),
-    "features": ("head", "multilabel", "gallery"),
+    "features": ("head", "multilabel", "gallery", "colourless"),
     "export_only": ("finetune", "cnn", *_OF_DETECTORS),
-    "names": ("finetune", "head", "cnn", "gallery"),
+    "names": ("finetune", "head", "cnn", "gallery", "colourless"),
     "leave_out": ("finetune", "head", "cnn", "gallery"),
     "gallery_split": ("finetune", "head", "cnn", "gallery"),
     "head_from": ("finetune", "head", "cnn"),
@@ -46,7 +47,8 @@ _OF_RECIPES = {
     help="finetune: a network whose features put drawings of one character together. head: a "
     "softmax layer on frozen features. cnn: a small network from scratch, as a baseline. multilabel: "
     "a picture has several labels, told by a table of 0 and 1. gallery: nothing is trained; a bundle's "
-    "references and calibration are chosen anew. detector: a face detector, on pictures with boxes. "
+    "references and calibration are chosen anew. colourless: beside a bundle's network, a layer for "
+    "drawings without colours. detector: a face detector, on pictures with boxes. "
     "eyes: a second network for a detector, that finds a face's eyes; see dataset eyes.",
 )
 @start_weights_option
@@ -54,8 +56,8 @@ _OF_RECIPES = {
     "--features",
     metavar="BUNDLE|FILE|BACKBONE|HANDLE",
     help="head, multilabel: the frozen network: a bundle's folder, a .keras file, a --backbone's name "
-    "(from keras.applications), a SavedModel's folder or a TensorFlow Hub handle; gallery: a bundle's "
-    "folder.  [default: the bundle that serves]",
+    "(from keras.applications), a SavedModel's folder or a TensorFlow Hub handle; gallery, colourless: "
+    "a bundle's folder.  [default: the bundle that serves]",
 )
 @path_option("--names", metavar="JSON", help="Names, works and doubles (same_as) of labels.")
 @click.option("--leave-out", multiple=True, metavar="WORK", help="Not trained on, only taught.")
@@ -142,5 +144,6 @@ def train(
     if recipe in _OF_DETECTORS:
         _OF_DETECTORS[recipe](order)
         return
-    bundle = make_labels(order) if recipe == "multilabel" else read_and_make(order)
+    makers = {"multilabel": make_labels, "colourless": make_colourless}
+    bundle = makers.get(recipe, read_and_make)(order)
     click.echo(f"Candidate {bundle.name} (version {bundle.version}) is in {order.target}.")

@@ -193,16 +193,44 @@ def _train_cnn(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str
 
 
 def _keep_network(order: TrainOrder, manifest: Manifest) -> tuple[Trained, dict[str, Any]]:
-    from kyara.recognition.bundle import load_bundle
-    from kyara.registry import find_serving
     from kyara.training.recipes.gallery import keep_network
 
-    bundle = load_bundle(Path(order.features) if order.features else find_serving())
+    bundle = _open_bundle(order)
     labels = frozenset(face.label for face in manifest.of_split("train"))
     return keep_network(bundle, labels, references=order.keep_references), {"from": _tell_origin(bundle)}
 
 
+def _open_bundle(order: TrainOrder) -> Bundle:
+    from kyara.recognition.bundle import load_bundle
+    from kyara.registry import find_serving
+
+    return load_bundle(Path(order.features) if order.features else find_serving())
+
+
 _TRAINERS = {"finetune": _finetune, "head": _train_head, "cnn": _train_cnn, "gallery": _keep_network}
+
+
+def make_colourless(order: TrainOrder) -> Bundle:
+    """Train the layer for drawings without colours beside a bundle's network, and write the bundle."""
+    from dataclasses import replace
+
+    from kyara.dataset.manifest import hold_out_val, read_manifests
+    from kyara.recognition.bundle import save_bundle
+    from kyara.recognition.characters import Names, read_names
+    from kyara.training.plan import ColourlessPlan
+    from kyara.training.recipes.colourless import train_colourless
+
+    assert isinstance(order.plan, ColourlessPlan)
+    names = read_names(order.names) if order.names else Names()
+    manifest = hold_out_val(read_manifests(order.data, names.same_as))
+    bundle = _open_bundle(order)
+    boxes = _find_faces(order)(manifest.faces)
+    with show_bar(len(manifest.faces), "Features") as bar:
+        made = train_colourless(bundle, manifest, order.plan, boxes, order.cache, bar.update)
+    faces = len(manifest.of_split("train"))
+    more = {**_describe(order), "dataset_sha256": manifest.digest(), "faces": {"train": faces}}
+    provenance = {**bundle.provenance, "colourless": more}
+    return save_bundle(replace(made, name=order.target.name, provenance=provenance), order.target)
 
 
 def make_detector(order: TrainOrder) -> None:

@@ -2,6 +2,7 @@
 
 A crop is shown to the network in every view of the bundle's preprocessing; the views' features are
 averaged. Views run side by side, one on each core: LiteRT gains less from several threads for one view.
+A view without colours is run twice, if the bundle has a layer for such; see `colourless`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 from kyara.errors import BundleError
 from kyara.recognition.bundle import Bundle, Preprocessing, View
+from kyara.recognition.colourless import ColourlessLayer, blur_view, drain_view, is_colourless
 from kyara.vision.boxes import Box
 from kyara.vision.images import crop_pixels, resize_pixels
 
@@ -70,18 +72,27 @@ class Backbone:
         dimension: length of a feature vector.
     """
 
-    def __init__(self, path: Path, preprocessing: Preprocessing, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        preprocessing: Preprocessing,
+        *,
+        threads: int | None = None,
+        colourless: ColourlessLayer | None = None,
+    ) -> None:
         """Load the LiteRT file.
 
         Args:
             path: a `.tflite` file: `float32 (1, input_px, input_px, 3)` → `float32 (1, features)`.
             preprocessing: how crops become its input.
             threads: views at once, a CPU thread each; by default those the process may use, up to 4.
+            colourless: what the features of views without colours go through.
 
         Raises:
             BundleError: the file cannot be loaded or takes another input size.
         """
         self.preprocessing = preprocessing
+        self._colourless = colourless
         self._threads = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
         self._own = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
@@ -100,7 +111,7 @@ class Backbone:
     @cached_property
     def fingerprint(self) -> str:
         """Short hash of the network and of how crops become its input: same hash, same features."""
-        return fingerprint_network(self._content, self.preprocessing)
+        return fingerprint_network(self._content, self.preprocessing, self._colourless)
 
     def extract(self, crops: Iterable[np.ndarray]) -> np.ndarray:
         """Turn crops into features.
@@ -183,21 +194,34 @@ class Backbone:
         return [int(side) for side in given["shape"]], [int(side) for side in made["shape"]]
 
     def _run(self, view: np.ndarray) -> np.ndarray:
+        scale = self.preprocessing.scale
+        if self._colourless is None or not is_colourless(view, scale):
+            return self._infer(view)
+        grey = drain_view(view)
+        sharp, blurred = self._infer(grey), self._infer(blur_view(grey, scale))
+        return self._colourless.apply(sharp[None], blurred[None])[0]
+
+    def _infer(self, view: np.ndarray) -> np.ndarray:
         interpreter = self._interpreter()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], view[None])
         interpreter.invoke()
         return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
 
 
-def fingerprint_network(content: bytes, preprocessing: Preprocessing) -> str:
+def fingerprint_network(
+    content: bytes, preprocessing: Preprocessing, colourless: ColourlessLayer | None = None
+) -> str:
     """Return `Backbone.fingerprint` of a network that need not be loaded.
 
     Args:
         content: of the `.tflite` file.
         preprocessing: how crops become its input.
+        colourless: as `Backbone` takes it.
     """
     digest = hashlib.sha256(content)
     digest.update(json.dumps(asdict(preprocessing), sort_keys=True).encode())
+    for part in vars(colourless).values() if colourless else ():
+        digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -212,7 +236,9 @@ def load_backbone(bundle: Bundle, *, threads: int | None = None) -> Backbone:
         BundleError: it cannot be loaded, or gives features of another length than the head takes, or
             features that are not finite.
     """
-    backbone = Backbone(bundle.backbone, bundle.preprocessing, threads=threads)
+    backbone = Backbone(
+        bundle.backbone, bundle.preprocessing, threads=threads, colourless=bundle.colourless
+    )
     expected = bundle.head_weight.shape[0]
     if backbone.dimension != expected:
         raise BundleError(

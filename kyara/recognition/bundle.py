@@ -4,6 +4,7 @@
     model/<name>/backbone.tflite  pixels → features, quantised
     model/<name>/head.npz         features → scores: weight, bias, and the character of each column
     model/<name>/gallery.npz      reference features, the character and the name of each (optional)
+    model/<name>/colourless.npz   features of drawings without colours → features in colours (optional)
 
 Format 1, in which every character has its column and no reference has a name, is read too. A bundle
 that is damaged, inconsistent or of another format is refused when it is loaded.
@@ -26,6 +27,7 @@ import numpy as np
 from kyara.errors import BundleError
 from kyara.recognition.bundle_parts import Bundle, Calibration, Preprocessing, Task, View, check_bundle
 from kyara.recognition.characters import Character, check_anilist_id, check_mal_id
+from kyara.recognition.colourless import ColourlessLayer
 
 FORMAT = 2
 READ_FORMATS = (1, 2)
@@ -33,6 +35,7 @@ MANIFEST_FILE = "bundle.json"
 BACKBONE_FILE = "backbone.tflite"
 HEAD_FILE = "head.npz"
 GALLERY_FILE = "gallery.npz"
+COLOURLESS_FILE = "colourless.npz"
 METRICS_FILE = "metrics.json"
 MAX_ARRAY_BYTES = 256 * 1024 * 1024
 """Of one file of arrays, unpacked; the gallery of 8,491 characters has 11 MB."""
@@ -75,6 +78,9 @@ def save_bundle(bundle: Bundle, folder: Path) -> Bundle:
         stored = bundle.gallery_features.astype(np.float16)
         ids = np.array(bundle.gallery_ids, np.bytes_)
         np.savez(partial / GALLERY_FILE, features=stored, rows=bundle.gallery_rows, ids=ids)
+    if bundle.colourless is not None:
+        parts = {name: part.astype(np.float16) for name, part in vars(bundle.colourless).items()}
+        np.savez(partial / COLOURLESS_FILE, **parts)
     manifest = {
         "format": FORMAT,
         "name": folder.name,
@@ -162,6 +168,10 @@ def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle
     gallery = {"features": np.zeros((0, weight.shape[0]), np.float16), "rows": np.zeros(0, np.int64)}
     if GALLERY_FILE in manifest["files"]:
         gallery = _read_arrays(folder / GALLERY_FILE)
+    colourless = None
+    if COLOURLESS_FILE in manifest["files"]:
+        parts = _read_arrays(folder / COLOURLESS_FILE)
+        colourless = ColourlessLayer(**{name: part.astype(np.float32) for name, part in parts.items()})
     return Bundle(
         name=folder.name,
         version=version,
@@ -177,6 +187,7 @@ def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle
         head_rows=head["rows"].astype(np.int64),
         gallery_ids=tuple(gallery["ids"].astype(np.str_).tolist()) if "ids" in gallery else (),
         task=manifest.get("task", "single"),
+        colourless=colourless,
     )
 
 

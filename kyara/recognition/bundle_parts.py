@@ -12,6 +12,7 @@ import numpy as np
 
 from kyara.errors import BundleError
 from kyara.recognition.characters import Character
+from kyara.recognition.colourless import ColourlessLayer
 from kyara.vision.boxes import FoundFace, Window, grow_box, spread_box
 
 Task = Literal["single", "multi"]
@@ -133,6 +134,7 @@ class Bundle:
         head_rows: `int64 (H,)`, the character of each column; by default column i is character i.
         gallery_ids: the name of each reference, such as its path in the dataset; may be empty strings.
         task: `single` (one of the characters, softmax) or `multi` (independent labels, sigmoid).
+        colourless: what the features of drawings without colours go through; None: nothing.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Bundle:
     head_rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     gallery_ids: tuple[str, ...] = ()
     task: Task = "single"
+    colourless: ColourlessLayer | None = None
 
     def __post_init__(self) -> None:
         """Fill in what is left out: one column a character, references without names."""
@@ -201,10 +204,23 @@ def _list_problems(bundle: Bundle) -> Iterator[str]:
         yield f"{label} ({len(idle)} of {count} characters) has neither a head column nor a reference"
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         yield "its head has numbers that are not finite"
+    yield from _list_colourless_problems(bundle.colourless, weight.shape[0])
     lengths = np.linalg.norm(features, axis=1)
     if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():  # false for NaN, too
         yield "its gallery has features that are not finite numbers of unit length"
     yield from _list_calibration_problems(bundle)
+
+
+def _list_colourless_problems(layer: ColourlessLayer | None, features: int) -> Iterator[str]:
+    if layer is None:
+        return
+    parts = (layer.linear, layer.hidden, layer.hidden_bias, layer.out)
+    hidden = layer.hidden_bias.size
+    expected = [(2 * features, features), (2 * features, hidden), (hidden,), (hidden, features)]
+    if [part.shape for part in parts] != expected:
+        yield f"its layer for drawings without colours has the shapes {[part.shape for part in parts]}"
+    elif not all(np.isfinite(part).all() for part in parts):
+        yield "its layer for drawings without colours has numbers that are not finite"
 
 
 def _list_calibration_problems(bundle: Bundle) -> Iterator[str]:

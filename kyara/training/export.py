@@ -118,7 +118,7 @@ def export_bundle(
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / BACKBONE_FILE
         path.write_bytes(trained.backbone)
-        backbone = Backbone(path, trained.preprocessing)
+        backbone = Backbone(path, trained.preprocessing, colourless=trained.colourless)
         boxes = [*find(faces), *read_told(pictures)]
         faces = [*faces, *pictures]
         values = extract_cached(backbone, [f.path for f in faces], cache, progress, boxes)
@@ -177,6 +177,7 @@ def _assemble(
         head_bias=trained.bias[columns],
         gallery_features=np.zeros((0, dimension), np.float32),
         gallery_rows=np.zeros(0, np.int64),
+        colourless=trained.colourless,
         head_rows=np.array([row_of[trained.labels[n]] for n in columns], np.int64),
     )
 

@@ -129,6 +129,31 @@ class GalleryPlan:
 
 
 @dataclass(frozen=True)
+class ColourlessPlan:
+    """How the layer for drawings without colours is trained.
+
+    Attributes:
+        hidden: units of its hidden layer.
+        epochs: how often each face is shown in each way.
+        batch: views a step.
+        learning_rate: of AdamW at the start; it falls to zero along a cosine.
+        weight_decay: of AdamW.
+        scale: the loss's inverse temperature.
+        margin: the loss's margin.
+        seed: of every random choice but the screentones, which hang on the pictures.
+    """
+
+    hidden: int = 1024
+    epochs: int = 12
+    batch: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+    scale: float = 30.0
+    margin: float = 0.2
+    seed: int = 1
+
+
+@dataclass(frozen=True)
 class ViewsPlan:
     """How a network learns from views that are drawn on the fly.
 
@@ -175,7 +200,7 @@ class EyesPlan(ViewsPlan):
     ema_momentum: float = 0.995
 
 
-AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | DetectorPlan | EyesPlan
+AnyPlan = Plan | LayerPlan | CnnPlan | GalleryPlan | ColourlessPlan | DetectorPlan | EyesPlan
 
 
 def claim_run(run: Path, plan: AnyPlan, data: Manifest | TaggedPictures, **made_from: str) -> None:

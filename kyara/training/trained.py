@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kyara.recognition.bundle import Bundle, Preprocessing, View
+from kyara.recognition.colourless import ColourlessLayer
 
 WIDEST_MARGIN = 1.9
 MARGINS = (1.9, 1.5)
@@ -31,6 +32,7 @@ class Trained:
         weight: `float32 (features, len(labels))`.
         bias: `float32 (len(labels),)`.
         shown: labels that the features were trained on; None: those of the columns.
+        colourless: what the features of drawings without colours go through; None: nothing.
         kept: the bundle whose characters, head and references stay as they are; None: chosen anew.
     """
 
@@ -40,4 +42,5 @@ class Trained:
     weight: np.ndarray
     bias: np.ndarray
     shown: frozenset[str] | None = None
+    colourless: ColourlessLayer | None = None
     kept: Bundle | None = None

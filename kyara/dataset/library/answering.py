@@ -45,7 +45,8 @@ class Answerer:
         """Fingerprint of the network: what its embeddings are good for."""
         if self.loaded is not None:
             return self.loaded.backbone.fingerprint
-        return fingerprint_network(self.bundle.backbone.read_bytes(), self.bundle.preprocessing)
+        bundle = self.bundle
+        return fingerprint_network(bundle.backbone.read_bytes(), bundle.preprocessing, bundle.colourless)
 
     @cached_property
     def fingerprint(self) -> str:

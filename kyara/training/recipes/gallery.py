@@ -21,5 +21,6 @@ def keep_network(bundle: Bundle, shown: frozenset[str], *, references: bool = Fa
         weight=bundle.head_weight,
         bias=bundle.head_bias,
         shown=shown,
+        colourless=bundle.colourless,
         kept=bundle if references else None,
     )
