@@ -19,6 +19,8 @@ LEAST_COLOUR = 2.5
 """Of 255: the deviation of colours across the direction in which they vary most; less is no colour. A
 tinted print varies along its tint alone."""
 LOOKED_AT_PX = 32
+SURELY = 4
+"""So many times the least deviation, in a quick look at single pixels, whose noise is not averaged."""
 BLUR_SHARE = 1.5 / 128
 """Of the side, the deviation of the blur: it makes greys of a screentone's dots."""
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
@@ -59,12 +61,21 @@ def is_colourless(view: np.ndarray, scale: tuple[float, float] = (0.0, 1.0)) -> 
         view: `float32 (S, S, 3)`.
         scale: values that bytes 0 and 255 become.
     """
+    least = LEAST_COLOUR / 255 * (scale[1] - scale[0])
     step = max(1, view.shape[0] // LOOKED_AT_PX)
+    if _measure_colours(view[:: 2 * step, :: 2 * step]) > SURELY * least:
+        return False  # which most are, and this is soon told
     side = view.shape[0] // step
     blocks = view[: side * step, : side * step].reshape(side, step, side, step, 3)
-    colours = blocks.mean(axis=(1, 3), dtype=np.float64).reshape(-1, 3)
-    across = np.linalg.eigvalsh(np.cov(colours, rowvar=False))[1]
-    return bool(np.sqrt(max(across, 0.0)) * 255 < LEAST_COLOUR * (scale[1] - scale[0]))
+    return _measure_colours(blocks.mean(axis=(1, 3))) < least
+
+
+def _measure_colours(pixels: np.ndarray) -> float:
+    """Return the deviation of colours across the direction in which they vary most."""
+    colours = pixels.reshape(-1, 3).astype(np.float64)
+    colours -= colours.mean(axis=0)
+    across = np.linalg.eigvalsh(colours.T @ colours)[1]
+    return float(np.sqrt(max(across, 0.0) / len(colours)))
 
 
 def drain_view(view: np.ndarray) -> np.ndarray:
