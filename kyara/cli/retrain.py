@@ -37,7 +37,7 @@ ADDED_LAYER = {"learning_rate": 0.01}
 @click.option("--name", help="Of the job and the candidate.  [default: RECIPE and the time]")
 @click.option(
     "--recipe",
-    type=click.Choice([name for name in PLANS if name not in ("multilabel", "detector")]),
+    type=click.Choice([name for name in PLANS if name in ("head", "finetune", "cnn", "gallery")]),
     default="head",
     help="head: the serving bundle learns on, in minutes on two cores, and forgets nobody. finetune and "
     "cnn: trained anew on the data alone, so DATA must hold everybody.",

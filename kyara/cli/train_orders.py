@@ -229,6 +229,7 @@ def make_colourless(order: TrainOrder) -> Bundle:
         made = train_colourless(bundle, manifest, order.plan, boxes, order.cache, bar.update)
     faces = len(manifest.of_split("train"))
     more = {**_describe(order), "dataset_sha256": manifest.digest(), "faces": {"train": faces}}
+    del more["quantised"]  # the layer is not
     provenance = {**bundle.provenance, "colourless": more}
     return save_bundle(replace(made, name=order.target.name, provenance=provenance), order.target)
 

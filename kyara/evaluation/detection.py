@@ -81,7 +81,7 @@ def raise_surest(looked: Sequence[Looked], least: float) -> list[Looked]:
         least: score from which a surest box is shown.
 
     Returns:
-        The same, with 1 added to these boxes' scores.
+        The same, with 1 added to these boxes' scores; so a threshold above 1 is one of theirs.
     """
     return [
         replace(one, scores=np.where(_is_surest(one.scores) & (one.scores >= least), 1, 0) + one.scores)

@@ -103,7 +103,8 @@ def write_card(bundle: DetectorBundle, metrics: dict[str, Any]) -> str:
         "",
         f"Version {bundle.version}, {len(bundle.network):,} bytes.",
         *_describe_eyes(bundle),
-        f"Thresholds from fewer faces to more: {levels}; default: level {bundle.default_level}.",
+        f"Thresholds from fewer faces to more: {levels}; default: level {bundle.default_level},",
+        f"for what plays level {bundle.plays_level}.",
         *_describe_surest(bundle),
         "",
     ]

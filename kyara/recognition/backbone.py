@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +94,7 @@ class Backbone:
         """
         self.preprocessing = preprocessing
         self._colourless = colourless
+        self._takes_for_colourless: bool | None = None
         self._threads = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
         self._own = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
@@ -153,6 +155,17 @@ class Backbone:
         """
         return self._run_side_by_side(self._run, views)
 
+    def deciding_by(self, crop: np.ndarray) -> Backbone:
+        """Return this network for parts of a crop: all have colours, or none, as the crop does.
+
+        Args:
+            crop: `uint8 (H, W, 3)`.
+        """
+        view = _prepare_view(crop, self.preprocessing.views[0], self.preprocessing)
+        decided = copy(self)
+        decided._takes_for_colourless = is_colourless(view, self.preprocessing.scale)
+        return decided
+
     def _run_side_by_side(
         self, call: Callable[[_Item], np.ndarray], items: Iterable[_Item]
     ) -> Iterator[np.ndarray]:
@@ -194,8 +207,10 @@ class Backbone:
         return [int(side) for side in given["shape"]], [int(side) for side in made["shape"]]
 
     def _run(self, view: np.ndarray) -> np.ndarray:
-        scale = self.preprocessing.scale
-        if self._colourless is None or not is_colourless(view, scale):
+        scale, colourless = self.preprocessing.scale, self._takes_for_colourless
+        if self._colourless is None:
+            return self._infer(view)
+        if not (is_colourless(view, scale) if colourless is None else colourless):
             return self._infer(view)
         grey = drain_view(view)
         sharp, blurred = self._infer(grey), self._infer(blur_view(grey, scale))

@@ -158,7 +158,7 @@ def _score_masks(
     The network runs once a view, as for answers: batches of 8 save LiteRT 5% of its CPU time at 128 px,
     for a second interpreter in memory and longer turns of whoever waits.
     """
-    backbone = classifier.backbone
+    backbone = classifier.backbone.deciding_by(pixels)
     views = backbone.preprocessing.views
     shown = prepare_crop(pixels, backbone.preprocessing)
     hidden = shown.mean(axis=(0, 1, 2))
@@ -195,7 +195,8 @@ def see_mask(mask: np.ndarray, view: View) -> np.ndarray:
 
 def _score_boxes(classifier: Classifier, pixels: np.ndarray, column: int) -> ScoreBoxes:
     """Return a function that scores what boxes on the map's grid cut out of the crop."""
-    size = classifier.backbone.preprocessing.input_px
+    backbone = classifier.backbone.deciding_by(pixels)
+    size = backbone.preprocessing.input_px
     # A window need not have more pixels than the network sees.
     image = Image.fromarray(pixels)
     longest = 2 * size / min(WINDOW_SHARES)
@@ -205,7 +206,7 @@ def _score_boxes(classifier: Classifier, pixels: np.ndarray, column: int) -> Sco
 
     def score(boxes: Iterable[Box]) -> np.ndarray:
         crops = (crop_pixels(smaller, scale_box(box, size, width, height)) for box in boxes)
-        return classifier.score(classifier.backbone.extract(crops))[0][:, column]
+        return classifier.score(backbone.extract(crops))[0][:, column]
 
     return score
 

@@ -308,5 +308,6 @@ def export_labels(
             gallery_rows=np.zeros(0, np.int64),
             provenance={**provenance, "label_frequencies": data.of_split("train").frequencies()},
             task="multi",
+            colourless=trained.colourless,
         )
         return save_bundle(bundle, folder)

@@ -17,6 +17,7 @@ from kyara.recognition.bundle import (
     Preprocessing,
     load_bundle,
 )
+from kyara.recognition.colourless import ColourlessLayer
 from kyara.storage.atomic import replace_file
 from kyara.training.backbones import BACKBONES, IMAGENET, BackboneEntry
 from kyara.training.convert import convert_hub, convert_keras
@@ -32,16 +33,18 @@ class Frozen:
     Attributes:
         backbone: a LiteRT file: pixels → features.
         preprocessing: how crops become its input.
+        colourless: a bundle's layer for drawings without colours.
     """
 
     backbone: bytes
     preprocessing: Preprocessing
+    colourless: ColourlessLayer | None = None
 
     def load(self) -> Backbone:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / BACKBONE_FILE
             path.write_bytes(self.backbone)
-            return Backbone(path, self.preprocessing)
+            return Backbone(path, self.preprocessing, colourless=self.colourless)
 
 
 def open_frozen(source: str, input_px: int, run: Path, *, quantise: bool = True) -> Frozen:
@@ -71,7 +74,7 @@ def open_frozen(source: str, input_px: int, run: Path, *, quantise: bool = True)
                 f"{run} was begun with other features ({found['source']}); "
                 "give another --run folder or delete it."
             )
-        return Frozen(kept.read_bytes(), preprocessing)
+        return Frozen(kept.read_bytes(), preprocessing, _find_layer(source))
     frozen = _make(source, input_px, quantise)
     run.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(frozen.backbone)
@@ -79,11 +82,16 @@ def open_frozen(source: str, input_px: int, run: Path, *, quantise: bool = True)
     return frozen
 
 
+def _find_layer(source: str) -> ColourlessLayer | None:
+    folder = Path(source)
+    return load_bundle(folder).colourless if (folder / MANIFEST_FILE).is_file() else None
+
+
 def _make(source: str, input_px: int, quantise: bool) -> Frozen:
     path = Path(source)
     if (path / MANIFEST_FILE).is_file():
         bundle = load_bundle(path)
-        return Frozen(bundle.backbone.read_bytes(), bundle.preprocessing)
+        return Frozen(bundle.backbone.read_bytes(), bundle.preprocessing, bundle.colourless)
     if source in BACKBONES or path.suffix == ".keras":
         network = _build_depths(source, input_px)
         return Frozen(

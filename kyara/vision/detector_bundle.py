@@ -84,8 +84,11 @@ class DetectorBundle:
             "default_level": self.default_level,
             "settings": self.settings,
         }
-        if self.surest_level is not None:  # else the versions of earlier detectors would change
-            described |= {"surest_level": self.surest_level, "plays_level": self.plays_level}
+        # only where they say something: else the versions of earlier detectors would change
+        if self.surest_level is not None:
+            described["surest_level"] = self.surest_level
+        if self.plays_level != self.default_level:
+            described["plays_level"] = self.plays_level
         return described
 
 

@@ -26,7 +26,6 @@ from kyara.storage.paths import INSTANCE_FOLDER, ROOT
 from kyara.web.documents import require_json, set_up_body_room
 from kyara.web.operator import gallery_api
 from kyara.web.operator.blueprints import set_up_operator_pages
-from kyara.web.operator.models import set_up_models
 from kyara.web.ops import readiness
 from kyara.web.ops.assets import set_up_assets
 from kyara.web.ops.cors import set_up_cors
@@ -97,7 +96,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
         app.config["SECURITY_SCHEMES"] = gallery_api.SECURITY_SCHEMES
         app.register_blueprint(gallery_api.blueprint)
     set_up_operator_pages(app)
-    set_up_models(app)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)
     set_up_queue(app)
@@ -119,8 +117,6 @@ def _load_model(app: APIFlask) -> ModelQueue:
         folder, place=app.config["TAUGHT_DATABASE"], database_url=app.config["DATABASE_URL"]
     )
     queue = ModelQueue(
-        None,
-        "",
         app.config["MAX_QUEUED"],
         running_places=app.config["MAX_RUNNING"],
         deadline_s=app.config["REQUEST_DEADLINE_S"],

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image
 from playwright.sync_api import Browser, Page
+from scenes import draw_unsure
 from videos import EXAMPLE
 
 from kyara.evaluation.detection import match_faces
@@ -53,10 +54,7 @@ def draw_pictures(folder: Path) -> Truth:
         example.rotate(90 * quarters, expand=True).save(folder / f"{name}.png")
         truth[name] = [turn(face, example.size, quarters) for face in FACES]
     example.rotate(-40, expand=True, fillcolor="white").save(folder / "leaning.png")
-    face = example.crop((600, 210, 890, 500)).filter(ImageFilter.GaussianBlur(12))
-    blurred = Image.new("RGB", (640, 480), (236, 232, 240))
-    blurred.paste(Image.blend(Image.new("RGB", face.size, (200, 200, 200)), face, 0.5), (170, 90))
-    blurred.save(folder / "blurred.png")
+    draw_unsure().save(folder / "blurred.png")
     truth["blurred"] = [Box(FACES[1].x - 430, FACES[1].y - 120, FACES[1].width, FACES[1].height)]
     strip = Image.new("RGB", (800, 20_000), "white")
     truth["strip"] = []
@@ -119,14 +117,18 @@ def test_every_face_is_found_and_the_page_finds_the_same(drawn, shipped, finder_
 
 SHOWN = """async () => {
   const { detector } = globalThis;
-  const look = async (level) =>
-    detector.detect(await createImageBitmap(await (await fetch("/pictures/blurred.png")).blob()), level);
-  const still = await look(0);
-  const live = await look("live");
+  const look = async (name, level) =>
+    detector.detect(await createImageBitmap(await (await fetch(`/pictures/${name}.png`)).blob()), level);
+  const countSurest = (faces) => faces.filter((face) => face.isSurest).length;
+  const still = await look("blurred", 0);
+  const live = await look("example", "live");
   return {
     shown: [0, 1, 2, 3, 4].map((level) => still.filter((face) => detector.isShown(face, level)).length),
     sure: still.filter((face) => detector.isSure(face)).length,
-    surestWhilePlaying: live.filter((face) => face.isSurest).length,
+    surestOfStills: [still, await look("example", 0)].map(countSurest),
+    surestWhilePlaying: countSurest(live),
+    foundWhilePlaying: live.length > 0,
+    playsLevel: detector.playsLevel,
   };
 }"""
 
@@ -139,7 +141,14 @@ def test_a_still_that_has_no_sure_face_shows_its_surest_one_at_every_level(drawn
     assert counts[:3] == [1, 1, 1]
     assert shipped.find(pixels, level=2, plays=True) == []
     told = finder_page.evaluate(SHOWN)
-    assert told == {"shown": counts, "sure": 0, "surestWhilePlaying": 0}
+    assert told == {
+        "shown": counts,
+        "sure": 0,
+        "surestOfStills": [1, 1],
+        "surestWhilePlaying": 0,
+        "foundWhilePlaying": True,
+        "playsLevel": shipped.bundle.plays_level,
+    }
 
 
 TOLD = """async (name) => {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from paper_bundle import make_layer
 
 from kyara.recognition.bundle import Bundle, Calibration, hash_file, load_bundle, save_bundle
 
@@ -25,6 +26,7 @@ def make_mixed_bundle(tiny_bundle: Path, folder: Path) -> Path:
         gallery_rows=bundle.gallery_rows[kept],
         gallery_ids=tuple(f"drawn/{number}.png" for number in range(kept.sum())),
         calibration=Calibration(0.5, 1.5, similarity_scale=12, gallery_weight=0.4),
+        colourless=make_layer(bundle.head_weight.shape[0]),
     )
     save_bundle(changed, folder)
     return folder
@@ -107,6 +109,10 @@ DAMAGE = {
         lambda f: change_arrays(f, "gallery.npz", **shorten(load_bundle(f))),
         "its gallery has the shape",
     ),
+    "a layer that does not fit": (
+        lambda f: change_arrays(f, "colourless.npz", hidden_bias=np.zeros(3)),
+        "its layer for drawings without colours has the shapes",
+    ),
     "references that are not finite": (
         lambda f: change_arrays(f, "gallery.npz", features=spoil(load_bundle(f).gallery_features)),
         "finite numbers of unit length",
@@ -141,6 +147,7 @@ DAMAGE = {
     "features of another network": (
         lambda f: (
             change_arrays(f, "head.npz", weight=load_bundle(f).head_weight[:-1]),
+            change_arrays(f, "colourless.npz", **vars(make_layer(lose_a_dimension(f).shape[1]))),
             change_arrays(f, "gallery.npz", features=lose_a_dimension(f)),
         ),
         "its network gives features of length",

@@ -9,8 +9,19 @@ from typing import Any
 import numpy as np
 
 from kyara.recognition.bundle import Bundle, Calibration, Character, Preprocessing
+from kyara.recognition.colourless import ColourlessLayer
 
 EAST, NORTH, UP = np.eye(3, dtype=np.float32)
+
+
+def make_layer(features: int, hidden: int = 2) -> ColourlessLayer:
+    """Return a layer for drawings without colours that gives the sharp view's features back."""
+    return ColourlessLayer(
+        np.eye(2 * features, features, dtype=np.float32),
+        np.zeros((2 * features, hidden), np.float32),
+        np.zeros(hidden, np.float32),
+        np.zeros((hidden, features), np.float32),
+    )
 
 
 def make_paper_bundle(**changes: Any) -> Bundle:

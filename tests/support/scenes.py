@@ -6,7 +6,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
+from videos import EXAMPLE
 
 TINTS = {"aka": (230, 30, 30), "ao": (30, 30, 230), "midori": (30, 200, 30)}
 
@@ -39,3 +40,12 @@ def write_tinted(folder: Path, count: int) -> Path:
         for seed in range(count):
             save(draw_scene(100 * number + seed, tint=tint), folder / label / f"{seed:02}.png")
     return folder
+
+
+def draw_unsure() -> Image.Image:
+    """Draw one face of the example so blurred and pale that the face network is not sure of it."""
+    with Image.open(EXAMPLE) as image:
+        face = image.convert("RGB").crop((600, 210, 890, 500)).filter(ImageFilter.GaussianBlur(12))
+    picture = Image.new("RGB", (640, 480), (236, 232, 240))
+    picture.paste(Image.blend(Image.new("RGB", face.size, (200, 200, 200)), face, 0.5), (170, 90))
+    return picture

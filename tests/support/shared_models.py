@@ -25,7 +25,7 @@ class Follower:
     """A server's model, without the web around it."""
 
     def __init__(self, models: Models, taught: Path) -> None:
-        self.queue = ModelQueue(None, "", 6)
+        self.queue = ModelQueue(6)
         self.watch = ModelWatch(self.queue, models, taught, Events(""))
         self.watch.start()
 

@@ -20,7 +20,14 @@ from kyara.dataset.manifest import Manifest, read_face
 from kyara.errors import BadInputError
 from kyara.recognition.backbone import Backbone, load_backbone, prepare_crop
 from kyara.recognition.bundle import Bundle, Preprocessing
-from kyara.recognition.colourless import ColourlessLayer, blur_view, drain_view, is_colourless
+from kyara.recognition.bundle_parts import UNIT_TOLERANCE
+from kyara.recognition.colourless import (
+    BLUR_SHARE,
+    ColourlessLayer,
+    blur_view,
+    drain_view,
+    is_colourless,
+)
 from kyara.recognition.embeddings import cut_face
 from kyara.recognition.gallery import scale_to_unit
 from kyara.storage.atomic import replace_file
@@ -45,8 +52,8 @@ def train_colourless(
 ) -> Bundle:
     """Return a bundle with a layer for drawings without colours.
 
-    Its references that have no colours are made again with it, where the dataset has their pictures; all
-    else stays.
+    Its references that have no colours are made again with it, where their names tell their pictures in
+    the dataset; all else stays.
 
     Args:
         bundle: names one character a face; a layer that it has already is left out.
@@ -57,30 +64,39 @@ def train_colourless(
         progress: called with 1 after each of the manifest's faces.
 
     Raises:
-        BadInputError: there are no faces in colours to learn from, or a file is not a readable picture.
+        BadInputError: the bundle gives independent labels or has features that are not of unit length,
+            there are no faces in colours to learn from, or a file is not a readable picture.
     """
+    if bundle.task != "single":
+        raise BadInputError(f"{bundle.name} gives independent labels; this layer is for characters.")
     backbone = load_backbone(replace(bundle, colourless=None))
     preprocessing = bundle.preprocessing
     rows = {label: row for row, label in enumerate(bundle.labels)}
-    references = set(bundle.gallery_ids)
-    grey: dict[str, np.ndarray] = {}
+    references = set(zip(bundle.gallery_rows.tolist(), bundle.gallery_ids, strict=True))
+    grey: dict[tuple[int, str], np.ndarray] = {}
     seen, right, aims = [], [], []
     for face, box in zip(manifest.faces, boxes, strict=True):
         progress(1)
-        name = anyascii(manifest.locate(face).as_posix())
-        learns = face.split == "train" and face.label in rows
+        if (row := rows.get(face.label)) is None:
+            continue
+        name = row, anyascii(manifest.locate(face).as_posix())
+        learns = face.split == "train"
         if not learns and name not in references:
             continue
         crop = np.ascontiguousarray(cut_face(read_face(face), box, preprocessing))
-        if is_colourless(prepare_crop(crop, preprocessing)[0], preprocessing.scale):
-            grey[name] = crop
+        if any(is_colourless(view, preprocessing.scale) for view in prepare_crop(crop, preprocessing)):
+            if name in references:
+                grey[name] = crop
         elif learns:
             colours, pairs = _look(backbone, crop, cache)
             seen.append(pairs)
             aims.append(scale_to_unit(colours.mean(axis=0)[None]).repeat(len(pairs), axis=0))
-            right += [rows[face.label]] * len(pairs)
+            right += [row] * len(pairs)
     if not seen:
         raise BadInputError("The data has no face in colours of anybody whom the model knows.")
+    lengths = np.linalg.norm(seen[0], axis=1) / np.sqrt(2)
+    if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():
+        raise BadInputError(f"The features of {bundle.name} are not of unit length.")
     layer = fit_layer(
         np.concatenate(seen), np.concatenate(aims), np.array(right), _find_means(bundle), plan
     )
@@ -95,7 +111,8 @@ def _look(backbone: Backbone, crop: np.ndarray, cache: Path) -> tuple[np.ndarray
         greys and then with the dots of a screentone.
     """
     digest = hashlib.sha256(f"{crop.shape}".encode() + crop.tobytes()).hexdigest()
-    kept = cache / f"{backbone.fingerprint}-colourless" / f"{digest}.npy"
+    made_with = "-".join(f"{value:g}" for value in (*DOTS_A_SIDE, BLUR_SHARE))
+    kept = cache / f"{backbone.fingerprint}-colourless-{made_with}" / f"{digest}.npy"
     count = len(backbone.preprocessing.views)
     if kept.exists():
         features = np.load(kept, allow_pickle=False)
@@ -189,12 +206,13 @@ def _find_means(bundle: Bundle) -> np.ndarray:
     return scale_to_unit(means)
 
 
-def _see_again(bundle: Bundle, grey: dict[str, np.ndarray]) -> Bundle:
+def _see_again(bundle: Bundle, grey: dict[tuple[int, str], np.ndarray]) -> Bundle:
     """Return a bundle whose references without colours are those that it makes itself."""
-    places = [place for place, name in enumerate(bundle.gallery_ids) if name in grey]
+    names = list(zip(bundle.gallery_rows.tolist(), bundle.gallery_ids, strict=True))
+    places = [place for place, name in enumerate(names) if name in grey]
     if not places:
         return bundle
     features = bundle.gallery_features.copy()
-    again = load_backbone(bundle).extract(grey[bundle.gallery_ids[place]] for place in places)
+    again = load_backbone(bundle).extract(grey[names[place]] for place in places)
     features[places] = scale_to_unit(again).astype(np.float16)
     return replace(bundle, gallery_features=features)

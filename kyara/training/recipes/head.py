@@ -61,7 +61,9 @@ def train_head(
         task="single",
         val=(val_features, _mark(val, labels)),
     )
-    return Trained(frozen.backbone, frozen.preprocessing, labels, weight, bias)
+    return Trained(
+        frozen.backbone, frozen.preprocessing, labels, weight, bias, colourless=frozen.colourless
+    )
 
 
 def _mark(faces: list[Face], labels: tuple[str, ...]) -> np.ndarray:

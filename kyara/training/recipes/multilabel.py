@@ -67,6 +67,13 @@ def train_labels(
         scores[held] = score_features(features[held], weight, bias)
     weight, bias = fit_layer(features, targets, plan, run, task="multi")
     return (
-        Trained(frozen.backbone, frozen.preprocessing, data.labels, weight, bias),
+        Trained(
+            frozen.backbone,
+            frozen.preprocessing,
+            data.labels,
+            weight,
+            bias,
+            colourless=frozen.colourless,
+        ),
         HeldOut(scores, truth),
     )

@@ -89,11 +89,11 @@ class NetworkDetector:
 
         Where there is none, it is the one with the best score, if that is `surest_from` or more.
         If none of them is sure, the picture is turned by quarters as well; what is found then is
-        returned if it is shown by default and surer by `SURER_IF_TURNED`.
+        returned if it is shown by default in what plays, and surer by `SURER_IF_TURNED`.
         """
         floor = min(least, self.bundle.thresholds[-1])  # whether to turn it does not hang on the level
         found, quarters = self.find_upright(pixels, floor), 0
-        sure, shown = self.bundle.thresholds[0], self.bundle.thresholds[self.bundle.default_level]
+        sure, shown = self.bundle.thresholds[0], self.bundle.thresholds[self.bundle.plays_level]
         best = _find_best(found)
         least_turned = max(shown, best + SURER_IF_TURNED)
         for turn in (1, 2, 3) if best < sure else ():

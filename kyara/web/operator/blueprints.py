@@ -12,6 +12,7 @@ from kyara.web.operator import (
     library,
     library_pictures,
     login,
+    models,
     packs,
     reports,
     review,
@@ -30,5 +31,5 @@ def set_up_operator_pages(app: APIFlask) -> None:
     guard.set_up_guard(app)
     set_up_review(app)
     pages = (guard, review, reports, labelling, datasets, characters, packs, groups)
-    for module in (*pages, library, library_pictures):
+    for module in (*pages, library, library_pictures, models):
         app.register_blueprint(module.blueprint)

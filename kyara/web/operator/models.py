@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from apiflask import APIBlueprint, APIFlask, Schema
+from apiflask import APIBlueprint, Schema
 from apiflask.fields import Integer, String
 from apiflask.validators import Length, OneOf, Range
 from flask import current_app, render_template
@@ -63,11 +63,6 @@ class RetrainIn(Schema):
     name = String(load_default="", validate=Length(max=64))
     recipe = String(load_default=RECIPES[0], validate=OneOf(RECIPES))
     epochs = Integer(load_default=None, allow_none=True, validate=Range(1, 1000))
-
-
-def set_up_models(app: APIFlask) -> None:
-    """Add the models page to an application."""
-    app.register_blueprint(blueprint)
 
 
 @blueprint.get("")

@@ -20,26 +20,16 @@ _GUARDED_ENDPOINTS = frozenset({"api.identify", "pictures.identify_pictures", "e
 class ModelQueue:
     """The loaded model and the bounded queue in front of it."""
 
-    def __init__(
-        self,
-        classifier: Classifier | None,
-        reason: str,
-        places: int,
-        *,
-        running_places: int = 0,
-        deadline_s: float = 10,
-    ) -> None:
-        """Take the model, or why there is none, and how the queue is.
+    def __init__(self, places: int, *, running_places: int = 0, deadline_s: float = 10) -> None:
+        """Begin without a model.
 
         Args:
-            classifier: the model.
-            reason: why there is none.
             places: how many requests may wait or run at once.
             running_places: how many of them may run; 0 is one for each CPU core that may be used.
             deadline_s: how long a request may take, waiting included.
         """
-        self._classifier = classifier
-        self._reason = reason
+        self._classifier: Classifier | None = None
+        self._reason = ""
         self._turns = Admission(running_places or len(os.sched_getaffinity(0)), places)
         self._deadline_s = deadline_s
         self.on_use: Callable[[], None] = lambda: None

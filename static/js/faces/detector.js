@@ -48,11 +48,14 @@ export class Detector {
   #lastId = 0;
   /** @type {number[]} least score of each level; empty until loaded */
   #thresholds = [];
-  #defaultLevel = 0;
-  #playsLevel = 0;
-  #boxScale = 1;
-  /** @type {DetectorName} */
-  #name = "network";
+  /** The level that is taken when none is asked for. */
+  defaultLevel = 0;
+  /** The same for what plays. */
+  playsLevel = 0;
+  /** Side of its boxes relative to the tight face, cheek to cheek and fringe to chin. */
+  boxScale = 1;
+  /** What finds the faces: the cascade where the network could not be loaded. @type {DetectorName} */
+  name = "network";
 
   /** @param {Addresses} urls */
   constructor(urls) {
@@ -67,11 +70,6 @@ export class Detector {
   /** Whether a start is under way. */
   get isLoading() {
     return this.#load !== null;
-  }
-
-  /** What finds the faces: the cascade where the network could not be loaded. */
-  get name() {
-    return this.#name;
   }
 
   /**
@@ -90,22 +88,7 @@ export class Detector {
 
   /** @param {FoundFace} face @param {number} level */
   #reaches(face, level) {
-    return this.#name === "cascade" || face.score >= (this.#thresholds[level] ?? 1);
-  }
-
-  /** Side of its boxes relative to the tight face, cheek to cheek and fringe to chin. */
-  get boxScale() {
-    return this.#boxScale;
-  }
-
-  /** The level that is taken when none is asked for. */
-  get defaultLevel() {
-    return this.#defaultLevel;
-  }
-
-  /** The same for what plays. */
-  get playsLevel() {
-    return this.#playsLevel;
+    return this.name === "cascade" || face.score >= (this.#thresholds[level] ?? 1);
   }
 
   /**
@@ -195,10 +178,10 @@ export class Detector {
       this.#onProgress(message.fraction);
     } else if (message.type === "loaded") {
       this.#thresholds = message.thresholds;
-      this.#boxScale = message.boxScale;
-      this.#name = message.network ? "network" : "cascade";
-      this.#defaultLevel = message.defaultLevel;
-      this.#playsLevel = message.playsLevel;
+      this.boxScale = message.boxScale;
+      this.name = message.network ? "network" : "cascade";
+      this.defaultLevel = message.defaultLevel;
+      this.playsLevel = message.playsLevel;
       this.#load?.resolve();
       this.#load = null;
     } else if (message.id === null) {

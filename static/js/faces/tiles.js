@@ -61,11 +61,12 @@ const findBest = (faces) => faces.reduce((best, { score }) => Math.max(best, sco
  * Search a still picture, and turned by quarters if no face of it is sure; tell which is the surest.
  * @param {{width: number, height: number}} size of the picture
  * @param {(quarters: number) => FoundFace[]} search the picture turned so far counter-clockwise
- * @param {{thresholds: number[], default_level: number, surest_level?: number}} network
+ * @param {{thresholds: number[], default_level: number, plays_level?: number, surest_level?: number}} network
  * @param {(faces: FoundFace[], quarters: number) => FoundFace[]} complete what else there is to say of the faces that are told
  * @returns {FoundFace[]}
  */
-export function searchTurned(size, search, { thresholds, default_level: level, surest_level: surest }, complete) {
+export function searchTurned(size, search, network, complete) {
+  const { thresholds, plays_level: level = network.default_level, surest_level: surest } = network;
   let [found, quarters] = [search(0), 0];
   const best = findBest(found);
   let least = Math.max(thresholds[level] ?? 1, best + SURER_IF_TURNED);

@@ -223,7 +223,9 @@ export class ReportDialog {
     }
     const draft = this.#readDraft();
     const refused = () => void this.#drafts.set(subject.face.id, draft);
-    this.form.reset(); // nothing is left to be kept
+    this.#drafts.delete(subject.face.id);
+    this.#subject = null; // `close` may come after the answer: it must not take a refused one's draft for an empty one
+    this.form.reset();
     this.dialog.close();
     const said = hereOnly ? null : { ...report, label, ...(note && { note }) };
     this.send({ report: said, naming, kept: this.#kept, refused }, subject);

@@ -16,7 +16,7 @@ from hostile import as_url, bomb, encode, png_of
 from PIL import Image
 
 from fuzzing.targets import read_good_files
-from kyara.recognition.bundle import GALLERY_FILE, HEAD_FILE, MANIFEST_FILE
+from kyara.recognition.bundle import COLOURLESS_FILE, GALLERY_FILE, HEAD_FILE, MANIFEST_FILE
 from kyara.vision.picture_files import FILE_FORMATS
 
 DEEP = b"[" * 100_000
@@ -78,6 +78,7 @@ def _bundles() -> Iterator[bytes]:
     yield b"m" + DEEP
     yield b"h" + good[HEAD_FILE]
     yield b"g" + good[GALLERY_FILE]
+    yield b"c" + good[COLOURLESS_FILE]
     for array in (np.ones((3, 2), np.float16), np.full((3, 2), np.nan), np.zeros(0), np.array("x")):
         out = io.BytesIO()
         np.save(out, array)

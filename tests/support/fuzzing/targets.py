@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from paper_bundle import make_paper_bundle
+from paper_bundle import make_layer, make_paper_bundle
 from PIL import Image
 
 from kyara import registry
@@ -23,6 +23,7 @@ from kyara.dataset.review.reports.files import decode_report
 from kyara.errors import KyaraError
 from kyara.recognition import characters as names
 from kyara.recognition.bundle import (
+    COLOURLESS_FILE,
     GALLERY_FILE,
     HEAD_FILE,
     MANIFEST_FILE,
@@ -69,6 +70,9 @@ def fuzz_data_url(data: bytes) -> None:
         check_pixels(crops.decode_one(Deadline(60)))
 
 
+ARRAY_FILES = {b"h": HEAD_FILE, b"g": GALLERY_FILE, b"c": COLOURLESS_FILE}
+
+
 @cache
 def make_folder() -> Path:
     """Return a folder of this process: a bundle in `model/paper`, a dataset in `data`."""
@@ -76,7 +80,7 @@ def make_folder() -> Path:
     root = Path(tempfile.mkdtemp(prefix="kyara-fuzz-", dir=memory if memory.is_dir() else None))
     backbone = root / "backbone.tflite"
     backbone.write_bytes(b"a network that nobody runs")
-    save_bundle(make_paper_bundle(backbone=backbone), root / "model" / "paper")
+    save_bundle(make_paper_bundle(backbone=backbone, colourless=make_layer(3)), root / "model" / "paper")
     for below in ("inbox", "faces/a"):
         (root / "data" / below).mkdir(parents=True)
     (root / "data" / "faces" / "a" / "1.png").write_bytes(encode_png(np.zeros((2, 2, 3), np.uint8)))
@@ -110,8 +114,8 @@ def fuzz_bundle(data: bytes) -> None:
         with suppress(ValueError, RecursionError):
             patch = json.loads(rest)
             manifest = {**manifest, **patch} if isinstance(patch, dict) else patch
-    elif which in b"hg" and which:
-        files[HEAD_FILE if which == b"h" else GALLERY_FILE] = rest
+    elif which in ARRAY_FILES:
+        files[ARRAY_FILES[which]] = rest
     else:
         file, name = (HEAD_FILE, "weight") if which == b"w" else (GALLERY_FILE, "features")
         files[file] = pack_arrays(file, name, rest)
@@ -119,7 +123,7 @@ def fuzz_bundle(data: bytes) -> None:
         (folder / name).write_bytes(content)
     if which != b"m":
         if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict):
-            changed = {name: hash_file(folder / name) for name in (HEAD_FILE, GALLERY_FILE)}
+            changed = {name: hash_file(folder / name) for name in ARRAY_FILES.values()}
             manifest["files"] = {**manifest["files"], **changed}
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest), encoding="utf-8")
     with suppress(KyaraError):

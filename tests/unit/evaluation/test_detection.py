@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from kyara.evaluation.detection import (
@@ -11,7 +14,11 @@ from kyara.evaluation.detection import (
     measure_recall_at,
     raise_surest,
 )
+from kyara.evaluation.detectors import measure_network
 from kyara.vision.boxes import Box, FoundFace
+from kyara.vision.detector_bundle import load_detector_bundle
+
+ROOT = Path(__file__).resolve().parents[3]
 
 FACE, SMALL = Box(100, 100, 100, 100), Box(300, 300, 20, 20)
 
@@ -85,6 +92,17 @@ def test_the_surest_box_of_a_picture_may_be_shown_whatever_the_threshold():
     assert measured["false_a_picture"] == 0
     assert [one.scores.tolist() for one in raised[1:]] == [[0.1, 0.1], []]
     assert raise_surest(looked, 0.1)[1].scores.tolist() == [1.1, 0.1]
+
+
+def test_a_network_is_measured_by_what_it_shows_and_ranked_by_its_scores():
+    bundle = load_detector_bundle(ROOT / "model" / "detector-fourth")
+    bundle = replace(bundle, thresholds=(0.9, 0.5, 0.2), default_level=1, surest_level=2, plays_level=1)
+    looked = [match_faces("a", [FACE], [found(100, 100, 100, 0.4)])]
+    with_right, without = (
+        measure_network(looked, one) for one in (bundle, replace(bundle, surest_level=None))
+    )
+    assert (with_right["recall"], without["recall"]) == (1, 0)
+    assert with_right["average_precision"] == without["average_precision"]
 
 
 def test_average_precision_worked_by_hand():

@@ -131,6 +131,19 @@ def test_a_face_without_colours_goes_through_the_layer(layered):
     assert not np.allclose(with_layer.extract([crop]), plain.extract([crop]), atol=0.1)
 
 
+def test_parts_of_a_crop_are_looked_at_as_the_crop_is(layered):
+    coloured, grey = draw(), drain_colours(draw())
+    network = load_backbone(layered)
+    plain = load_backbone(replace(layered, colourless=None))
+    part = np.full((20, 20, 3), (200, 60, 60), np.uint8)  # hair alone: shades of a single colour
+    assert not np.allclose(network.extract([part]), plain.extract([part]), atol=0.1)
+    assert np.array_equal(network.deciding_by(coloured).extract([part]), plain.extract([part]))
+    assert np.array_equal(network.deciding_by(grey).extract([part]), network.extract([part]))
+    mixed = prepare_crop(coloured, layered.preprocessing)
+    seen = np.stack(list(network.deciding_by(grey).extract_views(mixed)))
+    assert not np.allclose(seen, np.stack(list(plain.extract_views(mixed))), atol=0.1)
+
+
 def test_a_layer_comes_back_as_it_was_saved_and_other_features_have_another_name(layered, tmp_path):
     saved = save_bundle(layered, tmp_path / "layered")
     assert saved.colourless is not None

@@ -73,6 +73,9 @@ def test_the_surest_face_of_a_still_has_a_level_of_its_own(tmp_path):
     assert read == written
     assert (read.surest_from, read.default_level, read.plays_level) == (0.2, 0, 1)
     assert read.describe().items() >= LEVELS.items()
+    with_plays = write_detector_bundle(tmp_path, NETWORK, DATA | {"plays_level": 2})
+    assert with_plays.describe()["plays_level"] == 2
+    assert with_plays.version != before.version
     others = [write_detector_bundle(tmp_path, NETWORK, DATA | LEVELS), before]
     assert len({read.version, *(one.version for one in others)}) == 3
 

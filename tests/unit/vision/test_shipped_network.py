@@ -44,7 +44,7 @@ def test_a_level_shows_what_the_highest_finds_from_its_threshold_on(network, exa
     pixels = draw(example)
     bundle = replace(network.bundle, surest_level=None)
     if thresholds:
-        bundle = replace(bundle, thresholds=thresholds, default_level=1)
+        bundle = replace(bundle, thresholds=thresholds, default_level=1, plays_level=1)
     network = NetworkDetector(bundle)
     thresholds = bundle.thresholds
     all_faces = network.find(pixels, level=len(thresholds) - 1)
