@@ -24,7 +24,7 @@ import numpy as np
 
 from kyara.errors import BundleError
 from kyara.recognition.bundle import Bundle, Preprocessing, View
-from kyara.recognition.colourless import ColourlessLayer, blur_view, drain_view, is_colourless
+from kyara.recognition.colourless import ColourlessLayer, is_colourless, show_without_colours
 from kyara.vision.boxes import Box
 from kyara.vision.images import crop_pixels, resize_pixels
 
@@ -207,14 +207,11 @@ class Backbone:
         return [int(side) for side in given["shape"]], [int(side) for side in made["shape"]]
 
     def _run(self, view: np.ndarray) -> np.ndarray:
-        scale, colourless = self.preprocessing.scale, self._takes_for_colourless
-        if self._colourless is None:
+        scale, taken = self.preprocessing.scale, self._takes_for_colourless
+        if self._colourless is None or not (is_colourless(view, scale) if taken is None else taken):
             return self._infer(view)
-        if not (is_colourless(view, scale) if colourless is None else colourless):
-            return self._infer(view)
-        grey = drain_view(view)
-        sharp, blurred = self._infer(grey), self._infer(blur_view(grey, scale))
-        return self._colourless.apply(sharp[None], blurred[None])[0]
+        sharp, blurred = (self._infer(one)[None] for one in show_without_colours(view, scale))
+        return self._colourless.apply(sharp, blurred)[0]
 
     def _infer(self, view: np.ndarray) -> np.ndarray:
         interpreter = self._interpreter()

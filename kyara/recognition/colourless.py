@@ -78,6 +78,19 @@ def _measure_colours(pixels: np.ndarray) -> float:
     return float(np.sqrt(max(across, 0.0) / len(colours)))
 
 
+def show_without_colours(
+    view: np.ndarray, scale: tuple[float, float] = (0.0, 1.0)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the network is shown of a view without colours: in greys as it is, and blurred.
+
+    Args:
+        view: `float32 (S, S, 3)`.
+        scale: values that bytes 0 and 255 become.
+    """
+    grey = drain_view(view)
+    return grey, blur_view(grey, scale)
+
+
 def drain_view(view: np.ndarray) -> np.ndarray:
     """Return a view in greys: `float32 (S, S, 3)`, in the same scale."""
     return np.repeat((view @ _LUMINANCE)[..., None], 3, axis=2)

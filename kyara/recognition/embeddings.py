@@ -102,10 +102,15 @@ def _recall(backbone: Backbone, path: Path, box: Box | None, folder: Path) -> np
         raise BadInputError(f"{path}: {error}") from error
     crop = cut_face(pixels, box, backbone.preprocessing)
     features = backbone.extract_each([crop])[0].astype(np.float32)
-    buffer = io.BytesIO()
-    np.save(buffer, features)
-    replace_file(kept, buffer.getvalue())
+    keep_array(kept, features)
     return features
+
+
+def keep_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as `.npy`, whole or not at all."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    replace_file(path, buffer.getvalue())
 
 
 SHARD_PICTURES = 64

@@ -7,7 +7,6 @@ those that the same faces have in colours, and to keep characters apart.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,13 +23,11 @@ from kyara.recognition.bundle_parts import UNIT_TOLERANCE
 from kyara.recognition.colourless import (
     BLUR_SHARE,
     ColourlessLayer,
-    blur_view,
-    drain_view,
     is_colourless,
+    show_without_colours,
 )
-from kyara.recognition.embeddings import cut_face
+from kyara.recognition.embeddings import cut_face, keep_array
 from kyara.recognition.gallery import scale_to_unit
-from kyara.storage.atomic import replace_file
 from kyara.training.plan import ColourlessPlan
 from kyara.vision.alterations import drain_colours, print_screentone
 from kyara.vision.boxes import Box
@@ -119,9 +116,7 @@ def _look(backbone: Backbone, crop: np.ndarray, cache: Path) -> tuple[np.ndarray
     else:
         features = np.stack(list(backbone.extract_views(_show(crop, backbone.preprocessing, digest))))
         kept.parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        np.save(buffer, features)
-        replace_file(kept, buffer.getvalue())
+        keep_array(kept, features)
     return features[:count], features[count:].reshape(2 * count, -1)
 
 
@@ -131,8 +126,7 @@ def _show(crop: np.ndarray, preprocessing: Preprocessing, digest: str) -> Iterat
     period_px = max(crop.shape[:2]) / rng.uniform(*DOTS_A_SIDE)
     for altered in (drain_colours(crop), print_screentone(crop, period_px, rng.uniform(0, np.pi))):
         for view in prepare_crop(altered, preprocessing):
-            yield drain_view(view)
-            yield blur_view(drain_view(view), preprocessing.scale)
+            yield from show_without_colours(view, preprocessing.scale)
 
 
 def fit_layer(
