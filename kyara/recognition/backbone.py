@@ -98,6 +98,7 @@ class Backbone:
         self._threads = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
         self._own = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
+        self._asking = 0
         self._turn = threading.Lock()
         try:
             # Read, not mapped: a file that is overwritten under a running site must not change answers.
@@ -137,12 +138,25 @@ class Backbone:
             `float32 (N, views, features)`.
         """
         views = self.preprocessing.views[which]
-        shown = self._run_side_by_side(
-            lambda one: self._run(_prepare_view(*one, self.preprocessing)),
-            ((crop, view) for crop in crops for view in views),
+        shown = list(self.see((crop, view) for crop in crops for view in views))
+        return np.array(shown, np.float32).reshape(-1, len(views), self.dimension)
+
+    def see(self, shown: Iterable[tuple[np.ndarray, View]]) -> Iterator[np.ndarray]:
+        """Show crops to the network, each in a view.
+
+        Args:
+            shown: `uint8 (H, W, 3)` and how it is shown; read as by `extract`.
+
+        Yields:
+            `float32 (features,)` of each, in order.
+        """
+        return self._run_side_by_side(
+            lambda one: self._run(_prepare_view(*one, self.preprocessing)), shown
         )
-        rows = [np.stack(of_crop) for of_crop in zip(*[shown] * len(views), strict=True)]
-        return np.stack(rows) if rows else np.zeros((0, len(views), self.dimension), np.float32)
+
+    def count_spare(self, views: int) -> int:
+        """Return how many more views take no more time than so many; none if others ask as well."""
+        return -views % self._threads if self._asking <= 1 else 0
 
     def extract_views(self, views: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Run the network on views that are ready.
@@ -172,6 +186,7 @@ class Backbone:
         """Yield `call(item)` in order, few in flight: a large request leaves threads to others."""
         workers = self._workers()
         pending: deque[Future[np.ndarray]] = deque()
+        self._count_asking(1)
         try:
             for item in items:
                 pending.append(workers.submit(call, item))
@@ -180,8 +195,13 @@ class Backbone:
             while pending:
                 yield pending.popleft().result()
         finally:
+            self._count_asking(-1)
             for future in pending:
                 future.cancel()
+
+    def _count_asking(self, more: int) -> None:
+        with self._turn:
+            self._asking += more
 
     def _workers(self) -> ThreadPoolExecutor:
         """Return this process' threads: those of the process that it was forked off are not here."""

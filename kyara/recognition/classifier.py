@@ -11,7 +11,7 @@ classifier.teach("my_character", [read_image(Path("one.png")), read_image(Path("
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import copy
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 from kyara.errors import BadInputError
 from kyara.recognition.answers import FaceAnswers
 from kyara.recognition.backbone import load_backbone
-from kyara.recognition.bundle import Bundle, Character, load_bundle
+from kyara.recognition.bundle import Bundle, Character, View, load_bundle
 from kyara.recognition.comparison import Comparison
 from kyara.recognition.enrolment import Lesson, LiveIdentities
 from kyara.recognition.enrolment_store import TaughtStore
@@ -159,23 +159,54 @@ class Classifier:
 
     def _look(self, crops: Iterable[np.ndarray]) -> tuple[np.ndarray, list[Comparison] | None]:
         """Return features, and their comparison where settling them has made it already."""
-        first, count = self.bundle.preprocessing.first_views, len(self.bundle.preprocessing.views)
-        if not 0 < first < count:
+        if not self._looks_again:
             return self.backbone.extract(crops), None
-        rows, compared = [self.backbone.extract([])], None
-        source = iter(crops)
-        while some := list(islice(source, CROPS_AT_ONCE)):
-            each = self.backbone.extract_each(some, slice(0, first))
-            features = each.mean(axis=1)
-            compared = self.compare_each(features)
-            unsure = np.flatnonzero(~_find_settled(compared))
-            if len(unsure):
-                left = (some[place] for place in unsure)
-                rest = self.backbone.extract_each(left, slice(first, count))
-                features[unsure] = np.concatenate([each[unsure], rest], axis=1).mean(axis=1)
-                compared = None
+        rows, compared, source = [self.backbone.extract([])], None, iter(crops)
+        while len((seen := self._look_at_next(source))[0]):
+            features, compared = seen
             rows.append(features)
         return np.concatenate(rows), compared if len(rows) == 2 else None
+
+    def _look_at_next(self, source: Iterator[np.ndarray]) -> tuple[np.ndarray, list[Comparison] | None]:
+        """Take crops from a source, and look at them; again only at those that are unsure.
+
+        Cores that would have nothing to do show the first of them in all views at once.
+        """
+        shown, count = self.bundle.preprocessing.views, self.bundle.preprocessing.first_views
+        crops: list[np.ndarray] = []
+
+        def begin() -> Iterator[tuple[np.ndarray, View]]:
+            for crop in islice(source, CROPS_AT_ONCE):
+                crops.append(crop)
+                yield from ((crop, view) for view in shown[:count])
+            spare = self.backbone.count_spare(len(crops) * count) // (len(shown) - count)
+            yield from ((crop, view) for crop in crops[:spare] for view in shown[count:])
+
+        seen = list(self.backbone.see(begin()))
+        first = self._stack(seen[: len(crops) * count], count)
+        rest = self._stack(seen[len(crops) * count :], len(shown) - count)
+        every = np.concatenate([first[: len(rest)], rest], axis=1).mean(axis=1)
+        both = np.concatenate([first.mean(axis=1), every])
+        compared = self.compare_each(both)  # in one go: reading the gallery is what takes the time
+        unsure = np.flatnonzero(~_find_settled(compared)[: len(crops)])
+        rows = np.arange(len(crops))
+        rows[unsure[unsure < len(rest)]] += len(crops)
+        features, late = both[rows], unsure[unsure >= len(rest)]
+        if not len(late):
+            return features, _take(compared, rows)
+        left = self.backbone.see((crops[place], view) for place in late for view in shown[count:])
+        rest = self._stack(list(left), len(shown) - count)
+        features[late] = np.concatenate([first[late], rest], axis=1).mean(axis=1)
+        return features, None
+
+    def _stack(self, rows: list[np.ndarray], views: int) -> np.ndarray:
+        """Return `float32 (N, views, features)` of so many times N rows."""
+        return np.array(rows, np.float32).reshape(-1, views, self.backbone.dimension)
+
+    @property
+    def _looks_again(self) -> bool:
+        """Whether there are views in which only unsure faces are shown."""
+        return 0 < self.bundle.preprocessing.first_views < len(self.bundle.preprocessing.views)
 
     def settle(self, each: np.ndarray) -> np.ndarray:
         """Return the features that `look` would give, of faces that were seen in every view.
@@ -186,11 +217,10 @@ class Classifier:
         Returns:
             `float32 (N, features)`.
         """
-        first, count = self.bundle.preprocessing.first_views, len(self.bundle.preprocessing.views)
-        if not 0 < first < count:
+        if not self._looks_again:
             return each.mean(axis=1)
         view = self.frozen()
-        features = each[:, :first].mean(axis=1)
+        features = each[:, : self.bundle.preprocessing.first_views].mean(axis=1)
         settled = _find_settled(view.compare_each(features))
         return np.where(settled[:, None], features, each.mean(axis=1))
 
@@ -341,6 +371,13 @@ class Classifier:
 def _find_settled(compared: list[Comparison]) -> np.ndarray:
     """Tell of which faces the first views say enough: `bool (N,)`."""
     return np.concatenate([np.zeros(0, bool), *(some.find_settled() for some in compared)])
+
+
+def _take(compared: list[Comparison], rows: np.ndarray) -> list[Comparison]:
+    """Return the comparisons of some faces."""
+    if len(compared) == 1:
+        return [compared[0].take(rows)]
+    return [compared[row] for row in rows.tolist()]
 
 
 def _choose(compared: list[Comparison], top_k: int) -> list[FaceAnswers]:

@@ -30,6 +30,12 @@ class Comparison:
     similarities: np.ndarray
     prototypes: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Comparison:
+        """Return the comparison of some of the faces: `int (M,)` positions."""
+        return Comparison(
+            self.identities, self.scores[rows], self.similarities[rows], self.prototypes[rows]
+        )
+
     @cached_property
     def open_set_scores(self) -> np.ndarray:
         """How much each face looks like somebody known, `float64 (N,)`: see `answers.score_open_set`."""

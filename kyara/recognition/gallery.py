@@ -28,6 +28,10 @@ from kyara.vision.tracking import scale_to_unit
 
 BLOCK_REFERENCES = 4096
 """References are kept in blocks of about so many: an addition copies one block, not the gallery."""
+FEW_FACES = 16
+SLICE_REFERENCES = 512
+"""A few faces are compared one after the other with what the cache holds: for a product of all of them
+OpenBLAS first copies all references, which takes longer."""
 _INDEXED_AT_ONCE = 65_536
 
 
@@ -173,10 +177,14 @@ class Gallery:
         unit = scale_to_unit(features.astype(np.float32, copy=False))
         cosines = np.empty((len(unit), len(self.rows) - start), np.float32)
         for first, block in self._enumerate_blocks():
-            if first + len(block) > start:
-                own = block[max(0, start - first) :]
-                place = max(0, first - start)
-                cosines[:, place : place + len(own)] = unit @ _read(own).T
+            own, place = _read(block[max(0, start - first) :]), max(0, first - start)
+            if len(unit) > FEW_FACES:
+                cosines[:, place : place + len(own)] = (own @ unit.T).T
+                continue
+            for at in range(0, len(own), SLICE_REFERENCES):
+                some, end = own[at : at + SLICE_REFERENCES], at + SLICE_REFERENCES
+                for row, found in zip(unit, cosines[:, place + at : place + end], strict=True):
+                    np.dot(some, row, out=found[: len(some)])
         return cosines
 
     def take(self, positions: np.ndarray) -> np.ndarray:

@@ -113,7 +113,8 @@ def hesitant(tiny_bundle, tiny_data):
     first = plain.backbone.extract_each(faces, slice(0, 1))[:, 0]
     middle = float(np.median(score_open_set(*plain.score(first), bundle.calibration, plain.references)))
     calibration = replace(bundle.calibration, settled_threshold=middle)
-    return Classifier(replace(bundle, preprocessing=shown, calibration=calibration)), plain, faces
+    served = replace(bundle, preprocessing=shown, calibration=calibration)
+    return Classifier(served, threads=4), plain, faces
 
 
 def test_only_unsure_faces_are_looked_at_again(hesitant):
@@ -125,6 +126,40 @@ def test_only_unsure_faces_are_looked_at_again(hesitant):
     )
     assert 0.3 < once.mean() < 0.7
     np.testing.assert_allclose(seen[~once], each[~once].mean(axis=1), rtol=1e-5, atol=1e-6)
+
+
+def test_a_face_is_looked_at_again_before_it_is_judged_if_cores_are_idle(hesitant, monkeypatch):
+    classifier, _, faces = hesitant
+    together = classifier.look(faces)
+    seen = count_views(classifier.backbone, monkeypatch)
+    alone = np.concatenate([classifier.look([face]) for face in faces])
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
+    assert len(seen) == 3 * len(faces)
+    assert classifier.identify(faces[:1])[0] == classifier.answer(together[:1])[0]
+
+
+def test_no_core_is_taken_from_others_for_views_that_may_not_count(hesitant, monkeypatch):
+    classifier, _, faces = hesitant
+    together = classifier.look(faces)
+    other = classifier.backbone.see((face, View()) for face in faces)
+    next(other)
+    seen = count_views(classifier.backbone, monkeypatch)
+    alone = np.concatenate([classifier.look([face]) for face in faces])
+    other.close()
+    np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
+    assert len(faces) < len(seen) < 3 * len(faces)
+
+
+def count_views(backbone: Backbone, monkeypatch) -> list[View]:
+    """Return a list that grows with each view that crops are shown in."""
+    seen: list[View] = []
+    see = backbone.see
+
+    def count(shown):
+        return see((crop, seen.append(view) or view) for crop, view in shown)
+
+    monkeypatch.setattr(backbone, "see", count)
+    return seen
 
 
 def test_what_evaluation_settles_on_is_what_is_served(hesitant):

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import kyara.recognition.gallery
-from kyara.recognition.gallery import Gallery, choose_references, scale_to_unit
+from kyara.recognition.gallery import FEW_FACES, Gallery, choose_references, scale_to_unit
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(kyara.recognition.gallery, "BLOCK_REFERENCES", 7)
+    monkeypatch.setattr(kyara.recognition.gallery, "SLICE_REFERENCES", 3)
 
 
 def draw(count: int, seed: int = 1) -> np.ndarray:
@@ -44,9 +45,10 @@ def test_nearest_and_prototype_by_hand():
     assert np.isnan([nearest[0, 1], prototype[0, 1]]).all()
 
 
-def test_comparison_agrees_with_one_by_one_whatever_the_order():
+@pytest.mark.parametrize("asked", [4, FEW_FACES + 1])
+def test_comparison_agrees_with_one_by_one_whatever_the_order(asked):
     rows = np.random.default_rng(2).integers(0, 9, 60).tolist()
-    features, faces = draw(60), draw(4, 3)
+    features, faces = draw(60), draw(asked, 3)
     found = make(features, rows, 10).compare(faces)
     np.testing.assert_allclose(found, compare_one_by_one(faces, features, rows, 10), atol=1e-6)
 
