@@ -29,9 +29,8 @@ from kyara.vision.tracking import scale_to_unit
 BLOCK_REFERENCES = 4096
 """References are kept in blocks of about so many: an addition copies one block, not the gallery."""
 FEW_FACES = 16
-SLICE_REFERENCES = 512
-"""A few faces are compared one after the other with what the cache holds: for a product of all of them
-OpenBLAS first copies all references, which takes longer."""
+"""So many are compared one after the other: for a product of all of them OpenBLAS first copies all
+references, which takes longer."""
 _INDEXED_AT_ONCE = 65_536
 
 
@@ -181,10 +180,8 @@ class Gallery:
             if len(unit) > FEW_FACES:
                 cosines[:, place : place + len(own)] = (own @ unit.T).T
                 continue
-            for at in range(0, len(own), SLICE_REFERENCES):
-                some, end = own[at : at + SLICE_REFERENCES], at + SLICE_REFERENCES
-                for row, found in zip(unit, cosines[:, place + at : place + end], strict=True):
-                    np.dot(some, row, out=found[: len(some)])
+            for row, found in zip(unit, cosines[:, place : place + len(own)], strict=True):
+                np.dot(own, row, out=found)
         return cosines
 
     def take(self, positions: np.ndarray) -> np.ndarray:

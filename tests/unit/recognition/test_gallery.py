@@ -12,7 +12,6 @@ from kyara.recognition.gallery import FEW_FACES, Gallery, choose_references, sca
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(kyara.recognition.gallery, "BLOCK_REFERENCES", 7)
-    monkeypatch.setattr(kyara.recognition.gallery, "SLICE_REFERENCES", 3)
 
 
 def draw(count: int, seed: int = 1) -> np.ndarray:
