@@ -38,6 +38,7 @@ from kyara.web.problems import register_errors
 from kyara.web.public import api, characters, detector, explanations, pages, pictures, reports, workers
 from kyara.web.public.picture_schemas import describe_bodies
 from kyara.web.schemas import ProblemOut
+from kyara.web.secrets import check_operator_token
 from kyara.web.serving.model_queue import ModelQueue, set_up_queue
 from kyara.web.serving.model_watch import ModelWatch
 from kyara.web.settings import DEFAULTS, Settings, make_config
@@ -92,7 +93,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> APIFlask:
     visitors = (pages, characters, workers, detector, api, pictures, explanations, reports)
     for module in (*visitors, readiness):
         app.register_blueprint(module.blueprint)
-    if gallery_api.check_token(app.config["OPERATOR_TOKEN"]):
+    if check_operator_token(app.config["OPERATOR_TOKEN"]):
         app.config["SECURITY_SCHEMES"] = gallery_api.SECURITY_SCHEMES
         app.register_blueprint(gallery_api.blueprint)
     set_up_operator_pages(app)

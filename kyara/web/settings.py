@@ -16,12 +16,10 @@ from kyara.errors import KyaraError
 from kyara.recognition.neighbour_index import INDEX_FROM, MIN_REFERENCES
 from kyara.storage.paths import ROOT
 from kyara.storage.settings import OUR_SENTENCE, PlaceSettings
-from kyara.web.operator.gallery_api import check_token
-from kyara.web.operator.sessions import check_secret_key
 from kyara.web.ops.cors import read_origins
 from kyara.web.ops.headers import MAX_HSTS_SECONDS
 from kyara.web.ops.limits import DEFAULT_LIMITS, read_limits
-from kyara.web.ops.monitoring import check_metrics_token
+from kyara.web.secrets import check_metrics_token, check_operator_token, check_secret_key
 from kyara.web.serving.server_settings import ServerSettings
 
 
@@ -42,7 +40,7 @@ def _checked_by(check: Callable[[str], object]) -> AfterValidator:
 class Settings(PlaceSettings):
     """Every `KYARA_*` of the site, those of `PlaceSettings` included."""
 
-    operator_token: Annotated[str, _checked_by(check_token)] = Field(
+    operator_token: Annotated[str, _checked_by(check_operator_token)] = Field(
         "", description="Opens `/api/gallery` to who sends it; at least 16 characters."
     )
     secret_key: Annotated[str, _checked_by(check_secret_key)] = Field(

@@ -14,10 +14,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, make_url, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import ArgumentError
 
 from kyara.errors import BadInputError, ConflictError, NotFoundError
@@ -43,6 +44,9 @@ from kyara.recognition.enrolment_store.tables import (
 from kyara.recognition.packs import VECTOR, Pack
 from kyara.storage.clock import stamp_time
 from kyara.vision.images import decode_image, encode_png, hash_pixels
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 PACKED = "pack:"
 """The id of a reference that a pack brought begins so: it has no picture, and goes with its pack."""
@@ -385,7 +389,11 @@ def _find_pack(connection: Connection, mine: ColumnElement[bool]) -> str | None:
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 0.05 s, which most installations need not wait for
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def _count_crops(connection: Connection, label: str) -> int:

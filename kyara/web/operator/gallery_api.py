@@ -12,44 +12,19 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import current_app, request
 
-from kyara.errors import BadInputError, UnauthorizedError
+from kyara.errors import UnauthorizedError
 from kyara.storage.events import TAUGHT
 from kyara.web.crops import SentCrops
 from kyara.web.ops.limits import charge
 from kyara.web.public.pages import select_language
 from kyara.web.schemas import ForgetIn, GalleryOut, LessonIn, LessonOut
-from kyara.web.secrets import find_weakness
 from kyara.web.serving.model_queue import find_model
 
 PREFIX = "/api/gallery"
-MIN_TOKEN_CHARACTERS = 16
-MIN_DIFFERENT_CHARACTERS = 8
 SECURITY_SCHEMES = {"operator": {"type": "http", "scheme": "bearer"}}
 """For the OpenAPI document."""
 
 blueprint = APIBlueprint("operator", __name__, url_prefix=PREFIX, tag="Operator")
-
-
-def check_token(token: object) -> str:
-    """Return the configured token; empty means that there are no operator routes.
-
-    Raises:
-        BadInputError: too short or too plain to be safe, an example, or not plain text.
-    """
-    if not isinstance(token, str):
-        raise BadInputError(
-            "KYARA_OPERATOR_TOKEN looks like a number or JSON: choose text with letters, such as "
-            "`python -c 'import secrets; print(secrets.token_urlsafe())'` prints."
-        )
-    if token and (len(token) < MIN_TOKEN_CHARACTERS or not token.isascii() or token != token.strip()):
-        raise BadInputError(
-            f"KYARA_OPERATOR_TOKEN needs at least {MIN_TOKEN_CHARACTERS} ASCII characters, "
-            f"without spaces around them; received {len(token)}."
-        )
-    weakness = find_weakness(token, MIN_TOKEN_CHARACTERS, MIN_DIFFERENT_CHARACTERS) if token else ""
-    if weakness:
-        raise BadInputError(f"KYARA_OPERATOR_TOKEN is weak: {weakness}.")
-    return token
 
 
 @blueprint.before_app_request

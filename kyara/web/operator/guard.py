@@ -22,8 +22,9 @@ from kyara.storage.database import is_shared
 from kyara.web.operator.accounts import AccountStore, Operator
 from kyara.web.operator.login_form import LoginForm
 from kyara.web.operator.messages import script_messages
-from kyara.web.operator.sessions import OperatorSessions, check_secret_key, is_operator_path
+from kyara.web.operator.sessions import OperatorSessions, is_operator_path
 from kyara.web.public.pages import remember_language
+from kyara.web.secrets import check_secret_key
 
 LOGIN_ENDPOINT = "operator_pages.log_in"
 SETTINGS = {

@@ -16,11 +16,9 @@ from werkzeug.wrappers import Response
 
 from kyara.errors import BadInputError, KyaraError
 from kyara.web.operator.accounts import SECRET_FILE
-from kyara.web.secrets import find_weakness
+from kyara.web.secrets import check_secret_key
 
 PREFIX = "/operator"
-MIN_KEY_CHARACTERS = 32
-MIN_DIFFERENT_CHARACTERS = 10
 DEVICE_COOKIE = "operator_device"
 DEVICE_LIFE_S = 180 * 24 * 3600
 
@@ -54,36 +52,6 @@ class OperatorSessions(SecureCookieSessionInterface):
     def get_cookie_secure(self, app: Flask) -> bool:
         """Return True behind TLS, or if the configuration says so."""
         return bool(app.config["SESSION_COOKIE_SECURE"] or request.is_secure)
-
-
-def check_secret_key(key: object, *, shared: bool = False) -> str:
-    """Return a secret key that is fit to sign cookies with; empty is none.
-
-    Args:
-        key: as it is configured.
-        shared: several servers may use the same accounts: a session must hold on all of them.
-
-    Raises:
-        BadInputError: too short, too plain or an example, or none where it is needed.
-    """
-    if key in (None, "") and shared:
-        raise BadInputError(
-            "Set KYARA_SECRET_KEY, on all servers to the same value, such as "
-            "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` prints: the database of "
-            "operators is one that several servers may share, and a session must hold on all of them."
-        )
-    if key in (None, ""):
-        return ""
-    weakness = "it is a number or JSON, not text"
-    if isinstance(key, str):
-        weakness = find_weakness(key, MIN_KEY_CHARACTERS, MIN_DIFFERENT_CHARACTERS)
-    if weakness or not isinstance(key, str):
-        raise BadInputError(
-            f"KYARA_SECRET_KEY is weak: {weakness}. Take what "
-            "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` prints. "
-            "Without the variable Kyara makes one and keeps it."
-        )
-    return key
 
 
 def load_secret_key(folder: Path) -> str:

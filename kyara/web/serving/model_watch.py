@@ -28,6 +28,8 @@ from kyara.storage.events import TAUGHT, Events
 from kyara.web.serving.model_queue import ModelQueue
 
 LOOK_EVERY_S = 0.5
+NAMES_AFTER_S = 2.0
+"""The first requests go before the second that all names take to be made ready for searching."""
 RETRY_S = (2.0, 5.0, 15.0, 60.0)
 """After so many failures in a row it is tried again so much later; a change is seen at once."""
 
@@ -143,5 +145,6 @@ class ModelWatch:
         classifier = Classifier(bundle, taught=self._taught, index_from=self._index_from)
         queue.serve(classifier)
         logger.info("%s (version %s) serves.", bundle.name, bundle.version)
-        preparing = (classifier.characters,)
-        threading.Thread(target=prepare_search, args=preparing, name="names", daemon=True).start()
+        preparing = threading.Timer(NAMES_AFTER_S, prepare_search, (classifier.characters,))
+        preparing.name, preparing.daemon = "names", True
+        preparing.start()
