@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,19 +80,16 @@ def change_dataset(dataset: Path) -> Iterator[Change]:
         KyaraError: the folder cannot be written.
     """
     change = Change()
-    try:
-        (dataset / FACES_FOLDER).mkdir(parents=True, exist_ok=True)
-        lock = hold_lock(dataset / LOCK_FILE)
-        lock.__enter__()
-    except OSError as error:
-        raise explain_os_error(error, str(dataset), "Nothing was changed.") from error
-    try:
+    with ExitStack() as held:
+        try:
+            (dataset / FACES_FOLDER).mkdir(parents=True, exist_ok=True)
+            held.enter_context(hold_lock(dataset / LOCK_FILE))
+        except OSError as error:
+            raise explain_os_error(error, str(dataset), "Nothing was changed.") from error
         try:
             yield change
         finally:
             change.index = _refresh(dataset, change)
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def refresh_index(dataset: Path) -> tuple[IndexedFace, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +44,16 @@ class FileSteps:
     def change(self) -> Iterator[tuple[Registry, Callable[[Step], None]]]:
         """Hold the lock file meanwhile."""
         lock = self._folder / LOCK_FILE
-        try:
-            held = hold_lock(lock)
-            held.__enter__()
-        except OSError as error:
-            raise KyaraError(f"{lock} cannot be locked: {error.strerror or error}.") from error
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(hold_lock(lock))
+            except OSError as error:
+                raise KyaraError(f"{lock} cannot be locked: {error.strerror or error}.") from error
             registry = self.read()
             added: list[Step] = []
             yield registry, added.append
             if added:
                 self._write([*registry.history, *added])
-        finally:
-            held.__exit__(None, None, None)
 
     def look(self) -> Hashable:
         """Return time, place and size of the file; None if there is none."""

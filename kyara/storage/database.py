@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,8 @@ from sqlalchemy import (
     Engine,
     FromClause,
     NullPool,
+    Row,
+    Select,
     TypeDecorator,
     create_engine,
     event,
@@ -312,3 +314,25 @@ def _is_unreachable(error: DBAPIError) -> bool:
     if not code:  # it could not even say what is wrong
         return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return code in _UNREACHABLE_CODES or code.startswith("08")
+
+
+def read_pages(engine: Engine, query: Select[Any], key: Any, most: int) -> Iterator[Sequence[Row[Any]]]:
+    """Give the rows of a query a page at a time, in the order of a column that tells them apart.
+
+    Nothing is open between two pages, so what is written meanwhile disturbs nothing.
+
+    Args:
+        engine: of the database.
+        query: the column is among those that it selects.
+        key: the column.
+        most: rows of a page.
+    """
+    query = query.order_by(key).limit(most)
+    page = query
+    while True:
+        with engine.connect() as connection:
+            rows = connection.execute(page).all()
+        if not rows:
+            return
+        yield rows
+        page = query.where(key > getattr(rows[-1], key.key))

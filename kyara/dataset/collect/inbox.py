@@ -6,21 +6,19 @@ then the note that the frame is done. A frame without the note is done again, an
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kyara.dataset.folder import INBOX_FOLDER, MANIFEST_FILE
 from kyara.dataset.review.labelling import JOURNAL_FILE, LabelJournal, name_face
-from kyara.errors import BusyError
-from kyara.storage.atomic import explain_os_error, read_json_object, replace_file, sync_folder
+from kyara.storage.atomic import explain_os_error, hold_lock, read_json_object, replace_file, sync_folder
 from kyara.vision.boxes import Box
 
 PROGRESS_FOLDER = ".collecting"
@@ -102,21 +100,15 @@ class Inbox:
             BusyError: another one does.
             KyaraError: it cannot be written.
         """
-        try:
-            (folder / PROGRESS_FOLDER).mkdir(parents=True, exist_ok=True)
-            lock = os.open(
-                folder / PROGRESS_FOLDER / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644
-            )
-        except OSError as error:
-            raise explain_os_error(error, str(folder), _KEPT) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        busy = f"Another collector writes to {folder}; wait until it has ended."
+        with ExitStack() as held:
+            try:
+                (folder / PROGRESS_FOLDER).mkdir(parents=True, exist_ok=True)
+                held.enter_context(hold_lock(folder / PROGRESS_FOLDER / "lock", busy=busy))
+            except OSError as error:
+                raise explain_os_error(error, str(folder), _KEPT) from error
             _remove_partial(folder)
             yield cls(folder)
-        except BlockingIOError as error:
-            raise BusyError(f"Another collector writes to {folder}; wait until it has ended.") from error
-        finally:
-            os.close(lock)
 
     def _read_manifest(self) -> set[str]:
         """Return the files that the manifest names; a last line that was cut off is removed."""

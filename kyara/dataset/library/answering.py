@@ -21,6 +21,7 @@ from kyara.recognition.characters import Character
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.enrolment_store import TaughtStore
 from kyara.registry import find_serving, find_taught
+from kyara.storage.database import read_pages
 
 FACES_AT_ONCE = 512
 """Faces that are answered anew in one commit."""
@@ -136,13 +137,8 @@ def answer_anew(engine: Engine, answerer: Answerer) -> Iterator[int]:
     Yields:
         How many were answered, after each commit.
     """
-    last = 0
-    while True:
-        query = select(FaceRow.id, FaceRow.embedding).where(*_is_outdated(answerer), FaceRow.id > last)
-        with engine.connect() as connection:
-            rows = connection.execute(query.order_by(FaceRow.id).limit(FACES_AT_ONCE)).all()
-        if not rows:
-            return
+    outdated = select(FaceRow.id, FaceRow.embedding).where(*_is_outdated(answerer))
+    for rows in read_pages(engine, outdated, FaceRow.id, FACES_AT_ONCE):
         answers = answerer.answer(read_embeddings([row.embedding for row in rows]))
         changed = [{"face": row.id, **answer} for row, answer in zip(rows, answers, strict=True)]
         with engine.begin() as connection:
@@ -152,7 +148,6 @@ def answer_anew(engine: Engine, answerer: Answerer) -> Iterator[int]:
                 execution_options={"synchronize_session": False},
             )
             answerer.note_characters(connection, answers)
-        last = rows[-1].id
         yield len(rows)
 
 

@@ -22,6 +22,7 @@ from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.dataset.library.walking import FoundFile, walk_files
 from kyara.dataset.library.writing import change_picture, put_faces, put_picture
 from kyara.storage.clock import tell_time
+from kyara.storage.database import read_pages
 
 FILES_AT_ONCE = 500
 """Files that are compared in one commit."""
@@ -158,17 +159,10 @@ class Comparison:
             return connection.scalar(there.limit(1)) is not None
 
     def _read_rows(self) -> Iterator[Any]:
-        """Give the rows of the part, a page at a time: what is written meanwhile disturbs nothing."""
-        last = ""
+        """Give the rows of the part, while others are written."""
         columns = select(*PictureRow.__table__.columns).where(self._part.select())
-        columns = columns.order_by(PictureRow.path).limit(FILES_AT_ONCE)
-        while True:
-            with self._engine.connect() as connection:
-                page = connection.execute(columns.where(PictureRow.path > last)).all()
-            if not page:
-                return
+        for page in read_pages(self._engine, columns, PictureRow.path, FILES_AT_ONCE):
             yield from page
-            last = page[-1].path
 
     def _hash_candidates(self, pairs: list[_Pair]) -> dict[str, str]:
         """Hash new and changed files that are as long as a known one: path → SHA-256."""

@@ -14,6 +14,7 @@ from kyara.dataset.library.reading import Library, LibraryPicture, is_shown
 from kyara.dataset.library.tables import NO_FACE, FaceRow, PictureRow
 from kyara.errors import BadInputError, NotFoundError
 from kyara.recognition.gallery import scale_to_unit
+from kyara.storage.database import read_pages
 
 FACES_AT_ONCE = 10_000
 
@@ -111,21 +112,11 @@ def _take_best(best: dict[int, NearFace], count: int) -> list[NearFace]:
 
 def _read_faces(library: Library, network: str) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
     """Give the faces of a network in blocks: their ids and their pictures', `float16 (N, features)`."""
-    last = 0
     query = select(FaceRow.id, FaceRow.picture, FaceRow.embedding)
     query = query.join(PictureRow, PictureRow.id == FaceRow.picture).where(is_shown())
-    query = (
-        query.where(FaceRow.network == network, FaceRow.status != NO_FACE)
-        .order_by(FaceRow.id)
-        .limit(FACES_AT_ONCE)
-    )
-    while True:
-        with library.engine.connect() as connection:
-            rows = connection.execute(query.where(FaceRow.id > last)).all()
-        if not rows:
-            return
+    query = query.where(FaceRow.network == network, FaceRow.status != NO_FACE)
+    for rows in read_pages(library.engine, query, FaceRow.id, FACES_AT_ONCE):
         yield [(row.id, row.picture) for row in rows], read_embeddings([row.embedding for row in rows])
-        last = rows[-1].id
 
 
 def _has_faces(library: Library) -> bool:

@@ -23,6 +23,7 @@ from kyara.dataset.library.tables import (
 from kyara.errors import NotFoundError
 from kyara.recognition.characters import NOT_A_FACE
 from kyara.recognition.gallery import scale_to_unit
+from kyara.storage.database import read_pages
 
 FACES_AT_ONCE = 500
 """Ids in one query."""
@@ -195,18 +196,11 @@ def read_means(
     of_root = {part: root for root, parts in forest.list_parts(roots).items() for part in parts}
     sums: dict[int, np.ndarray] = {}
     counts: defaultdict[int, int] = defaultdict(int)
-    last = 0
     query = select(FaceRow.id, FaceRow.face_group, FaceRow.embedding)
     query = query.join(PictureRow, PictureRow.id == FaceRow.picture)
     query = query.where(FaceRow.face_group.is_not(None), FaceRow.network == network, is_in_group())
-    while of_root:
-        with engine.connect() as connection:
-            page = query.where(FaceRow.id > last).order_by(FaceRow.id).limit(20 * FACES_AT_ONCE)
-            rows = connection.execute(page).all()
-        if not rows:
-            break
-        last = rows[-1].id
-        rows = [row for row in rows if row.face_group in of_root]
+    for page in read_pages(engine, query, FaceRow.id, 20 * FACES_AT_ONCE) if of_root else ():
+        rows = [row for row in page if row.face_group in of_root]
         if not rows:
             continue
         unit = scale_to_unit(read_embeddings([row.embedding for row in rows]).astype(np.float32))
