@@ -152,27 +152,19 @@ function renderAnswers(list, identified) {
   if (list.dataset.shown === key) return;
   list.dataset.shown = key;
   list.hidden = !identified;
-  const create = identified?.verdict === "unknown" ? createGuess : createAnswer;
-  list.replaceChildren(...(identified?.answers ?? []).map(create));
+  const isGuess = identified?.verdict === "unknown";
+  list.replaceChildren(...(identified?.answers ?? []).map((answer) => createAnswer(answer, isGuess)));
 }
 
-/** @param {RankedAnswer} answer */
-function createAnswer({ name, work, url, confidence, mine }) {
+/** @param {RankedAnswer} answer @param {boolean} isGuess whom an unknown face looks like: nothing in it reads as how likely it is */
+function createAnswer({ name, work, url, confidence, mine }, isGuess) {
   const row = copyTemplate("answer-template");
   part(row, ".answer-mine").hidden = !mine;
   part(row, ".answer-name").replaceChildren(createName(name, url));
   part(row, ".answer-work").textContent = work;
   part(row, ".answer-percent").textContent = sayPercent(confidence);
   part(row, ".progress-bar").style.width = `${Math.max(0.5, confidence * 100)}%`;
-  return row;
-}
-
-/** Whom an unknown face looks like; nothing in it reads as how likely it is. @param {RankedAnswer} answer */
-function createGuess({ name, work, url, mine }) {
-  const row = copyTemplate("guess-template");
-  part(row, ".answer-mine").hidden = !mine;
-  part(row, ".answer-name").replaceChildren(createName(name, url));
-  part(row, ".answer-work").textContent = work;
+  if (isGuess) for (const each of row.querySelectorAll(".answer-percent, .progress")) each.remove();
   return row;
 }
 
