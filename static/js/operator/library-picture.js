@@ -71,7 +71,7 @@ function createName(face, within, size) {
 }
 
 /** Who a face is, as far as is known. @param {Face} face */
-export function sayFace({ name, status, label }) {
+function sayFace({ name, status, label }) {
   if (label === null) return say("library_unknown_face");
   return status === "probably" ? say("library_probably", { name }) : name;
 }
