@@ -69,7 +69,7 @@ export class Album extends EventTarget {
   /** Bring back the pictures that this tab had, and show the one that was shown. */
   async resume() {
     const carried = takeCarried();
-    if (carried !== null) history.replaceState({ picture: carried }, "");
+    if (carried) history.replaceState({ picture: carried }, "");
     const kept = await readPictures();
     const added = this.entries; // meanwhile: the visitor is quicker than the database
     const ids = new Set(added.map(({ id }) => id));

@@ -3,20 +3,22 @@
  * is full nothing is added to them.
  */
 
-/** @param {string} key */
-export function readText(key) {
+/** @typedef {"localStorage" | "sessionStorage"} Place */
+
+/** @param {string} key @param {Place} [place] */
+export function readText(key, place = "localStorage") {
   try {
-    return localStorage.getItem(key) ?? "";
+    return window[place].getItem(key) ?? "";
   } catch {
     return "";
   }
 }
 
-/** @param {string} key @param {string} text */
-export function writeText(key, text) {
+/** @param {string} key @param {string} text @param {Place} [place] */
+export function writeText(key, text, place = "localStorage") {
   try {
-    if (text) localStorage.setItem(key, text);
-    else localStorage.removeItem(key);
+    if (text) window[place].setItem(key, text);
+    else window[place].removeItem(key);
   } catch {
     // Storage is full or blocked: what was not written lasts as long as the page does.
   }

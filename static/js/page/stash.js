@@ -7,6 +7,7 @@
  */
 
 import { transact } from "./database.js";
+import { readText, writeText } from "./kept-list.js";
 
 /** @typedef {import("./album.js").Entry} Entry */
 /** @typedef {import("./album.js").View} View */
@@ -18,7 +19,8 @@ const LONGEST_STAY_MS = 12 * 3600 * 1000;
 /** A larger file, a long video say, lasts as long as the page does. */
 const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 
-/** Session storage outlives a reload, and ends with its tab. */
+/** It outlives a reload, and ends with its tab. */
+const SESSION = "sessionStorage";
 const TAB = "tab";
 const OPEN = "open-picture";
 const LEFT = "left-picture";
@@ -32,37 +34,19 @@ function withStores(act) {
   return transact(DATABASE, STORES, "readwrite", act).catch(() => undefined);
 }
 
-/** @param {string} name @returns {string | null} */
-function readSession(name) {
-  try {
-    return sessionStorage.getItem(name);
-  } catch {
-    return null; // storage is blocked
-  }
-}
-
-/** @param {string} name @param {string} text */
-function writeSession(name, text) {
-  try {
-    sessionStorage.setItem(name, text);
-  } catch {
-    // Storage is full or blocked: it is not found again after a reload.
-  }
-}
-
-/** @param {string} name @returns {string | null} what was written, once */
+/** @param {string} name @returns {string} what was written, once */
 function takeSession(name) {
-  const text = readSession(name);
-  if (text !== null) sessionStorage.removeItem(name);
+  const text = readText(name, SESSION);
+  writeText(name, "", SESSION);
   return text;
 }
 
 /** This tab's name, which is given at its first picture. */
 function nameTab() {
-  const known = readSession(TAB);
+  const known = readText(TAB, SESSION);
   if (known) return known;
   const name = `${Date.now()}-${Math.random()}`;
-  writeSession(TAB, name);
+  writeText(TAB, name, SESSION);
   return name;
 }
 
@@ -132,7 +116,7 @@ function forgetOld(files, rows) {
 
 /** The pictures that this tab had, in the order in which they came. @returns {Promise<Entry[]>} */
 export async function readPictures() {
-  const tab = readSession(TAB);
+  const tab = readText(TAB, SESSION);
   if (!tab) return []; // the database is left alone
   /** @type {Entry[]} */
   const entries = [];
@@ -152,23 +136,22 @@ export async function readPictures() {
     };
     return walk;
   });
-  const left = JSON.parse(takeSession(LEFT) ?? "null");
+  const left = JSON.parse(takeSession(LEFT) || "null");
   for (const entry of entries) if (entry.id === left?.id) entry.view = left.view;
   return entries.sort((a, b) => a.added - b.added);
 }
 
 /** Keep how the picture that is shown looks as the page goes: the database would be too slow. @param {Entry | null} entry */
 export function keepLeaving(entry) {
-  if (entry) writeSession(LEFT, JSON.stringify({ id: entry.id, view: entry.view }));
-  else takeSession(LEFT);
+  writeText(LEFT, entry ? JSON.stringify({ id: entry.id, view: entry.view }) : "", SESSION);
 }
 
 /** Tell the next page which picture to open: the address of a language begins a new entry of the history. @param {string} id */
 export function carryOver(id) {
-  writeSession(OPEN, id);
+  writeText(OPEN, id, SESSION);
 }
 
-/** The picture that the page before told to open; told once. */
+/** The picture that the page before told to open, if it did; told once. */
 export function takeCarried() {
   return takeSession(OPEN);
 }
