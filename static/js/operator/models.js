@@ -70,7 +70,7 @@ function announce(state) {
 function createBundle(bundle, state) {
   const item = copyTemplate("bundle-template");
   const serves = bundle.name === state.serving;
-  item.dataset.serving = String(serves);
+  item.classList.toggle("border-primary", serves);
   item.dataset.name = bundle.name;
   part(item, ".bundle-name").textContent = bundle.name;
   part(item, ".bundle-badge").hidden = !serves;
@@ -80,7 +80,7 @@ function createBundle(bundle, state) {
   part(item, ".bundle-figures").textContent = describeFigures(bundle.figures);
   const verdict = part(item, ".bundle-verdict");
   verdict.textContent = serves ? "" : describeVerdict(bundle, state);
-  verdict.dataset.worse = String(!serves && (bundle.comparison?.falls.length ?? 0) > 0);
+  verdict.classList.toggle("text-danger-emphasis", !serves && (bundle.comparison?.falls.length ?? 0) > 0);
   const button = part(item, ".bundle-promote");
   button.hidden = serves;
   button.dataset.key = `promote ${bundle.name}`;

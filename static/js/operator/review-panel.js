@@ -81,6 +81,7 @@ function createThumbnail(face) {
   const image = new Image();
   image.src = pictureUrl(face);
   image.alt = "";
+  image.className = "w-100 h-100 object-fit-cover";
   return image;
 }
 
