@@ -16,12 +16,21 @@ MakeApp = Callable[..., APIFlask]
 
 
 @pytest.fixture
-def make_app(app: APIFlask) -> Iterator[MakeApp]:
-    """Make applications like the fresh one, with other settings: `make_app(RATE_LIMITS="…")`."""
+def make_app(tiny_model_folder: Path, report_dir: Path) -> Iterator[MakeApp]:
+    """Make applications like `app`, in its folders, with other settings: `make_app(RATE_LIMITS="…")`."""
+    folder = report_dir.parent
+    usual = {
+        "TESTING": True,
+        "MODEL_FOLDER": str(tiny_model_folder),
+        "REPORT_FOLDER": str(report_dir),
+        "INSTANCE_FOLDER": str(folder / "instance"),
+        "DATASET_FOLDER": str(folder / "dataset"),
+        "TAUGHT_DATABASE": str(folder / "taught.db"),
+    }
     made: list[APIFlask] = []
 
     def make(**settings: Any) -> APIFlask:
-        made.append(create_app({**app.config, **settings}))
+        made.append(create_app({**usual, **settings}))
         return made[-1]
 
     yield make

@@ -8,7 +8,6 @@ from urllib.request import urlopen
 import pytest
 from hostile import as_url, encode
 
-from app import create_app
 from kyara.errors import BadInputError
 from scripts.local_site import Server
 
@@ -69,19 +68,17 @@ def test_a_nonce_is_for_one_answer_alone(client):
     assert "nonce" not in client.get("/healthz").headers["Content-Security-Policy"]
 
 
-def test_https_is_insisted_on_where_the_operator_says_so(app):
-    secure = create_app({**app.config, "HSTS_SECONDS": 31_536_000})
+def test_https_is_insisted_on_where_the_operator_says_so(make_app):
+    secure = make_app(HSTS_SECONDS=31_536_000)
     answer = secure.test_client().get("/")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert secure.config["SESSION_COOKIE_SECURE"] is True
-    secure.extensions["kyara_reports"].close()
-    secure.extensions["kyara_review"].close()
 
 
 @pytest.mark.parametrize("seconds", [-1, True, "a year", 1.5, 10**12])
-def test_a_wrong_number_of_seconds_keeps_the_site_from_starting(app, seconds):
+def test_a_wrong_number_of_seconds_keeps_the_site_from_starting(make_app, seconds):
     with pytest.raises(BadInputError, match="HSTS_SECONDS"):
-        create_app({**app.config, "HSTS_SECONDS": seconds})
+        make_app(HSTS_SECONDS=seconds)
 
 
 def test_no_cache_keeps_what_was_said_of_a_visitors_picture(client):

@@ -12,7 +12,7 @@ from command_line import ROOT
 from hostile import as_url, encode
 from operators import PASSWORD
 
-from app import DEFAULTS, create_app
+from app import DEFAULTS
 from kyara.web.operator.accounts import AccountStore
 from kyara.web.secrets import find_weakness
 
@@ -87,9 +87,8 @@ def test_a_password_is_kept_as_an_argon2id_hash_alone(tmp_path):
     assert found and int(found[1]) >= 19 * 1024 and int(found[2]) >= 2
 
 
-def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):
-    limited = create_app({**app.config, "REPORT_SENDER_QUOTA": 2, "RATE_LIMITS": ""})
-    client = limited.test_client()
+def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(make_app):
+    client = make_app(REPORT_SENDER_QUOTA=2, RATE_LIMITS="").test_client()
 
     def send(number: int, address: str = "2001:db8::1", **more: str):
         body = {"crop": as_url(encode("PNG", (8 + number, 8))), "label": "aka_ribbon", **more}
@@ -103,12 +102,10 @@ def test_one_sender_may_send_so_many_reports_a_day_and_others_go_on(app):
     assert "within a day" in refused.text
     assert send(0, token="a-random-text").status_code == 201
     assert send(3, address="2001:db8:1::1").status_code == 201
-    limited.extensions["kyara_review"].close()
 
 
-def test_one_sender_may_take_an_eighth_of_the_room_and_others_go_on(app):
-    limited = create_app({**app.config, "REPORT_QUOTA_BYTES": 200_000, "RATE_LIMITS": ""})
-    client = limited.test_client()
+def test_one_sender_may_take_an_eighth_of_the_room_and_others_go_on(make_app):
+    client = make_app(REPORT_QUOTA_BYTES=200_000, RATE_LIMITS="").test_client()
 
     def send(number: int, address: str = "192.0.2.1") -> int:
         body = {"crop": as_url(encode("PNG", (64, 60 + number))), "label": "aka_ribbon"}
@@ -118,4 +115,3 @@ def test_one_sender_may_take_an_eighth_of_the_room_and_others_go_on(app):
 
     assert [send(number) for number in range(5)] == [201, 201, 201, 507, 507]
     assert send(9, "192.0.2.2") == 201
-    limited.extensions["kyara_review"].close()

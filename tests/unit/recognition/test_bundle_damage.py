@@ -9,7 +9,6 @@ import pytest
 from bundle_damage import DAMAGE, flip_a_byte
 from command_line import run_kyara
 
-from app import create_app
 from classification import Classifier
 from kyara.errors import BundleError
 from kyara.registry import find_serving, promote_bundle
@@ -32,7 +31,7 @@ def test_a_damaged_bundle_is_refused_and_the_previous_one_goes_on_serving(
     assert Classifier(find_serving(models)).bundle.name == "good"
 
 
-def test_the_command_line_and_the_site_say_what_is_wrong(mixed, tmp_path):
+def test_the_command_line_and_the_site_say_what_is_wrong(mixed, make_app):
     models = mixed.parent
     promote_bundle("mixed", models)
     flip_a_byte(mixed)
@@ -40,11 +39,9 @@ def test_the_command_line_and_the_site_say_what_is_wrong(mixed, tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("kyara: ")
     assert "backbone.tflite is damaged" in done.stderr
-    app = create_app({"MODEL_FOLDER": str(models), "REPORT_FOLDER": str(tmp_path / "reports")})
-    answer = app.test_client().get("/healthz")
+    answer = make_app(MODEL_FOLDER=str(models)).test_client().get("/healthz")
     assert answer.status_code == 503
     assert "backbone.tflite is damaged" in answer.get_json()["detail"]
-    app.extensions["kyara_reports"].close()
 
 
 def test_a_file_overwritten_under_a_running_site_does_not_reach_the_answers(mixed):

@@ -21,7 +21,6 @@ from drawings import LABELS
 from two_models import FIRST, SECOND, copy_model, write_two_models
 from waiting import wait_until
 
-from app import create_app
 from kyara.errors import BundleError
 from kyara.recognition.bundle import load_bundle, save_bundle
 from kyara.registry import find_serving, open_models, promote_bundle, read_registry, roll_back
@@ -212,13 +211,11 @@ def test_no_request_is_dropped_and_no_answer_mixes_models_while_they_change(
     assert max(took) < 2, took
 
 
-def test_a_broken_bundle_is_logged_once_and_the_old_one_goes_on(
-    tiny_bundle, tmp_path, report_dir, caplog
-):
+def test_a_broken_bundle_is_logged_once_and_the_old_one_goes_on(tiny_bundle, tmp_path, make_app, caplog):
     models = tmp_path / "models"
     write_two_models(tiny_bundle, models)
     promote_bundle(FIRST, models)
-    app = create_app({"MODEL_FOLDER": str(models), "REPORT_FOLDER": str(report_dir)})
+    app = make_app(MODEL_FOLDER=str(models))
     queue = app.extensions["kyara_model"]
     old = queue.classifier
     old.teach("taught_one", [np.full((96, 96, 3), 90, np.uint8)])
@@ -239,14 +236,12 @@ def test_a_broken_bundle_is_logged_once_and_the_old_one_goes_on(
     assert "taught_one" in queue.classifier.labels
     health = app.test_client().get("/healthz").json
     assert health and health["model"]["name"] == SECOND
-    app.extensions["kyara_reports"].close()
 
 
-def test_a_site_without_a_model_takes_up_the_first_promotion(tiny_bundle, tmp_path, report_dir):
+def test_a_site_without_a_model_takes_up_the_first_promotion(tiny_bundle, tmp_path, make_app):
     models = tmp_path / "models"
     write_two_models(tiny_bundle, models)
-    app = create_app({"MODEL_FOLDER": str(models), "REPORT_FOLDER": str(report_dir)})
+    app = make_app(MODEL_FOLDER=str(models))
     assert app.test_client().get("/healthz").status_code == 503
     promote_bundle(FIRST, models)
     wait_until(lambda: app.test_client().get("/healthz").status_code == 200)
-    app.extensions["kyara_reports"].close()

@@ -56,18 +56,13 @@ def test_identify_answers_five_256_px_crops_in_order(client, tiny_data):
     ]
 
 
-def test_identify_says_probably_where_the_name_is_no_fact(app, drawn_crop, tiny_bundle, tmp_path):
-    from app import create_app
-
+def test_identify_says_probably_where_the_name_is_no_fact(make_app, drawn_crop, tiny_bundle, tmp_path):
     write_verdict_model(tiny_bundle, tmp_path / "probable", "probably")
-    unsure = create_app({**app.config, "MODEL_FOLDER": str(tmp_path / "probable")})
-    client = unsure.test_client()
+    client = make_app(MODEL_FOLDER=str(tmp_path / "probable")).test_client()
     (face,) = client.post("/api/identify", json={"crops": [drawn_crop]}).get_json()["faces"]
     assert face["verdict"] == "probably"
     assert face["answers"][0]["label"] == "aka_ribbon"
     assert 'kyara_verdicts_total{verdict="probably"} 1.0' in client.get("/metrics").text
-    unsure.extensions["kyara_reports"].close()
-    unsure.extensions["kyara_review"].close()
 
 
 def test_the_openapi_document_tells_the_verdicts(client):
@@ -229,18 +224,14 @@ def test_healthz_tells_the_model(client):
     assert answer.json["model"]["characters"] == len(LABELS)
 
 
-def test_without_a_model_the_page_opens_and_the_api_answers_503(tmp_path, report_dir):
-    from app import create_app
-
-    app = create_app({"MODEL_FOLDER": str(tmp_path), "REPORT_FOLDER": str(report_dir)})
-    client = app.test_client()
+def test_without_a_model_the_page_opens_and_the_api_answers_503(make_app, tmp_path):
+    client = make_app(MODEL_FOLDER=str(tmp_path)).test_client()
     assert client.get("/").status_code == 200
     assert client.get("/healthz").status_code == 503
     body, content_type = crops_of(as_url(encode("PNG")))
     answer = client.post("/api/identify", data=body, content_type=content_type)
     assert answer.status_code == 503
     assert "No model serves" in answer.get_json()["detail"]
-    app.extensions["kyara_reports"].close()
 
 
 def test_openapi_lists_every_route_and_the_docs_page_shows_it(client, app):

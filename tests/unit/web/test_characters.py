@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pytest
+from app_fixtures import MakeApp
 from crowded_model import CROWD, MAL_ID, NAMED
 from drawings import LABELS, draw_face
 from flask.testing import FlaskClient
 from hostile import as_url
 from strangers import NEW, STRANGERS
 
-from app import create_app
 from kyara.recognition.characters import Character
 from kyara.vision.images import encode_png
 from kyara.vision.languages import LANGUAGES
@@ -28,18 +27,8 @@ TOKEN = "correct-horse-battery"
 
 
 @pytest.fixture
-def client(crowded_models: Path, tmp_path: Path) -> Iterator[FlaskClient]:
-    app = create_app(
-        {
-            "TESTING": True,
-            "MODEL_FOLDER": str(crowded_models),
-            "REPORT_FOLDER": str(tmp_path / "user_report"),
-            "TAUGHT_DATABASE": str(tmp_path / "taught.db"),
-            "OPERATOR_TOKEN": TOKEN,
-        }
-    )
-    yield app.test_client()
-    app.extensions["kyara_reports"].close()
+def client(make_app: MakeApp, crowded_models: Path) -> FlaskClient:
+    return make_app(MODEL_FOLDER=str(crowded_models), OPERATOR_TOKEN=TOKEN).test_client()
 
 
 def read(client: FlaskClient, path: str, language: str = "en") -> str:
@@ -207,21 +196,13 @@ def test_answers_tell_where_more_is_told_of_the_character(client):
     assert None in urls.values()
 
 
-def test_without_a_model_the_first_page_counts_nobody(tmp_path):
+def test_without_a_model_the_first_page_counts_nobody(make_app, tmp_path):
     (tmp_path / "model").mkdir()
-    app = create_app(
-        {
-            "TESTING": True,
-            "MODEL_FOLDER": str(tmp_path / "model"),
-            "REPORT_FOLDER": str(tmp_path / "user_report"),
-        }
-    )
-    client = app.test_client()
+    client = make_app(MODEL_FOLDER=str(tmp_path / "model")).test_client()
     assert 'href="/characters">Kyara knows' not in client.get("/").text
     answer = client.get("/characters", headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert "<h1" in answer.text
-    app.extensions["kyara_reports"].close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

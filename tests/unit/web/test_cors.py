@@ -10,7 +10,6 @@ from app_fixtures import MakeApp
 from flask.testing import FlaskClient
 from hostile import as_url, encode
 
-from app import create_app
 from kyara.errors import BadInputError
 from kyara.web.ops.cors import OPEN_PATHS, read_origins
 
@@ -91,9 +90,9 @@ def test_what_changes_anything_and_what_is_the_operators_is_open_to_nobody(make_
         "https://fans.example:port",
     ],
 )
-def test_what_is_no_origin_keeps_the_site_from_starting(app, text):
+def test_what_is_no_origin_keeps_the_site_from_starting(make_app, text):
     with pytest.raises(BadInputError, match="KYARA_CORS_ORIGINS cannot be understood"):
-        create_app({**app.config, "CORS_ORIGINS": text})
+        make_app(CORS_ORIGINS=text)
 
 
 def test_origins_are_read_in_any_case_and_with_any_space():

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from apiflask import APIFlask
 from drawings import LABELS, draw_face
 from flask.testing import FlaskClient
 from hostile import as_url, hostile_bodies
 
-from app import create_app
 from kyara.recognition.explain import METHODS
 from kyara.vision.images import encode_png, read_image
 from kyara.web.crops import SentCrops
@@ -50,20 +49,11 @@ def test_the_best_answer_is_the_default_and_the_map_has_the_crops_shape(client, 
 
 
 @pytest.fixture
-def teaching_client(tiny_model_folder: Path, tmp_path: Path) -> Iterator[FlaskClient]:
+def teaching_client(app: APIFlask) -> FlaskClient:
     """A client of an application that has taught characters of its own."""
-    app = create_app(
-        {
-            "TESTING": True,
-            "MODEL_FOLDER": str(tiny_model_folder),
-            "REPORT_FOLDER": str(tmp_path / "reports"),
-            "TAUGHT_DATABASE": str(tmp_path / "taught.db"),
-        }
-    )
     pixels = np.asarray(draw_face(3, np.random.default_rng(9)))
     app.extensions["kyara_model"].classifier.teach("drawn_twice", [pixels], {"en": "Drawn Twice"})
-    yield app.test_client()
-    app.extensions["kyara_reports"].close()
+    return app.test_client()
 
 
 def test_only_taught_references_have_thumbnails(teaching_client):

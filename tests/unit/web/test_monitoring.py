@@ -12,7 +12,7 @@ from drawings import LABELS
 from flask.testing import FlaskClient
 from hostile import as_url
 
-from app import DEFAULTS, create_app
+from app import DEFAULTS
 from kyara.errors import BadInputError
 from kyara.vision.images import encode_png, read_image
 from kyara.web.ops.logs import JsonFormatter
@@ -111,10 +111,9 @@ def test_the_numbers_can_be_switched_off(app, client):
     "settings",
     [{"METRICS": "everyone"}, {"METRICS_TOKEN": "short"}, {"METRICS_TOKEN": 5}, {"LOG_FORMAT": "xml"}],
 )
-def test_settings_that_make_no_sense_are_refused(settings, report_dir, tiny_model_folder):
-    folders = {"REPORT_FOLDER": str(report_dir), "MODEL_FOLDER": str(tiny_model_folder)}
+def test_settings_that_make_no_sense_are_refused(make_app, settings):
     with pytest.raises(BadInputError, match="KYARA_"):
-        create_app({**folders, **settings})
+        make_app(**settings)
 
 
 @pytest.mark.parametrize(
@@ -184,12 +183,10 @@ def test_a_process_that_stops_is_not_ready(client):
     assert (answer.status_code, answer.json["checks"]["process"]) == (503, "stopping")
 
 
-def test_without_a_model_the_site_lives_and_is_not_ready(tmp_path, report_dir):
-    app = create_app({"MODEL_FOLDER": str(tmp_path), "REPORT_FOLDER": str(report_dir)})
-    client = app.test_client()
+def test_without_a_model_the_site_lives_and_is_not_ready(make_app, tmp_path):
+    client = make_app(MODEL_FOLDER=str(tmp_path)).test_client()
     assert client.get("/livez").status_code == 200
     assert client.get("/readyz").get_json()["checks"]["model"] == "failed"
-    app.extensions["kyara_reports"].close()
 
 
 def test_the_page_on_operating_names_every_setting_metric_and_address(client):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app_fixtures import MakeApp
 from flask.testing import FlaskClient
 from hostile import as_url, encode
 from strangers import NEW, STRANGERS
 
-from app import create_app
 from kyara.errors import BadInputError
 from kyara.vision.images import encode_png
 
@@ -21,21 +21,8 @@ CROPS = [as_url(encode_png(crop)) for crop in STRANGERS]
 
 
 @pytest.fixture
-def config(tiny_model_folder: Path, report_dir: Path, tmp_path: Path) -> dict[str, object]:
-    return {
-        "TESTING": True,
-        "MODEL_FOLDER": str(tiny_model_folder),
-        "REPORT_FOLDER": str(report_dir),
-        "TAUGHT_DATABASE": str(tmp_path / "taught.db"),
-        "OPERATOR_TOKEN": TOKEN,
-    }
-
-
-@pytest.fixture
-def client(config):
-    app = create_app(config)
-    yield app.test_client()
-    app.extensions["kyara_reports"].close()
+def client(make_app: MakeApp) -> FlaskClient:
+    return make_app(OPERATOR_TOKEN=TOKEN).test_client()
 
 
 def teach(client: FlaskClient, **enrolment: object) -> Any:
@@ -97,12 +84,12 @@ def test_a_character_of_the_model_is_forgotten_and_comes_back(client):
         ({"colour": "red"}, 422, "colour"),
     ],
 )
-def test_a_wrong_lesson_is_refused_and_nothing_is_kept(client, config, change, status, words):
+def test_a_wrong_lesson_is_refused_and_nothing_is_kept(client, change, status, words):
     answer = teach(client, **change)
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
     assert words in answer.json["detail"]
     assert client.get("/api/gallery", headers=OPERATOR).json["characters"] == []
-    assert not Path(config["TAUGHT_DATABASE"]).exists()
+    assert not Path(client.application.config["TAUGHT_DATABASE"]).exists()
 
 
 def test_the_crop_at_fault_is_named(client):
@@ -132,9 +119,8 @@ def test_without_the_token_nothing_happens(client, header):
     assert client.get("/healthz").json["model"]["characters"] == 4
 
 
-def test_without_a_configured_token_there_are_no_such_routes(config):
-    app = create_app({**config, "OPERATOR_TOKEN": ""})
-    client = app.test_client()
+def test_without_a_configured_token_there_are_no_such_routes(make_app):
+    client = make_app(OPERATOR_TOKEN="").test_client()
     for answer in (
         client.get("/api/gallery", headers=OPERATOR),
         client.post("/api/gallery", json={"label": NEW, "crops": CROPS}, headers=OPERATOR),
@@ -144,7 +130,6 @@ def test_without_a_configured_token_there_are_no_such_routes(config):
         own, nothing = answer.get_json(), client.get("/api/nothing").get_json()
         assert own == {**nothing, "request_id": own["request_id"]}
     assert "/api/gallery" not in client.get("/api/openapi.json").get_json()["paths"]
-    app.extensions["kyara_reports"].close()
 
 
 @pytest.mark.parametrize(
@@ -158,17 +143,14 @@ def test_without_a_configured_token_there_are_no_such_routes(config):
         ("my-Secret-operator-token", "'secret'"),
     ],
 )
-def test_an_unsafe_token_keeps_the_site_from_starting(config, token, sentence):
+def test_an_unsafe_token_keeps_the_site_from_starting(make_app, token, sentence):
     with pytest.raises(BadInputError, match=f"KYARA_OPERATOR_TOKEN .*{sentence}"):
-        create_app({**config, "OPERATOR_TOKEN": token})
+        make_app(OPERATOR_TOKEN=token)
 
 
-def test_the_token_comes_from_the_environment(config, monkeypatch):
+def test_the_token_comes_from_the_environment(make_app, monkeypatch):
     monkeypatch.setenv("KYARA_OPERATOR_TOKEN", TOKEN)
-    del config["OPERATOR_TOKEN"]
-    app = create_app(config)
-    assert app.test_client().get("/api/gallery", headers=OPERATOR).status_code == 200
-    app.extensions["kyara_reports"].close()
+    assert make_app().test_client().get("/api/gallery", headers=OPERATOR).status_code == 200
 
 
 def test_the_operator_routes_are_documented(client):

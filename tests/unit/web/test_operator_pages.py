@@ -12,7 +12,6 @@ import pytest
 from apiflask import APIFlask
 from operators import PASSWORD, OperatorClient, log_in, make_operator, read_token, send_login
 
-from app import create_app
 from kyara.errors import BadInputError
 from kyara.vision.languages import LANGUAGES
 
@@ -129,13 +128,12 @@ def test_the_cookie_is_kept_from_scripts_strangers_and_plain_text(app):
     assert elsewhere.status_code == 403
 
 
-def test_behind_a_proxy_scheme_and_address_are_the_visitors(app):
-    proxied = create_app({**app.config, "TRUSTED_PROXIES": 1})
+def test_behind_a_proxy_scheme_and_address_are_the_visitors(make_app):
+    proxied = make_app(TRUSTED_PROXIES=1)
     make_operator(proxied, "rin")
     headers = {**PAGE, "X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
     answer = proxied.test_client().get("/operator/login", headers=headers)
     assert "Secure" in answer.headers["Set-Cookie"].split("; ")
-    proxied.extensions["kyara_reports"].close()
 
 
 def test_logging_in_starts_a_fresh_session(app):
@@ -241,25 +239,22 @@ def test_the_dashboard_tells_of_reports_and_of_the_model(app, operator):
     assert "unsafe-inline" not in page
 
 
-def test_the_dashboard_opens_without_a_model(app, tmp_path):
-    without = create_app({**app.config, "MODEL_FOLDER": str(tmp_path / "none")})
+def test_the_dashboard_opens_without_a_model(make_app, tmp_path):
+    without = make_app(MODEL_FOLDER=str(tmp_path / "none"))
     make_operator(without, "rin")
     assert "No model serves" in log_in(without, "rin").page("/operator/")
-    without.extensions["kyara_reports"].close()
 
 
-def test_the_secret_key_is_made_once_for_its_owner_alone(app, operator):
+def test_the_secret_key_is_made_once_for_its_owner_alone(app, operator, make_app):
     path = Path(app.config["INSTANCE_FOLDER"]) / "secret_key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((path.parent / "operators.db").stat().st_mode) == 0o600
     key = path.read_text().strip()
     assert len(key) >= 43
-    again = create_app({**app.config, "SECRET_KEY": ""})
     cookie = operator.client.get_cookie("operator_session", path="/operator/")
-    other = again.test_client()
+    other = make_app().test_client()
     other.set_cookie("operator_session", cookie.value, path="/operator/")
     assert other.get("/operator/", headers=JSON).status_code == 200
-    again.extensions["kyara_reports"].close()
     assert path.read_text().strip() == key
 
 
@@ -275,9 +270,9 @@ def test_a_secret_key_that_is_none_lets_nobody_in(app, trouble):
 
 
 @pytest.mark.parametrize("key", ["short", "a" * 64, 10**40, "change-me-" + "xyzuvw987" * 4])
-def test_a_weak_key_in_the_environment_keeps_the_site_from_starting(app, key):
+def test_a_weak_key_in_the_environment_keeps_the_site_from_starting(make_app, key):
     with pytest.raises(BadInputError, match="KYARA_SECRET_KEY is weak"):
-        create_app({**app.config, "SECRET_KEY": key})
+        make_app(SECRET_KEY=key)
 
 
 def test_operator_routes_are_not_in_the_public_document(client):

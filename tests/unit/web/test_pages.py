@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from app_fixtures import MakeApp
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 
-from app import create_app
 from kyara.recognition.bundle import View
 from kyara.vision.languages import LANGUAGES
 
@@ -164,7 +164,6 @@ def test_pages_send_crops_as_large_as_the_model_needs(
     assert read_settings(app.test_client().get("/").text)["crop_px"] == crop_px
 
 
-def test_without_a_model_pages_send_large_crops(tmp_path: Path) -> None:
-    settings = {"MODEL_FOLDER": str(tmp_path), "REPORT_FOLDER": str(tmp_path / "reports")}
-    app = create_app({**settings, "INSTANCE_FOLDER": str(tmp_path / "instance")})
+def test_without_a_model_pages_send_large_crops(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(MODEL_FOLDER=str(tmp_path))
     assert read_settings(app.test_client().get("/").text)["crop_px"] == 512

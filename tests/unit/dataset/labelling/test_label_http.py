@@ -11,7 +11,6 @@ import pytest
 from inboxes import check_folder, fill_inbox, read_labels
 from operators import OperatorClient, log_in, make_operator
 
-from app import create_app
 from kyara.dataset.review.labelling.suggestions import Suggestion, Suggestions, write_suggestions
 
 PROBLEM = "application/problem+json"
@@ -200,18 +199,15 @@ def test_the_model_is_asked_in_a_process_of_its_own(operator, ids, dataset):
     assert np.mean(right) >= 0.5
 
 
-def test_a_start_finishes_what_a_crash_left(app, tiny_model_folder, dataset, ids):
+def test_a_start_finishes_what_a_crash_left(app, make_app, dataset, ids):
     journal = app.extensions["kyara_review"].open_faces()
     journal.accept(ids[:1], "aka_ribbon", "rin")
     app.extensions["kyara_review"].close()
     # as if the process had died between journal and move
     (dataset / "faces" / "aka_ribbon" / f"{ids[0]}.png").rename(dataset / "inbox" / f"{ids[0]}.png")
     (dataset / "faces" / "index.csv").unlink()
-    settings = ("MODEL_FOLDER", "REPORT_FOLDER", "INSTANCE_FOLDER", "DATASET_FOLDER", "TAUGHT_DATABASE")
-    second = create_app({name: app.config[name] for name in settings})
+    make_app()
     check_folder(dataset, ids)
-    second.extensions["kyara_review"].close()
-    second.extensions["kyara_reports"].close()
 
 
 def test_a_damaged_journal_says_so_and_leaves_the_rest_of_the_site_alone(
