@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from command_line import run_kyara
 from inboxes import fill_inbox
 from operator_steps import OpenLibraryPage, StartServer, log_in, send_reports, start_with_operator
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize
+from sites import serve_in
 from steps import LOCALES, OpenPage
 from two_models import copy_model
 from verdict_models import write_verdict_model
@@ -67,7 +69,7 @@ def own_server(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Callable[...
     servers: list[Server] = []
 
     def start(model: Path = tiny_model_folder, **settings: Any) -> Server:
-        servers.append(Server(tmp_path / "reports", model=model, **settings))
+        servers.append(serve_in(tmp_path, model, **settings))
         return servers[-1]
 
     yield start
@@ -114,7 +116,7 @@ def operator_site(
     shutil.copytree(tiny_data, labelled)
     write_index(labelled, read_manifest(labelled).faces)
     fill_inbox(folder / "dataset", 12)
-    site = start_with_operator(lambda **more: Server(folder / "reports", model=models, **more), folder)
+    site = start_with_operator(partial(serve_in, folder, models), folder)
     send_reports(site, tiny_data / "aka_ribbon", 3)
     yield site
     site.stop()

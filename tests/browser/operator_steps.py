@@ -33,12 +33,7 @@ def start_with_operator(own_server: StartServer, folder: Path, **settings: Any) 
     accounts = AccountStore(folder, url)
     accounts.create("rin", PASSWORD)
     accounts.close()
-    return own_server(
-        INSTANCE_FOLDER=folder,
-        OPERATOR_DATABASE_URL=url,
-        DATASET_FOLDER=folder / "dataset",
-        **settings,
-    )
+    return own_server(OPERATOR_DATABASE_URL=url, **settings)
 
 
 def log_in(page: Page, server: Server, to: str = "/operator/reports") -> None:

@@ -42,7 +42,7 @@ def crop(tiny_data: Path) -> str:
 
 @pytest.fixture
 def site(own_server: StartServer, tmp_path: Path) -> Server:
-    return start_with_operator(own_server, tmp_path, TAUGHT_DATABASE=tmp_path / "taught.db")
+    return start_with_operator(own_server, tmp_path)
 
 
 @pytest.fixture

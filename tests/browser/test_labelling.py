@@ -13,13 +13,13 @@ import pytest
 from inboxes import check_folder, fill_inbox, read_labels
 from operators import PASSWORD
 from playwright.sync_api import Locator, Page, Route, expect
+from sites import make_accounts, serve_in
 from steps import OpenPage, place
 
 from classification import Classifier
 from kyara.dataset.review.labelling import name_file
 from kyara.dataset.review.labelling.suggestions import write_suggestions
 from kyara.dataset.review.suggesting import suggest
-from kyara.web.operator.accounts import AccountStore
 from scripts.local_site import Server
 
 OpenDesk = Callable[..., Page]
@@ -41,24 +41,14 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_site(tiny_model_folder: Path, dataset: Path, tmp_path: Path) -> Iterator[StartSite]:
+def start_site(tiny_model_folder: Path, tmp_path: Path) -> Iterator[StartSite]:
     """Start sites with two operators, `aya` and `botan`, on the test's dataset."""
-    accounts = AccountStore(tmp_path / "instance")
-    for name in ("aya", "botan"):
-        accounts.create(name, PASSWORD)
-    accounts.close()
+    make_accounts(tmp_path, "aya", "botan")
     sites: list[Server] = []
 
     def start(port: int = 0) -> Server:
-        site = Server(
-            tmp_path / "reports",
-            model=tiny_model_folder,
-            port=port,
-            DATASET_FOLDER=dataset,
-            INSTANCE_FOLDER=tmp_path / "instance",
-        )
-        sites.append(site)
-        return site
+        sites.append(serve_in(tmp_path, tiny_model_folder, port=port))
+        return sites[-1]
 
     yield start
     for site in sites:

@@ -36,7 +36,7 @@ def pack(tiny_classifier: Classifier, tmp_path: Path) -> Path:
 def test_a_pack_is_shown_installed_and_removed_in_the_page(
     open_page: OpenPage, own_server: StartServer, tmp_path: Path, pack: Path, width: int
 ) -> None:
-    server = start_with_operator(own_server, tmp_path, TAUGHT_DATABASE=tmp_path / "taught.db")
+    server = start_with_operator(own_server, tmp_path)
     page = open_page(at=server, width=width, failures_expected=True)
     log_in(page, server, "/operator/characters")
     found = Inspection(page)
@@ -86,7 +86,7 @@ def test_a_pack_is_shown_installed_and_removed_in_the_page(
 def test_the_problem_of_a_file_that_is_chosen_no_more_is_not_shown(
     open_page: OpenPage, own_server: StartServer, tmp_path: Path, pack: Path
 ) -> None:
-    server = start_with_operator(own_server, tmp_path, TAUGHT_DATABASE=tmp_path / "taught.db")
+    server = start_with_operator(own_server, tmp_path)
     page = open_page(at=server, failures_expected=True)
     log_in(page, server, "/operator/characters")
     page.locator("#packs > summary").press("Enter")
@@ -118,7 +118,7 @@ def test_the_problem_of_a_file_that_is_chosen_no_more_is_not_shown(
 def test_a_pack_is_saved_from_the_page_and_why_it_cannot_be_is_told_there(
     open_page: OpenPage, own_server: StartServer, tmp_path: Path, tiny_data: Path
 ) -> None:
-    server = start_with_operator(own_server, tmp_path, TAUGHT_DATABASE=tmp_path / "taught.db")
+    server = start_with_operator(own_server, tmp_path)
     page = open_page(at=server, failures_expected=True)
     log_in(page, server, "/operator/characters")
     page.locator("#packs > summary").press("Enter")

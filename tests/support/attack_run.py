@@ -20,7 +20,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -32,9 +31,9 @@ from attacks import Attack, list_attacks  # noqa: E402
 from hostile import as_url, encode  # noqa: E402
 from hostile_requests import build  # noqa: E402
 from hostile_run import find_statuses, list_exceptions, write_between  # noqa: E402
-from operators import PASSWORD, read_token  # noqa: E402
+from operators import read_token  # noqa: E402
+from sites import make_accounts, serve_in  # noqa: E402
 
-from kyara.web.operator.accounts import AccountStore  # noqa: E402
 from kyara.web.ops.limits import DEFAULT_LIMITS, read_limits  # noqa: E402
 from scripts.local_site import Server  # noqa: E402
 from scripts.run_soak import describe_machine  # noqa: E402
@@ -200,30 +199,12 @@ def run(
     """
     rows, wrong = [], []
     for number, attack in enumerate(attacks):
-        with open_site(model, folder / str(number)) as server:
+        own = folder / str(number)
+        make_accounts(own, "rin")
+        with serve_in(own, model, RATE_LIMITS=DEFAULT_LIMITS, REPORT_SENDER_QUOTA=500) as server:
             rows.append(attack_for(server, attack, seconds, open_session(server)))
         wrong += list_exceptions(server.log)
     return rows, wrong
-
-
-def open_site(model: Path, folder: Path) -> Server:
-    """Start a site that knows the operator `rin`.
-
-    Args:
-        model: the model folder.
-        folder: for everything that the site writes; it is made.
-    """
-    accounts = AccountStore(folder / "instance")
-    accounts.create("rin", PASSWORD)
-    accounts.close()
-    settings: dict[str, Any] = {
-        "INSTANCE_FOLDER": folder / "instance",
-        "DATASET_FOLDER": folder / "dataset",
-        "TAUGHT_DATABASE": folder / "taught.db",
-        "RATE_LIMITS": DEFAULT_LIMITS,
-        "REPORT_SENDER_QUOTA": 500,
-    }
-    return Server(folder / "user_report", model=model, **settings)
 
 
 def open_session(server: Server) -> tuple[str, str]:

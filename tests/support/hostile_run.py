@@ -27,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from hostile import as_url, encode  # noqa: E402
 from hostile_requests import Hostile, make_hostile  # noqa: E402
+from sites import serve_in  # noqa: E402
 
 from scripts.local_site import Server  # noqa: E402
 
@@ -111,17 +112,11 @@ def run(requests: int, model: Path, folder: Path, rest_s: float = REST_S) -> dic
     Returns:
         The figures, as they are written to docs/; `wrong` names what should not have happened.
     """
-    settings = {
-        "OPERATOR_TOKEN": TOKEN,
-        "INSTANCE_FOLDER": folder / "instance",
-        "DATASET_FOLDER": folder / "dataset",
-        "TAUGHT_DATABASE": folder / "taught.db",
-    }
     statuses: Counter[str] = Counter()
     wrong: list[str] = []
     under_fire, at_rest = [], []
     started = time.monotonic()
-    with Server(folder / "user_report", model=model, **settings) as server:
+    with serve_in(folder, model, OPERATOR_TOKEN=TOKEN) as server:
 
         def ask_and_measure() -> dict[str, float]:
             ask_well(server)

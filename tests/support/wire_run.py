@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from hostile_run import DELIBERATE, PAGE, find_statuses, list_exceptions, write_between  # noqa: E402
+from sites import serve_in  # noqa: E402
 from wire_messages import Message, make_message  # noqa: E402
 
 from scripts.local_site import Server  # noqa: E402
@@ -95,12 +96,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the figures into docs/security.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        settings: dict[str, Any] = {
-            "INSTANCE_FOLDER": folder / "instance",
-            "DATASET_FOLDER": folder / "dataset",
-        }
-        with Server(folder / "user_report", model=options.model, **settings) as server:
+        with serve_in(Path(name), options.model) as server:
             figures = run(options.messages, server, options.first)
     print(json.dumps(figures, indent=1))
     if options.write:

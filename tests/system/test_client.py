@@ -23,6 +23,7 @@ from command_line import ROOT
 from PIL import Image
 from running import run_async
 from scripted_site import hold_port, serve_script
+from sites import serve_in
 
 from kyara.client import (
     AsyncClient,
@@ -66,12 +67,7 @@ def ask(request: pytest.FixtureRequest) -> Callable[..., Any]:
 @pytest.fixture(scope="module")
 def site(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running site with the tiny model."""
-    folder = tmp_path_factory.mktemp("site")
-    own: dict[str, Any] = {
-        "INSTANCE_FOLDER": folder / "instance",
-        "TAUGHT_DATABASE": folder / "taught.db",
-    }
-    with Server(folder / "reports", model=tiny_model_folder, **own) as server:
+    with serve_in(tmp_path_factory.mktemp("site"), tiny_model_folder) as server:
         yield server
 
 

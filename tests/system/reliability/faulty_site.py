@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from sites import serve_in
 
 from scripts.local_site import Server
 
@@ -44,17 +45,11 @@ class Site:
         self.model = folder / "model"
         if not self.model.exists() and model.exists():
             shutil.copytree(model, self.model)
-        self.settings = {
-            "INSTANCE_FOLDER": folder / "instance",
-            "DATASET_FOLDER": folder / "dataset",
-            "TAUGHT_DATABASE": folder / "taught.db",
-            "OPERATOR_TOKEN": TOKEN,
-            **settings,
-        }
+        self.settings = {"OPERATOR_TOKEN": TOKEN, **settings}
         self.server = self._start()
 
     def _start(self) -> Server:
-        return Server(self.folder / "user_report", model=self.model, **self.settings)
+        return serve_in(self.folder, self.model, **self.settings)
 
     @property
     def reports(self) -> Path:

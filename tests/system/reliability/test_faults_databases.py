@@ -10,9 +10,8 @@ from pathlib import Path
 
 from faulty_site import Record, Site, StartSite, damage
 from services import PostgresServer
+from sites import make_accounts
 from waiting import wait_until
-
-from kyara.web.operator.accounts import AccountStore
 
 
 def list_reports(site: Site) -> dict[str, str]:
@@ -125,11 +124,8 @@ def test_operator_database_damaged(
     start_site: StartSite, drawn: str, crops: list[str], record: Record
 ) -> None:
     site = start_site()
-    instance = site.folder / "instance"
-    accounts = AccountStore(instance)
-    accounts.create("rin", "nine lives of a cat")
-    accounts.close()
-    file = instance / "operators.db"
+    make_accounts(site.folder, "rin")
+    file = site.folder / "instance" / "operators.db"
     shutil.copy(file, site.folder / "copy.db")
     assert site.ask("GET", "/operator/login").status == 200
     site.server.stop()

@@ -14,6 +14,7 @@ import pytest
 from costly import LARGE_PICTURES, REFUSED_PICTURES, documents, noise_url, png, save
 from drawings import LABELS
 from hostile import FORM_TYPE, as_url, encode, write_form
+from sites import serve_in
 
 from scripts.local_site import Server
 
@@ -32,14 +33,7 @@ ROUTES = (
 @pytest.fixture(scope="module")
 def server(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose peak of memory and whose log are looked at when everything has been sent."""
-    folder = tmp_path_factory.mktemp("cost")
-    settings = {
-        "INSTANCE_FOLDER": folder / "instance",
-        "DATASET_FOLDER": folder / "dataset",
-        "TAUGHT_DATABASE": folder / "taught.db",
-        "OPERATOR_TOKEN": TOKEN,
-    }
-    with Server(folder / "user_report", model=tiny_model_folder, **settings) as server:
+    with serve_in(tmp_path_factory.mktemp("cost"), tiny_model_folder, OPERATOR_TOKEN=TOKEN) as server:
         yield server
         assert read_peak(server) < MAX_PEAK_BYTES
         server.stop()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hostile_requests import list_raw, make_hostile
 from hostile_run import DELIBERATE, MARKS, PAGE, describe, run, send
+from sites import serve_in
 
 from scripts.local_site import Server
 
@@ -18,12 +18,7 @@ REQUESTS = 600
 @pytest.fixture(scope="module")
 def server(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for raw bytes."""
-    folder = tmp_path_factory.mktemp("hostile")
-    settings: dict[str, Any] = {
-        "INSTANCE_FOLDER": folder / "instance",
-        "DATASET_FOLDER": folder / "dataset",
-    }
-    with Server(folder / "user_report", model=tiny_model_folder, **settings) as server:
+    with serve_in(tmp_path_factory.mktemp("hostile"), tiny_model_folder) as server:
         yield server
 
 

@@ -20,11 +20,11 @@ import pytest
 from hostile import as_url, encode
 from hostile_run import ask_well, find_statuses, list_exceptions
 from operators import PASSWORD, read_token
+from sites import make_accounts, serve_in
 from waiting import wait_until
 from wire_messages import count_messages, make_message
 from wire_run import run
 
-from kyara.web.operator.accounts import AccountStore
 from kyara.web.serving.worker import FILES_BESIDE, FILES_OF_ONE
 from scripts.local_site import Server
 
@@ -37,17 +37,11 @@ INNER = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 BODY = json.dumps({"crops": [as_url(encode("PNG", (64, 64)))]}).encode()
 
 
-def start(folder: Path, model: Path, **more: Any) -> Server:
-    """Start a server with everything in one folder."""
-    settings = {"INSTANCE_FOLDER": folder / "instance", "DATASET_FOLDER": folder / "dataset"}
-    return Server(folder / "user_report", model=model, **settings, **more)
-
-
 @pytest.fixture(scope="module")
 def server(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with few files; no test may bring an exception or an address into its log."""
     folder = tmp_path_factory.mktemp("wire")
-    with start(folder, tiny_model_folder, launcher=("prlimit", f"--nofile={FILES}")) as server:
+    with serve_in(folder, tiny_model_folder, launcher=("prlimit", f"--nofile={FILES}")) as server:
         yield server
         ask_well(server)
     assert list_exceptions(server.log) == []
@@ -193,10 +187,8 @@ def test_the_messages_above_left_no_memory_taken(server: Server):
 
 def test_logins_of_nobody_take_neither_all_threads_nor_long(tiny_model_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("THREADS", "16")
-    accounts = AccountStore(tmp_path / "instance")
-    accounts.create("rin", PASSWORD)
-    accounts.close()
-    with start(tmp_path, tiny_model_folder, TRUSTED_PROXIES=1) as server:
+    make_accounts(tmp_path, "rin")
+    with serve_in(tmp_path, tiny_model_folder, TRUSTED_PROXIES=1) as server:
         form = ask(server, "GET", "/operator/login", Accept="text/html")
         cookie = form[1]["Set-Cookie"].split(";")[0]
         fields = {"name": "nobody", "password": PASSWORD, "csrf_token": read_token(form[2].decode())}
