@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from inboxes import check_folder, fill_inbox, read_labels
+from operator_steps import StartServer
 from operators import PASSWORD
 from playwright.sync_api import Locator, Page, Route, expect
-from sites import make_accounts, serve_in
+from sites import make_accounts
 from steps import OpenPage, place
 
 from classification import Classifier
@@ -23,7 +24,6 @@ from kyara.dataset.review.suggesting import suggest
 from scripts.local_site import Server
 
 OpenDesk = Callable[..., Page]
-StartSite = Callable[..., Server]
 READ_TILES = """() => Object.fromEntries([...document.querySelectorAll(".tile-face")].map(
     (tile) => [tile.dataset.face, [tile.dataset.mark, tile.querySelector(".tile-name").textContent]]))"""
 NAMES = {
@@ -41,18 +41,10 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_site(tiny_model_folder: Path, tmp_path: Path) -> Iterator[StartSite]:
+def start_site(own_server: StartServer, tmp_path: Path) -> StartServer:
     """Start sites with two operators, `aya` and `botan`, on the test's dataset."""
     make_accounts(tmp_path, "aya", "botan")
-    sites: list[Server] = []
-
-    def start(port: int = 0) -> Server:
-        sites.append(serve_in(tmp_path, tiny_model_folder, port=port))
-        return sites[-1]
-
-    yield start
-    for site in sites:
-        site.stop(signal.SIGKILL)  # it keeps nothing in memory
+    return own_server
 
 
 @pytest.fixture
@@ -108,7 +100,7 @@ def count_actions(dataset: Path) -> int:
 
 
 def test_200_faces_are_labelled_by_keyboard_over_a_killed_server(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path, tiny_classifier: Classifier
 ) -> None:
     ids = fill_inbox(dataset, 200, size_px=48)
     ask_model(dataset, ids, tiny_classifier)
@@ -142,7 +134,7 @@ def test_200_faces_are_labelled_by_keyboard_over_a_killed_server(
     expect(page.locator("#label-notice-text")).to_contain_text("Kyara cannot be reached.")
     assert read_labels(dataset) == kept
 
-    start_site(site.port)
+    start_site(port=site.port)
     page.evaluate("dispatchEvent(new Event('online'))")  # or it would wait for its next try
     expect_saved(page)
     expect(page.locator("#label-notice")).to_be_hidden()
@@ -163,7 +155,7 @@ def test_200_faces_are_labelled_by_keyboard_over_a_killed_server(
 
 
 def test_what_was_not_confirmed_is_sent_by_the_next_page(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path, tiny_classifier: Classifier
 ) -> None:
     ids = fill_inbox(dataset, 6)
     ask_model(dataset, ids, tiny_classifier)
@@ -199,7 +191,7 @@ def test_what_was_not_confirmed_is_sent_by_the_next_page(
 
 
 def test_names_are_typed_completed_and_new_characters_made(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path
 ) -> None:
     ids = fill_inbox(dataset, 6)
     page = open_desk(start_site())
@@ -243,7 +235,7 @@ def test_names_are_typed_completed_and_new_characters_made(
 
 
 def test_enter_never_takes_somebody_else_than_the_list_shows(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path
 ) -> None:
     ids = fill_inbox(dataset, 2)
     page = open_desk(start_site())
@@ -276,7 +268,7 @@ def test_enter_never_takes_somebody_else_than_the_list_shows(
 
 
 def test_many_are_chosen_by_mouse_keyboard_and_cluster(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path, tiny_classifier: Classifier
 ) -> None:
     ids = fill_inbox(dataset, 24, size_px=48)
     ask_model(dataset, ids, tiny_classifier)
@@ -324,7 +316,7 @@ def test_many_are_chosen_by_mouse_keyboard_and_cluster(
 
 
 def test_of_two_operators_the_later_sees_the_newer_label(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path, tiny_classifier: Classifier
 ) -> None:
     ids = fill_inbox(dataset, 8)
     ask_model(dataset, ids, tiny_classifier)
@@ -351,7 +343,7 @@ def test_of_two_operators_the_later_sees_the_newer_label(
 
 
 def test_an_action_that_cannot_be_done_is_told_and_holds_up_nothing(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path, tiny_classifier: Classifier
 ) -> None:
     ids = fill_inbox(dataset, 4)
     ask_model(dataset, ids, tiny_classifier)
@@ -371,7 +363,7 @@ def test_an_action_that_cannot_be_done_is_told_and_holds_up_nothing(
 
 
 def test_a_connection_lost_while_the_model_looks_is_told(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path, tiny_classifier: Classifier
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path, tiny_classifier: Classifier
 ) -> None:
     ids = fill_inbox(dataset, 4)
     ask_model(dataset, ids, tiny_classifier)
@@ -393,7 +385,7 @@ def test_a_connection_lost_while_the_model_looks_is_told(
 
 
 def test_the_page_has_the_model_look_and_fits_a_phone(
-    open_desk: OpenDesk, start_site: StartSite, dataset: Path
+    open_desk: OpenDesk, start_site: StartServer, dataset: Path
 ) -> None:
     ids = fill_inbox(dataset, 8)
     page = open_desk(start_site(), width=360, height=740)
