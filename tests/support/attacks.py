@@ -6,19 +6,14 @@ To add one, add an `Attack` to `list_attacks`. Its name is the row of docs/relia
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-from costly import png
-from encoding import chunk, encode_image
-from hostile import FORM_TYPE, as_url, encode, png_of, write_form
+from costly import SQUARE, in_jpeg, in_png, png, save, segment
+from encoding import chunk
+from hostile import FORM_TYPE, as_url, encode, write_form
 from hostile_requests import build
-from PIL import Image
-
-BIG = (4000, 4000)
 
 
 @dataclass(frozen=True)
@@ -147,43 +142,22 @@ def _big_report() -> bytes:
 
 @cache
 def _big_webp() -> bytes:
-    return encode_image(Image.new("RGB", BIG, (9, 99, 199)), "WEBP", lossless=True)
+    return save(SQUARE, "WEBP", lossless=True)
 
 
 def _progressive_jpeg() -> bytes:
     """Return a JPEG of 16 Mpx whose last scan, which changes nothing, comes 16,000 times."""
-    data = encode_image(Image.new("L", BIG, 99), "JPEG", progressive=True)
+    data = save(SQUARE, "JPEG", "L", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + scan * min(16_000, 5_900_000 // len(scan)) + b"\xff\xd9"
 
 
-def _jpeg_with(filling: bytes) -> bytes:
-    data = encode("JPEG", (64, 64))
-    return data[:2] + filling + data[2:]
-
-
-def _png_with(kind: bytes, count: int) -> bytes:
-    data = png_of(64, 64, data=zlib.compress(bytes(64 * 193)))
-    at = data.index(b"IDAT") - 4
-    return data[:at] + chunk(kind) * count + data[at:]
-
-
-def _narrow_png() -> bytes:
-    """Return a PNG of 1 × 16,000,000 px."""
-    return png_of(1, 16_000_000, bit_depth=8, colour=0, data=zlib.compress(bytes(32_000_000), 9))
-
-
-def _deep_png() -> bytes:
-    """Return a PNG of 16 Mpx in 16-bit grey."""
-    return encode_image(np.zeros(BIG, np.uint16), "PNG")
-
-
 _PICTURES: dict[str, Callable[[], bytes]] = {
     "a JPEG of thousands of scans": _progressive_jpeg,
-    "a JPEG of 1.4 million comments": lambda: _jpeg_with(b"\xff\xfe\0\x02" * 1_400_000),
-    "a JPEG of fill bytes": lambda: _jpeg_with(b"\xff" * 5_900_000),
-    "a PNG of 450,000 empty IDAT": lambda: _png_with(b"IDAT", 450_000),
-    "a PNG of 480,000 small chunks": lambda: _png_with(b"teXt", 480_000),
-    "a PNG of 1 × 16,000,000 px": _narrow_png,
-    "a PNG of 16-bit greys": _deep_png,
+    "a JPEG of 1.4 million comments": lambda: in_jpeg(segment(0xFE) * 1_400_000),
+    "a JPEG of fill bytes": lambda: in_jpeg(b"\xff" * 5_900_000),
+    "a PNG of 450,000 empty IDAT": lambda: in_png(chunk(b"IDAT") * 450_000),
+    "a PNG of 480,000 small chunks": lambda: in_png(chunk(b"teXt") * 480_000),
+    "a PNG of 1 × 16,000,000 px": lambda: png((1, 16_000_000), 8, 0),
+    "a PNG of 16-bit greys": lambda: png(SQUARE, 16, 0),
 }

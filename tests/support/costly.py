@@ -55,12 +55,14 @@ def _fill(part: bytes) -> bytes:
     return part * (SIZE_BYTES // len(part))
 
 
-def _in_jpeg(part: bytes) -> bytes:
+def in_jpeg(part: bytes) -> bytes:
+    """Return a small JPEG with bytes put behind its beginning."""
     data = save((64, 64), "JPEG")
     return data[:2] + part + data[2:]
 
 
-def _in_png(part: bytes, at: int = 33) -> bytes:
+def in_png(part: bytes, at: int = 33) -> bytes:
+    """Return a small PNG with bytes put behind its header, or elsewhere."""
     data = save((64, 64), "PNG")
     return data[:at] + part + data[at:]
 
@@ -80,45 +82,45 @@ REFUSED_PICTURES: dict[str, Callable[[], bytes]] = {
     "JPEG of 16,000 scans": lambda: scans(16_000),
     "JPEG of 30 scans": lambda: scans(30),
     "small JPEG of 150 scans": lambda: scans(150, (64, 64)),
-    "JPEG of comments": lambda: _in_jpeg(_fill(segment(0xFE))),
-    "JPEG of application data": lambda: _in_jpeg(_fill(segment(0xE5))),
-    "JPEG of fill bytes": lambda: _in_jpeg(_fill(b"\xff")),
-    "JPEG of escaped bytes": lambda: _in_jpeg(_fill(b"\xff\0")),
-    "JPEG of zeros between markers": lambda: _in_jpeg(_fill(b"\0")),
-    "JPEG of restarts": lambda: _in_jpeg(_fill(b"\xff\xd0")),
-    "JPEG of starts": lambda: _in_jpeg(_fill(b"\xff\xd8")),
-    "JPEG of ends": lambda: _in_jpeg(_fill(b"\xff\xd9")),
-    "JPEG of extensions": lambda: _in_jpeg(_fill(segment(0xF0, bytes(90)))),
-    "JPEG of quantisation tables": lambda: _in_jpeg(segment(0xDB, bytes(65_000)) * 9),
-    "JPEG of Huffman tables": lambda: _in_jpeg(segment(0xC4, bytes(65_000)) * 9),
-    "JPEG of frames": lambda: _in_jpeg(segment(0xC0, bytes(65_000)) * 9),
-    "JPEG of Photoshop resources": lambda: _in_jpeg(
+    "JPEG of comments": lambda: in_jpeg(_fill(segment(0xFE))),
+    "JPEG of application data": lambda: in_jpeg(_fill(segment(0xE5))),
+    "JPEG of fill bytes": lambda: in_jpeg(_fill(b"\xff")),
+    "JPEG of escaped bytes": lambda: in_jpeg(_fill(b"\xff\0")),
+    "JPEG of zeros between markers": lambda: in_jpeg(_fill(b"\0")),
+    "JPEG of restarts": lambda: in_jpeg(_fill(b"\xff\xd0")),
+    "JPEG of starts": lambda: in_jpeg(_fill(b"\xff\xd8")),
+    "JPEG of ends": lambda: in_jpeg(_fill(b"\xff\xd9")),
+    "JPEG of extensions": lambda: in_jpeg(_fill(segment(0xF0, bytes(90)))),
+    "JPEG of quantisation tables": lambda: in_jpeg(segment(0xDB, bytes(65_000)) * 9),
+    "JPEG of Huffman tables": lambda: in_jpeg(segment(0xC4, bytes(65_000)) * 9),
+    "JPEG of frames": lambda: in_jpeg(segment(0xC0, bytes(65_000)) * 9),
+    "JPEG of Photoshop resources": lambda: in_jpeg(
         segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\0\0" * 5_000)
     ),
-    "JPEG whose EXIF overlaps": lambda: _in_jpeg(segment(0xE1, b"Exif\0\0" + directory(5_000, 60_000))),
-    "JPEG whose EXIF is in two": lambda: _in_jpeg(
+    "JPEG whose EXIF overlaps": lambda: in_jpeg(segment(0xE1, b"Exif\0\0" + directory(5_000, 60_000))),
+    "JPEG whose EXIF is in two": lambda: in_jpeg(
         segment(0xE1, b"Exif\0\0" + directory(5_000, 90_000))
         + segment(0xE1, b"Exif\0\0" + bytes(65_000))
     ),
-    "JPEG whose EXIF begins again and again": lambda: _in_jpeg(segment(0xE1, b"Exif\0\0" * 10_000)),
-    "JPEG whose pages overlap": lambda: _in_jpeg(segment(0xE2, b"MPF\0" + directory(5_000, 60_000))),
+    "JPEG whose EXIF begins again and again": lambda: in_jpeg(segment(0xE1, b"Exif\0\0" * 10_000)),
+    "JPEG whose pages overlap": lambda: in_jpeg(segment(0xE2, b"MPF\0" + directory(5_000, 60_000))),
     "JPEG coded arithmetically": lambda: save((64, 64), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
     "JPEG of 65,000 px a side": lambda: save((65_000, 16), "JPEG"),
-    "PNG of empty IDAT": lambda: _in_png(_fill(chunk(b"IDAT"))),
-    "PNG of texts": lambda: _in_png(_fill(chunk(b"tEXt", b"a\0b"))),
-    "PNG of frames": lambda: _in_png(chunk(b"acTL", bytes(8)) + _fill(chunk(b"fcTL", bytes(26)))),
-    "PNG of chunks behind the data": lambda: _in_png(_fill(chunk(b"tIME", bytes(7))), -12),
-    "PNG of compressed texts": lambda: _in_png(
+    "PNG of empty IDAT": lambda: in_png(_fill(chunk(b"IDAT"))),
+    "PNG of texts": lambda: in_png(_fill(chunk(b"tEXt", b"a\0b"))),
+    "PNG of frames": lambda: in_png(chunk(b"acTL", bytes(8)) + _fill(chunk(b"fcTL", bytes(26)))),
+    "PNG of chunks behind the data": lambda: in_png(_fill(chunk(b"tIME", bytes(7))), -12),
+    "PNG of compressed texts": lambda: in_png(
         chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000), 9)) * 99
     ),
-    "PNG of a huge profile": lambda: _in_png(
+    "PNG of a huge profile": lambda: in_png(
         chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(99_000_000), 9))
     ),
     "PNG of 1 × 16,000,000": lambda: png((1, 16_000_000), 1, 0),
     "PNG of 16,000,000 × 1": lambda: png((16_000_000, 1)),
     "PNG of 16 Mpx of 64 bits": lambda: png(SQUARE, 16, 6),
     "PNG of 16 Mpx of 48 bits": lambda: png(SQUARE, 16, 2),
-    "PNG of two headers": lambda: _in_png(chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 2, 0, 0, 0))),
+    "PNG of two headers": lambda: in_png(chunk(b"IHDR", struct.pack(">IIBBBBB", 9, 9, 8, 2, 0, 0, 0))),
     "WebP of chunks": lambda: _in_webp(_fill(b"ABCD\0\0\0\0")),
     "WebP of frames": lambda: _in_webp(_fill(b"ANMF\0\0\0\0")),
 }
