@@ -50,6 +50,12 @@ def redis_url(redis_server: RedisServer) -> str:
     return redis_server.url()
 
 
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis that a test may stop."""
+    yield from _serve(RedisServer())
+
+
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """The S3 of this test run. Who kills it starts it again."""
@@ -59,9 +65,21 @@ def s3_server() -> Iterator[S3Server]:
 @pytest.fixture
 def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """The `s3://` URL of an empty bucket; the environment tells clients where it is."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
+    _tell_clients(s3_server, monkeypatch)
     return f"s3://{s3_server.make_bucket()}"
+
+
+@pytest.fixture
+def own_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """An S3 that a test may stop; the environment tells clients where it is."""
+    server = S3Server()
+    _tell_clients(server, monkeypatch)
+    yield from _serve(server)
+
+
+def _tell_clients(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

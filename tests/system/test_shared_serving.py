@@ -73,19 +73,16 @@ def test_every_server_switches_and_a_bad_bundle_switches_none(
 
 
 def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_s3: S3Server, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(model_watch, "RETRY_S", (0.2,))
     monkeypatch.setattr(objects, "PAUSE_S", 0.0)
-    postgres, s3 = PostgresServer(), S3Server()
+    postgres = PostgresServer()
     shop = Shop({}, tmp_path)
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
     try:
         postgres.start()
-        s3.start()
         shop.settings["DATABASE_URL"] = postgres.url(postgres.make_database())
-        shop.settings["FILES_URL"] = f"s3://{s3.make_bucket()}"
+        shop.settings["FILES_URL"] = f"s3://{own_s3.make_bucket()}"
         trainer = shop.machine("trainer")
         write_two_models(tiny_bundle, trainer.folder)
         trainer.promote(FIRST)
@@ -96,15 +93,14 @@ def test_a_server_survives_an_outage_of_the_database_and_of_the_files(
             trainer.promote(SECOND)
         assert follower.name == FIRST
         postgres.start()
-        s3.suspend()
+        own_s3.suspend()
         with monkeypatch.context() as impatient, pytest.raises(StorageAwayError):
             impatient.setattr(trainer._bundles._published, "_deadline_s", 1.0)
             trainer.promote(SECOND)
         assert trainer.read().serving == FIRST  # not published whole, so not promoted
-        s3.resume()
+        own_s3.resume()
         trainer.promote(SECOND)
         wait_until(lambda: follower.name == SECOND, 60)
     finally:
         shop.close()
         postgres.close()
-        s3.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,16 +28,6 @@ def make_server(make_app: MakeApp) -> MakeServer:
     return make
 
 
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    """A Redis that a test may stop."""
-    server = RedisServer()
-    server.start()
-    yield server
-    server.kill()
-    server.close()
-
-
 def ask(app: APIFlask) -> int:
     """Return the status of one request."""
     return app.test_client().get("/api/characters").status_code
@@ -49,36 +39,36 @@ def test_servers_count_together(make_server: MakeServer, redis_url: str):
 
 
 def test_while_redis_is_away_each_server_counts_for_itself_and_says_so(
-    make_server: MakeServer, redis: RedisServer, caplog: Any
+    make_server: MakeServer, own_redis: RedisServer, caplog: Any
 ):
-    app = make_server(redis.url())
+    app = make_server(own_redis.url())
     assert [ask(app), ask(app)] == [200, 200]
-    redis.kill()
+    own_redis.kill()
     with caplog.at_level(logging.INFO, "kyara.limits"):
         assert [ask(app) for _ in range(4)] == [200, 200, 200, 429]
         assert "falling back to in-memory storage" in caplog.text
-        redis.start()  # empty
+        own_redis.start()  # empty
         until = time.monotonic() + DEADLINE_S
         while ask(app) != 200:
             assert time.monotonic() < until
     assert "recovered" in caplog.text
 
 
-def test_a_redis_that_hangs_holds_up_nobody_for_long(make_server: MakeServer, redis: RedisServer):
-    app = make_server(redis.url())
+def test_a_redis_that_hangs_holds_up_nobody_for_long(make_server: MakeServer, own_redis: RedisServer):
+    app = make_server(own_redis.url())
     assert ask(app) == 200
-    redis.suspend()
+    own_redis.suspend()
     try:
         started = time.monotonic()
         assert [ask(app) for _ in range(5)] == [200, 200, 200, 429, 429]
         assert time.monotonic() - started < 20
     finally:
-        redis.resume()
+        own_redis.resume()
 
 
-def test_the_site_starts_while_redis_is_away(make_server: MakeServer, redis: RedisServer):
-    redis.stop()
-    app = make_server(redis.url())
+def test_the_site_starts_while_redis_is_away(make_server: MakeServer, own_redis: RedisServer):
+    own_redis.stop()
+    app = make_server(own_redis.url())
     assert [ask(app) for _ in range(4)] == [200, 200, 200, 429]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 
 import pytest
 from services import RedisServer
@@ -12,15 +11,6 @@ from services import RedisServer
 from kyara.errors import BadInputError
 from kyara.storage import events as events_module
 from kyara.storage.events import PROMOTED, TAUGHT, Events
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """A Redis that a test may stop."""
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
 
 
 def hear(listener: Events, teller: Events, event: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,17 +96,6 @@ def test_a_file_url_is_a_folder_with_all_its_promises(tmp_path: Path):
 def test_a_url_that_cannot_hold_files_is_refused(url: str):
     with pytest.raises(BadInputError, match="FILES_URL"):
         open_files(url, "user_report", Path("/nowhere"))
-
-
-@pytest.fixture
-def own_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    """An S3 that a test may stop."""
-    server = S3Server()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    server.start()
-    yield server
-    server.close()
 
 
 def test_a_lost_bucket_is_an_outage_and_not_an_empty_place(own_s3: S3Server):

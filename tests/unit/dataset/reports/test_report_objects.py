@@ -133,20 +133,16 @@ def test_a_lost_object_is_marked_and_its_return_is_noticed(shop: Shop):
 
 
 def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    own_s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(objects, "DEADLINE_S", 1.0)
     monkeypatch.setattr(objects, "LIST_DEADLINE_S", 1.0)
     monkeypatch.setattr(objects, "PAUSE_S", 0.0)
-    server = S3Server()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    server.start()
-    shop = Shop(f"s3://{server.make_bucket()}", tmp_path / "user_report")
+    shop = Shop(f"s3://{own_s3.make_bucket()}", tmp_path / "user_report")
     try:
         store = shop.open()
         kept, _ = store.add(draw_crop(1), "miku")
-        server.suspend()
+        own_s3.suspend()
         for token in (TOKEN, f"another-{TOKEN}"):
             with pytest.raises(StorageAwayError):
                 store.add(draw_crop(2), "rin", token=token)
@@ -157,7 +153,7 @@ def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
         assert [report.file_missing for report in started.list()] == [False]
         first = Shop(shop.url, tmp_path / "first")
         begun = first.open()  # and the very first one of an installation
-        server.resume()
+        own_s3.resume()
         again, created = store.add(draw_crop(2), "rin", token=TOKEN)
         assert created and store.read_file(again)
         # What S3 took while it hung may appear late: a later start puts it aside.
@@ -171,7 +167,6 @@ def test_an_outage_of_s3_loses_nothing_and_ends_by_itself(
     finally:
         for opened in shop.opened:
             opened.close()
-        server.close()
 
 
 def test_servers_that_start_at_once_on_an_empty_database_all_start(
