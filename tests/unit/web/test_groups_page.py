@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from grouped_library import read_rows, write_grouped
-from operators import log_in, make_operator
 from PIL import Image
 from sqlalchemy import update
 
@@ -139,19 +138,6 @@ def test_nobody_else_may_look_or_decide(site, rin):
     body = {"seen": 0, "groups": [1]}
     assert stranger.post(f"{PATH}/not-a-face", json=body, headers=headers).status_code == 401
     assert rin.client.post(f"{PATH}/not-a-face", json=body, headers=headers).status_code == 403
-
-
-@pytest.mark.parametrize(
-    ("library", "sentence"),
-    [("", "No library of pictures is set"), ("nowhere.db", "There is no library nowhere.db")],
-)
-def test_without_a_library_the_page_says_what_to_do(make_app, library, sentence):
-    app = make_app(LIBRARY=library)
-    make_operator(app, "rin")
-    rin = log_in(app, "rin")
-    assert sentence in rin.page(PATH)
-    answer = rin.get(f"{PATH}/list")
-    assert (answer.status_code, sentence in answer.json["detail"]) == (404, True)
 
 
 def test_faces_of_another_network_are_told(rin, place):

@@ -344,12 +344,13 @@ def test_nobody_else_may_look_or_decide(site, rin):
     ("library", "sentence"),
     [("", "No library of pictures is set"), ("nowhere.db", "There is no library nowhere.db")],
 )
-def test_without_a_library_the_page_says_what_to_do(make_app, library, sentence):
+@pytest.mark.parametrize(("path", "listed"), [(PATH, "search"), ("/operator/groups", "list")])
+def test_without_a_library_its_pages_say_what_to_do(make_app, library, sentence, path, listed):
     app = make_app(LIBRARY=library)
     make_operator(app, "rin")
     rin = log_in(app, "rin")
-    page = rin.page(PATH)
+    page = rin.page(path)
     assert sentence in page
     assert ('href="/operator/library"' in page) == bool(library)
-    answer = rin.get(f"{PATH}/search")
+    answer = rin.get(f"{path}/{listed}")
     assert (answer.status_code, sentence in answer.json["detail"]) == (404, True)
