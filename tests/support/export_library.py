@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from libraries import open_new, write_rows
 from PIL import ExifTags, Image
-from sqlalchemy.orm import Session
+from sqlalchemy import insert
 
 from kyara.dataset.library.export.choosing import Choice
 from kyara.dataset.library.export.formats import FORMATS
 from kyara.dataset.library.export.target import Target
 from kyara.dataset.library.export.writing import check_files, write_files
-from kyara.dataset.library.opening import open_library
 from kyara.dataset.library.reading import Library, LibraryPicture
-from kyara.dataset.library.tables import CharacterRow, FaceRow, PictureRow, RootRow
+from kyara.dataset.library.tables import CharacterRow
 
 MIKU = "vocaloid/hatsune_miku"
 SABER = "fate/saber"
@@ -46,45 +45,18 @@ PICTURES: dict[str, tuple[tuple[int, int], int, list[Face]]] = {
 
 def write_library(folder: Path) -> Path:
     """Draw the pictures below `folder/pictures`, write the database; return its file."""
-    file = folder / "library.db"
-    with open_library(str(file), new=True) as engine, Session(engine) as session:
-        root = RootRow(path=str(folder / "pictures"))
-        session.add(root)
-        for label, (name, work) in CHARACTERS.items():
-            session.add(CharacterRow(label=label, name=name, work=work))
-        session.flush()
+    file, pictures = folder / "library.db", folder / "pictures"
+    pictures.mkdir(parents=True)
+    names = ("x", "y", "width", "height", "label", "confidence", "status")
+    same = {"score": 1.0, "embedding": b"", "network": "test", "answered_by": "test"}
+    with open_new(str(file), pictures) as engine:
+        rows = [{"label": one, "name": name, "work": work} for one, (name, work) in CHARACTERS.items()]
+        with engine.begin() as connection:
+            connection.execute(insert(CharacterRow), rows)
         for number, (name, (sides, turned, faces)) in enumerate(PICTURES.items()):
-            path = folder / "pictures" / name
-            _draw(path, sides, turned, number)
-            picture = PictureRow(
-                root=root.id,
-                path=name,
-                size=path.stat().st_size,
-                mtime_ns=path.stat().st_mtime_ns,
-                sha256=hash_picture(path),
-                width=sides[0],
-                height=sides[1],
-                seen_by="test",
-                scanned_at=datetime.now(UTC),
-            )
-            session.add(picture)
-            session.flush()
-            for box, label, confidence, status in faces:
-                place = dict(zip(("x", "y", "width", "height"), box, strict=True))
-                session.add(
-                    FaceRow(
-                        picture=picture.id,
-                        **place,
-                        score=1.0,
-                        embedding=b"",
-                        network="test",
-                        label=label,
-                        confidence=confidence,
-                        status=status,
-                        answered_by="test",
-                    )
-                )
-        session.commit()
+            _draw(pictures / name, sides, turned, number)
+            seen = [{**same, **dict(zip(names, (*box, *who), strict=True))} for box, *who in faces]
+            write_rows(engine, pictures / name, seen, sides, "test")
     return file
 
 

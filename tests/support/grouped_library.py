@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from drawings import LABELS, draw_face
-from libraries import open_new
+from libraries import open_new, write_rows
 from sqlalchemy import Engine, select
 
 from kyara.dataset.library.groups.making import make_groups
 from kyara.dataset.library.groups.reading import State, list_faces, list_groups
 from kyara.dataset.library.opening import open_library
-from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
-from kyara.dataset.library.writing import put_faces, put_picture
+from kyara.dataset.library.tables import FaceRow, PictureRow
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.pictures import cut_seen
-from kyara.storage.clock import tell_time
 from kyara.vision.boxes import Box, FoundFace
 from kyara.vision.images import read_image
 
@@ -56,23 +53,16 @@ def write_grouped(folder: Path, classifier: Classifier, counts: Sequence[int] = 
 
 def add_face(engine: Engine, path: Path, classifier: Classifier, **more: Any) -> int:
     """Write the rows of a picture that is one unknown face; return the face's id."""
-    pixels, found, network = read_image(path), path.stat(), classifier.backbone.fingerprint
+    pixels, network = read_image(path), classifier.backbone.fingerprint
     height, width = pixels.shape[:2]
     box = Box(0, 0, width, height)
     window = classifier.bundle.preprocessing.find_window(FoundFace(box, 1.0), 1.0, width, height)
     (embedding,) = classifier.backbone.extract([cut_seen(pixels, window)])
-    picture: dict[str, Any] = {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
-    picture |= {"width": width, "height": height, "seen_by": f"network-1/{network}", "error": None}
-    picture |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    picture |= {"scanned_at": tell_time(), "missing_since": None}
     face = {"x": 0, "y": 0, "width": width, "height": height, "score": 1.0, "network": network}
     face |= {"embedding": embedding.astype("<f2").tobytes(), "label": None, "confidence": 0.1}
     face |= {"status": "unknown", "answered_by": classifier.bundle.version, **more}
-    with engine.begin() as connection:
-        root = connection.scalar(select(RootRow.id).where(RootRow.path == str(path.parent)))
-        assert root is not None
-        number = put_picture(connection, root, path.name, picture, None)
-        put_faces(connection, number, [face])
+    number = write_rows(engine, path, [face], (width, height), f"network-1/{network}")
+    with engine.connect() as connection:
         face_id = connection.scalar(select(FaceRow.id).where(FaceRow.picture == number))
     assert face_id is not None
     return face_id

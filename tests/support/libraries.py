@@ -53,10 +53,23 @@ PICTURES = {
 
 def look(engine: Engine, path: Path, faces: Sequence[Seen] = (), *, error: str | None = None) -> None:
     """Write the rows of a picture file whose root is known, as if workers had looked at it."""
+    rows = [face.to_row(index) for index, face in enumerate(faces)]
+    write_rows(engine, path, rows, (30, 20), SEEN_BY, error)
+
+
+def write_rows(
+    engine: Engine,
+    path: Path,
+    faces: list[dict[str, Any]],
+    size: tuple[int, int],
+    seen_by: str,
+    error: str | None = None,
+) -> int:
+    """Write the rows of a picture file whose root is known; return its id."""
     found, data = path.stat(), path.read_bytes()
     values: dict[str, Any] = {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
-    values |= {"seen_by": SEEN_BY, "error": error}
-    values |= {"sha256": hashlib.sha256(data).hexdigest(), "width": 30, "height": 20}
+    values |= {"seen_by": seen_by, "error": error}
+    values |= {"sha256": hashlib.sha256(data).hexdigest(), "width": size[0], "height": size[1]}
     values |= {"scanned_at": tell_time(), "missing_since": None}
     with engine.begin() as connection:
         roots = connection.execute(select(RootRow.path, RootRow.id)).all()
@@ -67,7 +80,8 @@ def look(engine: Engine, path: Path, faces: Sequence[Seen] = (), *, error: str |
         place = PictureRow.root == root, PictureRow.path == os.path.relpath(path, folder)
         number = connection.scalar(select(PictureRow.id).where(*place))
         number = put_picture(connection, root, os.path.relpath(path, folder), values, number)
-        put_faces(connection, number, [face.to_row(index) for index, face in enumerate(faces)])
+        put_faces(connection, number, faces)
+    return number
 
 
 def add_characters(engine: Engine, **works: str) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from drawings import LABELS, draw_face
-from libraries import open_new
+from libraries import open_new, write_rows
 from PIL import Image
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert
 
-from kyara.dataset.library.tables import CharacterRow, RootRow
-from kyara.dataset.library.writing import put_faces, put_picture
+from kyara.dataset.library.tables import CharacterRow
 from kyara.recognition.classifier import Classifier
-from kyara.storage.clock import tell_time
 
 SIDE_PX = 96
 AKA, AO, MIDORI, KIIRO = LABELS
@@ -77,20 +74,12 @@ def _write(
     for place, face in enumerate(drawn):
         image.paste(face, (place * SIDE_PX, 0))
     image.save(path)
-    network, found = classifier.backbone.fingerprint, path.stat()
-    picture: dict[str, Any] = {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "error": None}
-    picture |= {"width": image.width, "height": image.height, "seen_by": f"network-1/{network}"}
-    picture |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    picture |= {"scanned_at": tell_time(), "missing_since": None}
-    rows = []
+    network, rows = classifier.backbone.fingerprint, []
     for place, (character, confidence) in enumerate(faces):
         (embedding,) = classifier.backbone.extract([np.asarray(drawn[place])])
-        row = {"x": place * SIDE_PX, "y": 0, "width": SIDE_PX, "height": SIDE_PX, "score": 1.0}
-        row |= {"embedding": embedding.astype("<f2").tobytes(), "network": network}
+        row: dict[str, Any] = {"x": place * SIDE_PX, "y": 0, "width": SIDE_PX, "height": SIDE_PX}
+        row |= {"embedding": embedding.astype("<f2").tobytes(), "network": network, "score": 1.0}
         row |= {"label": LABELS[character] if confidence else None, "confidence": confidence}
         row |= {"status": "known" if confidence > 0.65 else "probably" if confidence else "unknown"}
         rows.append(row | {"answered_by": classifier.bundle.version})
-    with engine.begin() as connection:
-        root = connection.scalar(select(RootRow.id))
-        assert root is not None
-        put_faces(connection, put_picture(connection, root, path.name, picture, None), rows)
+    write_rows(engine, path, rows, image.size, f"network-1/{network}")
