@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import (
     URL,
@@ -49,6 +49,7 @@ from kyara.storage.migrations import Schema, has_tables, upgrade_database
 
 WAIT_FOR_DATABASE_S = 8
 """Longest wait for a connection, and for another process's write."""
+_Columns = TypeVarTuple("_Columns")
 _log = logging.getLogger(__name__)
 _CONNECT_S = 5
 _FORGOTTEN_TRANSACTION_S = 60
@@ -316,7 +317,9 @@ def _is_unreachable(error: DBAPIError) -> bool:
     return code in _UNREACHABLE_CODES or code.startswith("08")
 
 
-def read_pages(engine: Engine, query: Select[Any], key: Any, most: int) -> Iterator[Sequence[Row[Any]]]:
+def read_pages(
+    engine: Engine, query: Select[*_Columns], key: Any, most: int
+) -> Iterator[Sequence[Row[*_Columns]]]:
     """Give the rows of a query a page at a time, in the order of a column that tells them apart.
 
     Nothing is open between two pages, so what is written meanwhile disturbs nothing.
