@@ -98,7 +98,7 @@ class Backbone:
         self._threads = threads or min(MAX_THREADS, len(os.sched_getaffinity(0)))
         self._own = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
-        self._asking = 0
+        self._asking: set[object] = set()
         self._turn = threading.Lock()
         try:
             # Read, not mapped: a file that is overwritten under a running site must not change answers.
@@ -156,7 +156,7 @@ class Backbone:
 
     def count_spare(self, views: int) -> int:
         """Return how many more views take no more time than so many; none if others ask as well."""
-        return -views % self._threads if self._asking <= 1 else 0
+        return -views % self._threads if len(self._asking) <= 1 else 0
 
     def extract_views(self, views: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Run the network on views that are ready.
@@ -186,7 +186,7 @@ class Backbone:
         """Yield `call(item)` in order, few in flight: a large request leaves threads to others."""
         workers = self._workers()
         pending: deque[Future[np.ndarray]] = deque()
-        self._count_asking(1)
+        self._asking.add(asker := object())
         try:
             for item in items:
                 pending.append(workers.submit(call, item))
@@ -195,19 +195,16 @@ class Backbone:
             while pending:
                 yield pending.popleft().result()
         finally:
-            self._count_asking(-1)
+            self._asking.discard(asker)
             for future in pending:
                 future.cancel()
-
-    def _count_asking(self, more: int) -> None:
-        with self._turn:
-            self._asking += more
 
     def _workers(self) -> ThreadPoolExecutor:
         """Return this process' threads: those of the process that it was forked off are not here."""
         with self._turn:
             if self._pool is None or self._pool[0] != os.getpid():
                 self._pool = os.getpid(), ThreadPoolExecutor(self._threads, "network")
+                self._asking.clear()
             return self._pool[1]
 
     def _interpreter(self) -> Interpreter:

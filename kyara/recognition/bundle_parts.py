@@ -46,7 +46,7 @@ class Preprocessing:
         input_px: side of the square input.
         scale: values that bytes 0 and 255 become.
         views: the crop is shown in each of these; features are averaged.
-        first_views: so many of them come first, the rest only where those leave it unsure; 0: all.
+        first_views: so many of them come first, the rest count only where those leave it unsure; 0: all.
         margin: side of the crop relative to the tight face (cheek to cheek, fringe to chin).
         upright_from_deg: a face that leans further is turned upright; 180 turns none.
     """

@@ -147,7 +147,7 @@ class Classifier:
         return _choose(compared or view.compare_each(features), top_k)
 
     def look(self, crops: Iterable[np.ndarray]) -> np.ndarray:
-        """Turn crops into features, looking again only where the first views leave it unsure.
+        """Turn crops into features; the later views count only where the first ones leave it unsure.
 
         Args:
             crops: as `identify` takes them.
@@ -168,9 +168,9 @@ class Classifier:
         return np.concatenate(rows), compared if len(rows) == 2 else None
 
     def _look_at_next(self, source: Iterator[np.ndarray]) -> tuple[np.ndarray, list[Comparison] | None]:
-        """Take crops from a source, and look at them; again only at those that are unsure.
+        """Take crops from a source, and look at them; other views count only for those that are unsure.
 
-        Cores that would have nothing to do show the first of them in all views at once.
+        Cores that would have nothing to do show the first of them in all views before that is known.
         """
         shown, count = self.bundle.preprocessing.views, self.bundle.preprocessing.first_views
         crops: list[np.ndarray] = []
@@ -180,6 +180,8 @@ class Classifier:
                 crops.append(crop)
                 yield from ((crop, view) for view in shown[:count])
             spare = self.backbone.count_spare(len(crops) * count) // (len(shown) - count)
+            if self._identities.gallery.index:  # a comparison more for each costs more than it saves
+                return
             yield from ((crop, view) for crop in crops[:spare] for view in shown[count:])
 
         seen = list(self.backbone.see(begin()))
@@ -205,7 +207,7 @@ class Classifier:
 
     @property
     def _looks_again(self) -> bool:
-        """Whether there are views in which only unsure faces are shown."""
+        """Whether there are views that count for unsure faces alone."""
         return 0 < self.bundle.preprocessing.first_views < len(self.bundle.preprocessing.views)
 
     def settle(self, each: np.ndarray) -> np.ndarray:

@@ -176,6 +176,8 @@ class Gallery:
         unit = scale_to_unit(features.astype(np.float32, copy=False))
         cosines = np.empty((len(unit), len(self.rows) - start), np.float32)
         for first, block in self._enumerate_blocks():
+            if first + len(block) <= start:
+                continue
             own, place = _read(block[max(0, start - first) :]), max(0, first - start)
             if len(unit) > FEW_FACES:
                 cosines[:, place : place + len(own)] = (own @ unit.T).T

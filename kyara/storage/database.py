@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVarTuple
+from typing import Any
 
 from sqlalchemy import (
     URL,
@@ -23,8 +23,6 @@ from sqlalchemy import (
     Engine,
     FromClause,
     NullPool,
-    Row,
-    Select,
     TypeDecorator,
     create_engine,
     event,
@@ -49,7 +47,6 @@ from kyara.storage.migrations import Schema, has_tables, upgrade_database
 
 WAIT_FOR_DATABASE_S = 8
 """Longest wait for a connection, and for another process's write."""
-_Columns = TypeVarTuple("_Columns")
 _log = logging.getLogger(__name__)
 _CONNECT_S = 5
 _FORGOTTEN_TRANSACTION_S = 60
@@ -315,27 +312,3 @@ def _is_unreachable(error: DBAPIError) -> bool:
     if not code:  # it could not even say what is wrong
         return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     return code in _UNREACHABLE_CODES or code.startswith("08")
-
-
-def read_pages(
-    engine: Engine, query: Select[*_Columns], key: Any, most: int
-) -> Iterator[Sequence[Row[*_Columns]]]:
-    """Give the rows of a query a page at a time, in the order of a column that tells them apart.
-
-    Nothing is open between two pages, so what is written meanwhile disturbs nothing.
-
-    Args:
-        engine: of the database.
-        query: the column is among those that it selects.
-        key: the column.
-        most: rows of a page.
-    """
-    query = query.order_by(key).limit(most)
-    page = query
-    while True:
-        with engine.connect() as connection:
-            rows = connection.execute(page).all()
-        if not rows:
-            return
-        yield rows
-        page = query.where(key > getattr(rows[-1], key.key))

@@ -21,7 +21,7 @@ from kyara.recognition.characters import Character
 from kyara.recognition.classifier import Classifier
 from kyara.recognition.enrolment_store import TaughtStore
 from kyara.registry import find_serving, find_taught
-from kyara.storage.database import read_pages
+from kyara.storage.paging import read_pages
 
 FACES_AT_ONCE = 512
 """Faces that are answered anew in one commit."""

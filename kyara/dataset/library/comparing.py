@@ -22,7 +22,7 @@ from kyara.dataset.library.tables import FaceRow, PictureRow, RootRow
 from kyara.dataset.library.walking import FoundFile, walk_files
 from kyara.dataset.library.writing import change_picture, put_faces, put_picture
 from kyara.storage.clock import tell_time
-from kyara.storage.database import read_pages
+from kyara.storage.paging import read_pages
 
 FILES_AT_ONCE = 500
 """Files that are compared in one commit."""

@@ -14,7 +14,7 @@ from kyara.dataset.library.reading import Library, LibraryPicture, is_shown
 from kyara.dataset.library.tables import NO_FACE, FaceRow, PictureRow
 from kyara.errors import BadInputError, NotFoundError
 from kyara.recognition.gallery import scale_to_unit
-from kyara.storage.database import read_pages
+from kyara.storage.paging import read_pages
 
 FACES_AT_ONCE = 10_000
 

@@ -29,7 +29,7 @@ from kyara.web.serving.model_queue import ModelQueue
 
 LOOK_EVERY_S = 0.5
 NAMES_AFTER_S = 2.0
-"""The first requests go before the second that all names take to be made ready for searching."""
+"""After the start: the first requests go before the second that all names take to be made searchable."""
 RETRY_S = (2.0, 5.0, 15.0, 60.0)
 """After so many failures in a row it is tried again so much later; a change is seen at once."""
 
@@ -67,6 +67,7 @@ class ModelWatch:
         self._retry_at = 0.0
         self._process = 0
         self._thread: threading.Thread | None = None
+        self._naming: threading.Timer | None = None
         self._ended = threading.Event()
         self._turn = threading.Lock()
         self.look()
@@ -84,6 +85,8 @@ class ModelWatch:
     def stop(self) -> None:
         """Stop looking, and close the registry."""
         self._ended.set()
+        if self._naming is not None:
+            self._naming.cancel()
         if self._thread is not None and self._process == os.getpid():
             self._thread.join()
 
@@ -145,6 +148,7 @@ class ModelWatch:
         classifier = Classifier(bundle, taught=self._taught, index_from=self._index_from)
         queue.serve(classifier)
         logger.info("%s (version %s) serves.", bundle.name, bundle.version)
-        preparing = threading.Timer(NAMES_AFTER_S, prepare_search, (classifier.characters,))
-        preparing.name, preparing.daemon = "names", True
-        preparing.start()
+        after_s = NAMES_AFTER_S if self._naming is None else 0
+        self._naming = threading.Timer(after_s, prepare_search, (classifier.characters,))
+        self._naming.name, self._naming.daemon = "names", True
+        self._naming.start()

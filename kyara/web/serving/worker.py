@@ -50,8 +50,10 @@ class BufferingWorker(Worker):
 
     def load_wsgi(self) -> None:
         gc.disable()  # what is loaded stays: looking for garbage among it is a tenth of the start
-        super().load_wsgi()
-        gc.enable()
+        try:
+            super().load_wsgi()
+        finally:
+            gc.enable()
 
     def run(self) -> None:
         from kyara.web.serving.server_settings import ServerSettings  # not in the master

@@ -135,13 +135,22 @@ def test_a_face_is_looked_at_again_before_it_is_judged_if_cores_are_idle(hesitan
     alone = np.concatenate([classifier.look([face]) for face in faces])
     np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
     assert len(seen) == 3 * len(faces)
-    assert classifier.identify(faces[:1])[0] == classifier.answer(together[:1])[0]
+    (found,), (expected,) = classifier.identify(faces[:1]), classifier.answer(together[:1])
+    assert found.verdict == expected.verdict
+    assert [one.label for one in found.answers] == [one.label for one in expected.answers]
+    confidences = [one.confidence for one in expected.answers]
+    assert [one.confidence for one in found.answers] == pytest.approx(confidences)
 
 
-def test_no_core_is_taken_from_others_for_views_that_may_not_count(hesitant, monkeypatch):
+@pytest.mark.parametrize("explains", [False, True])
+def test_no_core_is_taken_from_others_for_views_that_may_not_count(hesitant, monkeypatch, explains):
     classifier, _, faces = hesitant
-    together = classifier.look(faces)
-    other = classifier.backbone.see((face, View()) for face in faces)
+    backbone, together = classifier.backbone, classifier.look(faces)
+    if explains:
+        parts = prepare_crop(faces[0], backbone.preprocessing)
+        other = backbone.deciding_by(faces[0]).extract_views(np.repeat(parts, 4, axis=0))
+    else:
+        other = backbone.see((face, View()) for face in faces)
     next(other)
     seen = count_views(classifier.backbone, monkeypatch)
     alone = np.concatenate([classifier.look([face]) for face in faces])

@@ -23,7 +23,7 @@ from kyara.dataset.library.tables import (
 from kyara.errors import NotFoundError
 from kyara.recognition.characters import NOT_A_FACE
 from kyara.recognition.gallery import scale_to_unit
-from kyara.storage.database import read_pages
+from kyara.storage.paging import read_pages
 
 FACES_AT_ONCE = 500
 """Ids in one query."""
