@@ -232,7 +232,7 @@ def test_too_many_wrong_passwords_wait_and_a_known_browser_does_not(app, operato
 
 def test_the_dashboard_tells_of_reports_and_of_the_model(app, operator):
     page = operator.page("/operator/")
-    assert '<dd data-count="pending">0</dd>' in page
+    assert 'data-count="pending">0</dd>' in page
     assert "tiny" in page
     assert "First answer right" in page
     assert '<span class="operator-name text-truncate" id="operator-name">rin</span>' in page
