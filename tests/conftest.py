@@ -8,7 +8,7 @@ import json
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ from drawings import write_dataset
 from flask.testing import FlaskClient
 from operators import OperatorClient, log_in, make_operator
 
-from app import create_app
 from classification import Classifier
 from kyara.recognition.bundle import BACKBONE_FILE
 
@@ -162,21 +161,9 @@ def report_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def app(tiny_model_folder: Path, report_dir: Path) -> Iterator[APIFlask]:
+def app(make_app: Callable[..., APIFlask]) -> APIFlask:
     """A fresh application with the tiny model."""
-    app = create_app(
-        {
-            "TESTING": True,
-            "MODEL_FOLDER": str(tiny_model_folder),
-            "REPORT_FOLDER": str(report_dir),
-            "INSTANCE_FOLDER": str(report_dir.parent / "instance"),
-            "DATASET_FOLDER": str(report_dir.parent / "dataset"),
-            "TAUGHT_DATABASE": str(report_dir.parent / "taught.db"),
-        }
-    )
-    yield app
-    app.extensions["kyara_reports"].close()
-    app.extensions["kyara_review"].close()
+    return make_app()
 
 
 @pytest.fixture

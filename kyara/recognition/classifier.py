@@ -179,9 +179,9 @@ class Classifier:
             for crop in islice(source, CROPS_AT_ONCE):
                 crops.append(crop)
                 yield from ((crop, view) for view in shown[:count])
-            spare = self.backbone.count_spare(len(crops) * count) // (len(shown) - count)
             if self._identities.gallery.index:  # a comparison more for each costs more than it saves
                 return
+            spare = self.backbone.count_spare(len(crops) * count) // (len(shown) - count)
             yield from ((crop, view) for crop in crops[:spare] for view in shown[count:])
 
         seen = list(self.backbone.see(begin()))
@@ -196,8 +196,7 @@ class Classifier:
         features, late = both[rows], unsure[unsure >= len(rest)]
         if not len(late):
             return features, _take(compared, rows)
-        left = self.backbone.see((crops[place], view) for place in late for view in shown[count:])
-        rest = self._stack(list(left), len(shown) - count)
+        rest = self.backbone.extract_each((crops[place] for place in late), slice(count, None))
         features[late] = np.concatenate([first[late], rest], axis=1).mean(axis=1)
         return features, None
 

@@ -20,10 +20,10 @@ from kyara.errors import KyaraError
 from kyara.registry import find_taught, open_models
 from kyara.web.operator.accounts import SECRET_FILE
 from kyara.web.operator.accounts.tables import DATABASE_FILE
+from kyara.web.secrets import MIN_KEY_CHARACTERS
 
 SLOW_ANSWER_MS = 500
 MIN_FREE_BYTES = 1024**3
-MIN_KEY_CHARACTERS = 32
 
 
 def _load_bundle(config: Mapping[str, Any]) -> Any:

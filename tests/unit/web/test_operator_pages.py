@@ -232,10 +232,11 @@ def test_too_many_wrong_passwords_wait_and_a_known_browser_does_not(app, operato
 
 def test_the_dashboard_tells_of_reports_and_of_the_model(app, operator):
     page = operator.page("/operator/")
-    assert 'data-count="pending">0</dd>' in page
+    assert '<dd class="fw-semibold" data-count="pending">0</dd>' in page
     assert "tiny" in page
     assert "First answer right" in page
-    assert re.search('<span [^>]*id="operator-name">rin</span>', page)
+    classes = "operator-name text-truncate text-body-secondary"
+    assert f'<span class="{classes}" id="operator-name">rin</span>' in page
     assert "unsafe-inline" not in page
 
 
