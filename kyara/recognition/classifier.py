@@ -143,8 +143,8 @@ class Classifier:
             One entry a crop, in order.
         """
         view = self.frozen()  # what settles a face and what names it are of one moment
-        features, compared = view._look(crops)
-        return _choose(compared or view.compare_each(features), top_k)
+        features, compared = view._look(crops, top_k)
+        return _choose(compared or view.compare_each(features, top_k), top_k)
 
     def look(self, crops: Iterable[np.ndarray]) -> np.ndarray:
         """Turn crops into features; the later views count only where the first ones leave it unsure.
@@ -157,17 +157,21 @@ class Classifier:
         """
         return self.frozen()._look(crops)[0]
 
-    def _look(self, crops: Iterable[np.ndarray]) -> tuple[np.ndarray, list[Comparison] | None]:
-        """Return features, and their comparison where settling them has made it already."""
+    def _look(
+        self, crops: Iterable[np.ndarray], best: int = 1
+    ) -> tuple[np.ndarray, list[Comparison] | None]:
+        """Return features, and how they compare with the best, if settling them has told."""
         if not self._looks_again:
             return self.backbone.extract(crops), None
         rows, compared, source = [self.backbone.extract([])], None, iter(crops)
-        while len((seen := self._look_at_next(source))[0]):
+        while len((seen := self._look_at_next(source, best))[0]):
             features, compared = seen
             rows.append(features)
         return np.concatenate(rows), compared if len(rows) == 2 else None
 
-    def _look_at_next(self, source: Iterator[np.ndarray]) -> tuple[np.ndarray, list[Comparison] | None]:
+    def _look_at_next(
+        self, source: Iterator[np.ndarray], best: int
+    ) -> tuple[np.ndarray, list[Comparison] | None]:
         """Take crops from a source, and look at them; other views count only for those that are unsure.
 
         Cores that would have nothing to do show the first of them in all views before that is known.
@@ -189,7 +193,7 @@ class Classifier:
         rest = self._stack(seen[len(crops) * count :], len(shown) - count)
         every = np.concatenate([first[: len(rest)], rest], axis=1).mean(axis=1)
         both = np.concatenate([first.mean(axis=1), every])
-        compared = self.compare_each(both)  # in one go: reading the gallery is what takes the time
+        compared = self.compare_each(both, best)
         unsure = np.flatnonzero(~_find_settled(compared)[: len(crops)])
         rows = np.arange(len(crops))
         rows[unsure[unsure < len(rest)]] += len(crops)
@@ -222,7 +226,7 @@ class Classifier:
             return each.mean(axis=1)
         view = self.frozen()
         features = each[:, : self.bundle.preprocessing.first_views].mean(axis=1)
-        settled = _find_settled(view.compare_each(features))
+        settled = _find_settled(view.compare_each(features, 1))
         return np.where(settled[:, None], features, each.mean(axis=1))
 
     def answer(self, features: np.ndarray, *, top_k: int = 5) -> list[FaceAnswers]:
@@ -232,20 +236,21 @@ class Classifier:
             features: `float32 (N, features)` as `backbone.extract` returns them.
             top_k: answers a face, at least 1.
         """
-        return _choose(self.compare_each(features), top_k)
+        return _choose(self.compare_each(features, top_k), top_k)
 
-    def compare_each(self, features: np.ndarray) -> list[Comparison]:
+    def compare_each(self, features: np.ndarray, best: int) -> list[Comparison]:
         """Compare faces with those who may be answered: all characters, or those that an index proposes.
 
         Args:
             features: `float32 (N, features)` as `backbone.extract` returns them.
+            best: how many characters of each face are wanted; see `Identities.compare_best`.
 
         Returns:
             One comparison of all faces; with an index one a face, with characters of its own.
         """
         known = self._identities
         if known.gallery.index is None:
-            return [known.compare(features)]
+            return [known.compare_best(features, max(best, 2))]  # how far the second is behind counts
         return [known.narrow(one).compare(one[None]) for one in features]
 
     def compare(self, features: np.ndarray) -> Comparison:

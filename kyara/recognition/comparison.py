@@ -23,17 +23,19 @@ class Comparison:
         scores: `float32 (N, characters)` logits.
         similarities: `float32 (N, characters)`, highest cosine to a reference; NaN where there is none.
         prototypes: `float32 (N, characters)`, cosine to the mean of the references; NaN likewise.
+        best: of so many, the best of each face, all this is exact; None: of everybody.
     """
 
     identities: Identities
     scores: np.ndarray
     similarities: np.ndarray
     prototypes: np.ndarray
+    best: int | None = None
 
     def take(self, rows: np.ndarray) -> Comparison:
         """Return the comparison of some of the faces: `int (M,)` positions."""
         return Comparison(
-            self.identities, self.scores[rows], self.similarities[rows], self.prototypes[rows]
+            self.identities, self.scores[rows], self.similarities[rows], self.prototypes[rows], self.best
         )
 
     @cached_property
@@ -56,7 +58,13 @@ class Comparison:
         return self.open_set_scores >= self.identities.bundle.calibration.settled_threshold
 
     def choose(self, top_k: int) -> list[FaceAnswers]:
-        """Return what is answered of each face, at most so many characters."""
+        """Return what is answered of each face, at most so many characters.
+
+        Raises:
+            ValueError: so many were not compared exactly.
+        """
+        if self.best is not None and top_k > self.best:
+            raise ValueError(f"{self.best} characters were compared exactly; {top_k} are wanted.")
         known = self.identities
         return choose_answers(
             self.scores,

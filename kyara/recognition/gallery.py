@@ -24,6 +24,7 @@ from kyara.recognition.neighbour_index import (
     NeighbourIndex,
     count_lists,
 )
+from kyara.recognition.quantised import MIN_REFERENCES, QuantisedReferences
 from kyara.vision.tracking import scale_to_unit
 
 BLOCK_REFERENCES = 4096
@@ -46,6 +47,7 @@ class Gallery:
         taught: `bool (R,)`, whether an operator added it.
         lengths: `float32 (classes,)`, length of the sum of each character's references; 0 without one.
         index: proposes whom a face is compared with; None: everybody.
+        quantised: the first references in eight bits, for `compare_roughly`; None: there are none.
     """
 
     blocks: tuple[np.ndarray, ...]
@@ -54,15 +56,29 @@ class Gallery:
     taught: np.ndarray
     lengths: np.ndarray
     index: NeighbourIndex | None = None
+    quantised: QuantisedReferences | None = None
 
     @cached_property
-    def _order(self) -> np.ndarray:
-        """The references sorted by character, once for all searches."""
+    def _order(self) -> np.ndarray | slice:
+        """The references sorted by character, once for all searches; all, if that is how they are."""
+        if (self.rows[1:] >= self.rows[:-1]).all():
+            return slice(None)
         return np.argsort(self.rows, kind="stable")
 
     @cached_property
     def _starts(self) -> np.ndarray:
         return _find_starts(self.rows[self._order])
+
+    @cached_property
+    def _edges(self) -> np.ndarray:
+        """Where each character begins among the sorted references, and the end: `(classes + 1,)`."""
+        return np.searchsorted(self.rows[self._order], np.arange(self.classes + 1))
+
+    @cached_property
+    def _present(self) -> np.ndarray | slice:
+        """The characters that have a reference; all, if each has one."""
+        present = self.rows[self._order][self._starts]
+        return slice(None) if len(present) == self.classes else present
 
     @cached_property
     def _block_starts(self) -> np.ndarray:
@@ -120,6 +136,7 @@ class Gallery:
             np.concatenate([self.taught, np.full(len(rows), taught)]),
             lengths,
             self.index,
+            self.quantised,
         )
         return larger._measure(rows)
 
@@ -143,6 +160,7 @@ class Gallery:
             self.taught[~gone],
             self.lengths,
             self.index.remove(gone) if self.index else None,
+            self.quantised.keep(~gone[: len(self.quantised)]) if self.quantised else None,
         )
         return smaller._measure(self.rows[gone])
 
@@ -156,11 +174,37 @@ class Gallery:
             Two `float32 (N, classes)`, NaN where a character has no reference: the highest cosine to a
             reference of the character, and the cosine to its prototype.
         """
-        nearest = np.full((len(features), self.classes), np.nan, np.float32)
+        return self._reduce(self.measure_cosines(features))
+
+    def compare_roughly(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """Compare faces with every character as `compare` does, by the quantised references.
+
+        Args:
+            features: `float32 (N, features)` of any length.
+
+        Returns:
+            As `compare`, and by how much the cosine to a reference may be off at most; that to a
+            prototype by `spread` times as much.
+        """
+        if self.quantised is None:
+            return *self.compare(features), 0.0
+        unit = scale_to_unit(features.astype(np.float32, copy=False))
+        cosines, bound = self.quantised.measure_cosines(unit)
+        added = self.measure_cosines(unit, len(self.quantised))
+        return *self._reduce(np.concatenate([cosines, added], axis=1)), bound
+
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Each character's references by the length of their sum: 1 if they are alike, more if not."""
+        counts = np.bincount(self.rows, minlength=self.classes)
+        return counts / np.maximum(self.lengths, 1e-12)
+
+    def _reduce(self, cosines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `compare` does, of `float32 (N, R)` cosines."""
+        nearest = np.full((len(cosines), self.classes), np.nan, np.float32)
         prototype = nearest.copy()
-        if len(self.rows) and len(features):
-            cosines = self.measure_cosines(features)[:, self._order]
-            present = self.rows[self._order[self._starts]]
+        if cosines.size:
+            cosines, present = cosines[:, self._order], self._present
             nearest[:, present] = np.maximum.reduceat(cosines, self._starts, axis=1)
             sums = np.add.reduceat(cosines, self._starts, axis=1)
             prototype[:, present] = sums / np.maximum(self.lengths[present], 1e-12)
@@ -200,6 +244,12 @@ class Gallery:
         taken[halved] = scale_to_unit(taken[halved])
         return taken
 
+    def with_quantised(self) -> Gallery:
+        """Return this gallery with its references in eight bits as well, if they are many enough."""
+        if len(self.rows) < MIN_REFERENCES:
+            return self
+        return replace(self, quantised=QuantisedReferences(self.blocks))
+
     def with_index(self) -> Gallery:
         """Return this gallery with an index of all its references, which are kept as float16 then.
 
@@ -216,7 +266,7 @@ class Gallery:
         )
         index = NeighbourIndex.build(parts, sample, self.rows)
         halves = tuple(block.astype(np.float16, copy=False) for block in self.blocks)
-        return replace(self, blocks=halves, index=index)
+        return replace(self, blocks=halves, index=index, quantised=None)
 
     def propose(self, features: np.ndarray) -> np.ndarray:
         """Return the characters whose references may be nearest to a face: `int64`, ascending.
@@ -241,10 +291,12 @@ class Gallery:
         """Return where the references of some characters are: `int64`, ascending.
 
         Args:
-            characters: `int64`.
+            characters: `int64`, ascending.
         """
         if self.index is None:
-            return np.flatnonzero(np.isin(self.rows, characters))
+            firsts, counts = self._edges[characters], np.diff(self._edges)[characters]
+            places = np.repeat(firsts - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+            return places if isinstance(self._order, slice) else np.sort(self._order[places])
         added = np.flatnonzero(np.isin(self.rows[self.index.left :], characters)) + self.index.left
         return np.concatenate([np.sort(self.index.find_members(characters)), added])
 

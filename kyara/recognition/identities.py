@@ -20,7 +20,7 @@ import numpy as np
 from kyara.recognition.answers import merge_scores
 from kyara.recognition.bundle import Bundle, Character
 from kyara.recognition.comparison import Comparison
-from kyara.recognition.gallery import Gallery, scale_to_unit
+from kyara.recognition.gallery import FEW_FACES, Gallery, scale_to_unit
 from kyara.recognition.head import score_features
 from kyara.recognition.neighbour_index import LIBRARY, MIN_REFERENCES, has_library
 
@@ -98,7 +98,7 @@ class Identities:
         gallery = Gallery.empty(count).add(
             bundle.gallery_features, bundle.gallery_rows, bundle.gallery_ids, taught=False
         )
-        return cls(bundle, bundle.characters, np.arange(count), gallery)
+        return cls(bundle, bundle.characters, np.arange(count), gallery.with_quantised())
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores and similarities of `compare`."""
@@ -111,12 +111,57 @@ class Identities:
         Args:
             features: `float32 (N, features)` as the backbone gives them.
         """
-        bundle, gallery = self.bundle, self.gallery
-        head = np.full((len(features), gallery.classes), np.nan, np.float32)
+        nearest, prototype = self.gallery.compare(features)
+        scores = merge_scores(self._score_by_head(features), nearest, prototype, self.bundle.calibration)
+        return Comparison(self, *(one[:, self._columns] for one in (scores, nearest, prototype)))
+
+    def compare_best(self, features: np.ndarray, best: int) -> Comparison:
+        """Compare faces with every character, and exactly with those who may be among the best.
+
+        The others' scores are a little off, but not so far that one of them belonged there. With a gate
+        no confidence depends on them; without one all are compared exactly.
+
+        Args:
+            features: `float32 (N, features)` as the backbone gives them.
+            best: how many characters of each face are wanted.
+        """
+        gallery, calibration = self.gallery, self.bundle.calibration
+        if gallery.quantised is None or not calibration.gate or len(features) > FEW_FACES:
+            return self.compare(features)
+        head = self._score_by_head(features)
+        nearest, prototype, bound = gallery.compare_roughly(features)
+        scores = merge_scores(head, nearest, prototype, calibration)
+        doubts = self._most_doubt * np.float32(bound)
+        for face, own in enumerate(scores):
+            contenders = self.slots[_find_contenders(own[self._columns], doubts, best)]
+            exact = gallery.narrow(contenders).compare(features[face : face + 1])
+            nearest[face, contenders], prototype[face, contenders] = exact[0][0], exact[1][0]
+            scores[face, contenders] = merge_scores(
+                head[face : face + 1, contenders], *exact, calibration
+            )[0]
+        return Comparison(
+            self, *(one[:, self._columns] for one in (scores, nearest, prototype)), best=best
+        )
+
+    def _score_by_head(self, features: np.ndarray) -> np.ndarray:
+        """Return `float32 (N, slots)`, NaN where a character has no column of the head."""
+        bundle = self.bundle
+        head = np.full((len(features), self.gallery.classes), np.nan, np.float32)
         head[:, bundle.head_rows] = score_features(features, bundle.head_weight, bundle.head_bias)
-        nearest, prototype = gallery.compare(features)
-        merged = merge_scores(head, nearest, prototype, bundle.calibration)
-        return Comparison(self, *(one[:, self.slots] for one in (merged, nearest, prototype)))
+        return head
+
+    @cached_property
+    def _most_doubt(self) -> np.ndarray:
+        """By how much each character's score is off at most if cosines are by 1; see `merge_scores`."""
+        calibration = self.bundle.calibration
+        weight, spread = calibration.gallery_weight, self.gallery.spread[self._columns]
+        of_references = weight + np.where(self.headed, 0, (1 - weight) * spread)
+        return (calibration.similarity_scale * of_references).astype(np.float32)
+
+    @cached_property
+    def _columns(self) -> np.ndarray | slice:
+        """The slots; all, if that is what they are, which copies nothing."""
+        return slice(None) if np.array_equal(self.slots, np.arange(self.gallery.classes)) else self.slots
 
     def indexed(self, index_from: int | None) -> Identities:
         """Return the identities with an index of their references, if there are so many.
@@ -303,6 +348,14 @@ class Identities:
         slots = np.array(sorted(members), np.int64)
         characters = tuple(members[slot] for slot in slots.tolist())
         return replace(self, characters=characters, slots=slots, gallery=gallery)
+
+
+def _find_contenders(scores: np.ndarray, doubts: np.ndarray, best: int) -> np.ndarray:
+    """Return the columns that may be among the best, ascending, if every score is off by its doubt."""
+    if len(scores) <= best:
+        return np.arange(len(scores))
+    least = np.partition(scores - doubts, len(scores) - best)[len(scores) - best]
+    return np.flatnonzero(scores + doubts >= least)
 
 
 def describe_missing_library(references: int) -> str:

@@ -98,7 +98,7 @@ def identify_embedded(
     features = view.settle(each)
     embeddings = iter(scale_to_unit(each.mean(axis=1)))
     found = []
-    for compared in view.compare_each(features):
+    for compared in view.compare_each(features, top_k):
         known, chosen = compared.identities, compared.choose(top_k)
         for own, means, answers in zip(compared.scores, compared.prototypes, chosen, strict=True):
             answered = [known.columns[answer.label] for answer in answers.answers]
