@@ -98,7 +98,7 @@ class Identities:
         gallery = Gallery.empty(count).add(
             bundle.gallery_features, bundle.gallery_rows, bundle.gallery_ids, taught=False
         )
-        return cls(bundle, bundle.characters, np.arange(count), gallery.with_quantised())
+        return cls(bundle, bundle.characters, np.arange(count), gallery)
 
     def score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores and similarities of `compare`."""
@@ -113,7 +113,7 @@ class Identities:
         """
         nearest, prototype = self.gallery.compare(features)
         scores = merge_scores(self._score_by_head(features), nearest, prototype, self.bundle.calibration)
-        return Comparison(self, *(one[:, self._columns] for one in (scores, nearest, prototype)))
+        return self._describe(scores, nearest, prototype)
 
     def compare_best(self, features: np.ndarray, best: int) -> Comparison:
         """Compare faces with every character, and exactly with those who may be among the best.
@@ -133,15 +133,24 @@ class Identities:
         scores = merge_scores(head, nearest, prototype, calibration)
         doubts = self._most_doubt * np.float32(bound)
         for face, own in enumerate(scores):
-            contenders = self.slots[_find_contenders(own[self._columns], doubts, best)]
+            contenders = self.slots[_find_contenders(own[self._chosen], doubts, best)]
             exact = gallery.narrow(contenders).compare(features[face : face + 1])
             nearest[face, contenders], prototype[face, contenders] = exact[0][0], exact[1][0]
             scores[face, contenders] = merge_scores(
                 head[face : face + 1, contenders], *exact, calibration
             )[0]
-        return Comparison(
-            self, *(one[:, self._columns] for one in (scores, nearest, prototype)), best=best
-        )
+        return self._describe(scores, nearest, prototype, best)
+
+    def _describe(
+        self,
+        scores: np.ndarray,
+        nearest: np.ndarray,
+        prototype: np.ndarray,
+        best: int | None = None,
+    ) -> Comparison:
+        """Return what was measured of all slots as that of the characters."""
+        chosen = self._chosen
+        return Comparison(self, scores[:, chosen], nearest[:, chosen], prototype[:, chosen], best)
 
     def _score_by_head(self, features: np.ndarray) -> np.ndarray:
         """Return `float32 (N, slots)`, NaN where a character has no column of the head."""
@@ -154,31 +163,33 @@ class Identities:
     def _most_doubt(self) -> np.ndarray:
         """By how much each character's score is off at most if cosines are by 1; see `merge_scores`."""
         calibration = self.bundle.calibration
-        weight, spread = calibration.gallery_weight, self.gallery.spread[self._columns]
+        weight, spread = calibration.gallery_weight, self.gallery.spread[self._chosen]
         of_references = weight + np.where(self.headed, 0, (1 - weight) * spread)
         return (calibration.similarity_scale * of_references).astype(np.float32)
 
     @cached_property
-    def _columns(self) -> np.ndarray | slice:
+    def _chosen(self) -> np.ndarray | slice:
         """The slots; all, if that is what they are, which copies nothing."""
         return slice(None) if np.array_equal(self.slots, np.arange(self.gallery.classes)) else self.slots
 
     def indexed(self, index_from: int | None) -> Identities:
         """Return the identities with an index of their references, if there are so many.
 
-        Without the library that takes, every reference goes on being compared, and the log says so.
+        Otherwise the references are there in eight bits as well; so they are, and the log says so, if
+        the library that an index takes is missing.
 
         Args:
             index_from: references from which on there is one, at least `MIN_REFERENCES`; None: never.
         """
         count = len(self.gallery.rows)
-        if index_from is None or count < max(index_from, MIN_REFERENCES) or self.bundle.task == "multi":
-            return self
-        if not has_library():
+        many = index_from is not None and count >= max(index_from, MIN_REFERENCES)
+        if many and self.bundle.task != "multi":
+            if has_library():
+                logger.info("Building the index of %d references.", count)
+                return replace(self, gallery=self.gallery.with_index())
             logger.warning("%s", describe_missing_library(count))
-            return self
-        logger.info("Building the index of %d references.", count)
-        return replace(self, gallery=self.gallery.with_index())
+        gallery = self.gallery.with_quantised()
+        return self if gallery is self.gallery else replace(self, gallery=gallery)
 
     def narrow(self, features: np.ndarray) -> Identities:
         """Return only those who may be among the best answers to a face: all, without an index.

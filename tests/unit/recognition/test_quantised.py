@@ -40,7 +40,7 @@ def example() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def identities(bundle: Bundle) -> Identities:
-    known = Identities.of_bundle(bundle)
+    known = Identities.of_bundle(bundle).indexed(None)
     assert known.gallery.quantised is not None
     return known
 
@@ -155,6 +155,10 @@ def test_it_stays_so_while_characters_come_and_go(identities, faces):
             assert best[f"new_{step}_{number}"] == pytest.approx(1, abs=CLOSE)
     assert known.gallery.quantised is not None
     assert len(known.gallery.quantised) < len(identities.gallery.rows)
+    again = known.indexed(None)  # as at the next start: who was taught is in eight bits, too
+    assert again.gallery.quantised is not None
+    assert len(again.gallery.quantised) == len(known.gallery.rows)
+    check_same(again, faces[::4], 5)
 
 
 def test_without_a_gate_or_with_many_faces_everything_is_exact(identities, faces):
@@ -182,7 +186,7 @@ def test_no_faces_are_no_comparison(identities):
 
 
 def test_many_threads_get_what_one_gets(bundle, faces):
-    known = Identities.of_bundle(bundle)  # its layer is made by whoever is first
+    known = Identities.of_bundle(bundle).indexed(None)  # its layer is made by whoever is first
     expected = [list_best(known.compare(face[None]), 1)[0][0][0] for face in faces[:40]]
     found: dict[int, list[str]] = {}
 
