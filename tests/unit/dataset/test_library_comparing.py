@@ -287,7 +287,7 @@ def test_more_files_than_a_page_has_are_compared(database_url, tmp_path):
 
 def test_what_lies_in_a_folder_that_cannot_be_read_is_not_missing(engine, folder):
     prefix, descriptor = "", os.open(folder, os.O_RDONLY)
-    while len(os.fspath(folder)) + len(prefix) < 4096:  # longer than a path may be
+    while len(os.path.join(folder, prefix)) < 4096:  # longer than a path may be
         name = "n" * 250
         os.mkdir(name, dir_fd=descriptor)
         inner = os.open(name, os.O_RDONLY, dir_fd=descriptor)
