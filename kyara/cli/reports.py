@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,13 @@ class Places:
         from kyara.dataset.names import count_faces, read_new_characters
         from kyara.recognition.name_search import KnownNames
 
-        classifier = self.load_classifier()
-        characters = classifier.characters if classifier else ()
+        characters = self.classifier.characters if self.classifier else ()
         return KnownNames.of(
             [*characters, *read_new_characters(self.dataset)], count_faces(self.dataset)
         )
 
-    def load_classifier(self) -> Any:
+    @cached_property
+    def classifier(self) -> Any:
         """Return the model that serves; None where none does."""
         from kyara.recognition.classifier import Classifier
 
@@ -162,7 +163,7 @@ def list_reports(
     from kyara.dataset.review.queue import describe_page
     from kyara.dataset.review.reports.placement import read_pixels
 
-    journal, classifier = places.open_journal(), places.load_classifier()
+    journal, classifier = places.open_journal(), places.classifier
     page = describe_page(
         journal.store,
         _choose(state, label, sender),
@@ -284,7 +285,7 @@ def vote(places: Places, switch: str, as_json: bool) -> None:
     if switch != "take":
         switch_vote(journal.store, switch == "on")
     on = is_vote_on(journal.store, Settings.read().report_vote)
-    classifier = places.load_classifier()
+    classifier = places.classifier
     if on and classifier:
         accepted = [report.id for report in take_votes(journal, classifier)]
     if as_json:

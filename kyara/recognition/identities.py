@@ -165,7 +165,7 @@ class Identities:
         calibration = self.bundle.calibration
         weight, spread = calibration.gallery_weight, self.gallery.spread[self._chosen]
         of_references = weight + np.where(self.headed, 0, (1 - weight) * spread)
-        return (calibration.similarity_scale * of_references).astype(np.float32)
+        return (abs(calibration.similarity_scale) * of_references).astype(np.float32)
 
     @cached_property
     def _chosen(self) -> np.ndarray | slice:

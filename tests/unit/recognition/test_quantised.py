@@ -80,7 +80,7 @@ def list_best(compared: Comparison, best: int) -> list[list[tuple[str, float, fl
 
 def check_same(known: Identities, faces: np.ndarray, best: int) -> None:
     """See that the best of each face are those of the exact comparison, and so are their numbers."""
-    scale = known.bundle.calibration.similarity_scale
+    scale = abs(known.bundle.calibration.similarity_scale)
     for start in range(0, len(faces), FEW_FACES):
         some = faces[start : start + FEW_FACES]
         compared = known.compare_best(some, best)
@@ -159,6 +159,13 @@ def test_it_stays_so_while_characters_come_and_go(identities, faces):
     assert again.gallery.quantised is not None
     assert len(again.gallery.quantised) == len(known.gallery.rows)
     check_same(again, faces[::4], 5)
+
+
+@pytest.mark.parametrize(("scale", "weight"), [(-9.0, 0.3), (40.0, 0.0), (5.0, 1.0)])
+def test_any_calibration_keeps_the_best(identities, faces, scale, weight):
+    calibration = replace(identities.bundle.calibration, similarity_scale=scale, gallery_weight=weight)
+    other = replace(identities, bundle=replace(identities.bundle, calibration=calibration))
+    check_same(other, faces[::3], 5)
 
 
 def test_without_a_gate_or_with_many_faces_everything_is_exact(identities, faces):
