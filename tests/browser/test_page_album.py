@@ -232,6 +232,19 @@ def test_a_picture_that_is_removed_can_be_had_back(open_page: OpenPage) -> None:
     expect_shape(page, 3 / 4)
 
 
+def test_who_removes_by_keyboard_goes_on_by_keyboard(open_page: OpenPage) -> None:
+    page = open_page(fresh=True)
+    choose_three(page)
+    page.get_by_role("button", name="Remove picture 3").press("Enter")
+    expect(thumbnails(page).last).to_be_focused()
+    page.get_by_role("button", name="Remove picture 2").press("Enter")
+    expect(thumbnails(page).first).to_be_hidden()
+    expect(page.locator(".toast-undo").last).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(thumbnails(page)).to_have_count(2)
+    expect(thumbnails(page).last).to_be_focused()
+
+
 def test_a_picture_that_is_gone_already_takes_no_other_with_it(open_page: OpenPage) -> None:
     page = open_page()
     choose_three(page)

@@ -71,14 +71,21 @@ function remove(album, entry) {
   const index = album.entries.indexOf(entry);
   if (index < 0) return; // the second click of a double click
   const putBack = album.remove(entry);
-  const next = album.entries[Math.min(index, album.entries.length - 1)];
-  if (next) part(/** @type {HTMLElement} */ (items.get(next.id)), ".strip-open").focus();
+  focusOn(album.entries[Math.min(index, album.entries.length - 1)]);
   const toast = new Toast();
   toast.say(say("picture_removed"));
   toast.offerUndo(() => {
     putBack();
     toast.close();
+    focusOn(entry); // the button goes
   });
+  if (byId("pictures", HTMLElement).hidden) toast.undoButton.focus(); // what had the focus went with the row
+}
+
+/** @param {Entry | undefined} entry */
+function focusOn(entry) {
+  const item = entry && items.get(entry.id);
+  if (item) part(item, ".strip-open").focus();
 }
 
 /** @param {HTMLElement} item @param {Blob} blob */

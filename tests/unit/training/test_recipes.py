@@ -186,6 +186,8 @@ def test_several_labels_are_told_of_a_picture(posters, tiny_bundle, tmp_path):
         (("--backbone", "mobilenet-v2", "--input-px", "16"), 2, "needs --input-px 32"),
         (("--start-weights", "nowhere.keras"), 1, "nowhere.keras is not a model"),
         (("--recipe", "multilabel", "--leave-out", "x"), 2, "no --leave-out"),
+        (("--recipe", "colourless"), 2, "no --run"),
+        (("--recipe", "eyes", "--no-quantise"), 2, "no --no-quantise"),
         (("--leave-out", "nowhere"), 1, "no work nowhere"),
         (("--gallery-split", "nowhere"), 1, "split 'nowhere'"),
         (("--export-only",), 1, "not a run of this recipe"),
