@@ -23,6 +23,7 @@ REFERENCES_PER_CHARACTER = 8
 SPREAD = 0.7
 """Length of the noise around a character's centre of length 1: cosines of 0.67 within a character."""
 NEW_REFERENCES = 20
+BEST = 50
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -36,18 +37,19 @@ def describe(data: dict[str, Any]) -> list[str]:
     lines = [
         f"{DIMENSION} features, one thread. Kyara's time includes the highest cosine and the prototype "
         "of every character; the rival, scikit-learn's `NearestNeighbors` (brute force, cosine), "
-        "finds only the nearest reference. *In eight bits* all are compared roughly, which tells whom "
-        f"to compare exactly of {MIN_REFERENCES:,} and more. More, and what takes over past this: "
+        "finds only the nearest reference. *Eight bits first*: all are compared in eight bits and the "
+        f"best {BEST} characters exactly, as few faces are with {MIN_REFERENCES:,} and more references; "
+        "that takes half as much memory again. More, and what takes over past this: "
         "[scale.md](scale.md).",
         "",
-        "| references | Kyara, ms a face | in eight bits, ms a face | in a request of 32, ms a face "
+        "| references | Kyara, ms a face | eight bits first, ms a face | in a request of 32, ms a face "
         "| scikit-learn, ms a face | ratio | memory MB |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in data["rows"]:
         ratio = row["scikit_learn_ms"] / row["one_face_ms"]
         lines.append(
-            f"| {row['references']:,} | {row['one_face_ms']} | {row['one_face_in_eight_bits_ms']} "
+            f"| {row['references']:,} | {row['one_face_ms']} | {row['one_face_eight_bits_first_ms']} "
             f"| {row['of_32_faces_each_processor_ms']} | {row['scikit_learn_ms']} | {ratio:.1f} times "
             f"| {row['memory_mb']} |"
         )
@@ -98,16 +100,19 @@ def measure_size(references: int, dimension: int, repeats: int) -> dict[str, flo
     def remove() -> Gallery:
         return gallery.remove(gallery.rows == 0)
 
-    one = measure_ms(lambda: gallery.compare(faces[:1]), repeats)
     quantised = gallery.with_quantised()
+
+    def search() -> tuple[np.ndarray, np.ndarray]:
+        nearest = quantised.compare_roughly(faces[:1])[0][0]
+        return quantised.narrow(np.sort(np.argsort(-nearest)[:BEST])).compare(faces[:1])
+
+    one = measure_ms(lambda: gallery.compare(faces[:1]), repeats)
     return {
         "references": references,
         "dimension": dimension,
         "one_face_ms": round(one[0], 2),
         "one_face_processor_ms": round(one[1], 2),
-        "one_face_in_eight_bits_ms": round(
-            measure_ms(lambda: quantised.compare_roughly(faces[:1]), repeats)[0], 2
-        ),
+        "one_face_eight_bits_first_ms": round(measure_ms(search, repeats)[0], 2),
         "scikit_learn_ms": round(measure_rival_ms(gallery, faces[:1], repeats), 2),
         "of_32_faces_each_processor_ms": round(
             measure_ms(lambda: gallery.compare(faces), 3)[1] / len(faces), 2

@@ -23,7 +23,7 @@ class Comparison:
         scores: `float32 (N, characters)` logits.
         similarities: `float32 (N, characters)`, highest cosine to a reference; NaN where there is none.
         prototypes: `float32 (N, characters)`, cosine to the mean of the references; NaN likewise.
-        best: of so many, the best of each face, all this is exact; None: of everybody.
+        best: of the best of each face, so many, the numbers are exact; None: of all characters.
     """
 
     identities: Identities

@@ -108,11 +108,10 @@ class LiveIdentities:
         ]
         extracted = self._extract_again(missing)
         enrolments = [self._make_enrolment(taught, extracted) for taught in changes.characters]
-        before = Identities.of_bundle(self._bundle) if changes.anew else self._identities
+        starts_again = changes.anew and self._moment > 0
+        before = Identities.of_bundle(self._bundle) if starts_again else self._identities
         learned = before.learn(enrolments)
-        self._identities = (
-            learned.indexed(self._index_from) if changes.anew and self._moment else learned
-        )
+        self._identities = learned.indexed(self._index_from) if starts_again else learned
         self._moment = changes.moment
 
     def _fits(self, vector: np.ndarray | None) -> bool:

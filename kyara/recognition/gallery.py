@@ -3,8 +3,9 @@
 A gallery never changes. Adding and removing references makes another one that shares most of its
 memory, so whoever holds a gallery may go on using it while the next one is put in its place.
 
-The search is exact: every reference is compared. The cosine to a character's prototype (the normalised
-mean of its references) is found from the same cosines, without a second product.
+The search is exact: every reference is compared (`compare`), or all of them roughly, in eight bits
+(`compare_roughly`), and those exactly that may count. The cosine to a character's prototype (the
+normalised mean of its references) is found from the same cosines, without a second product.
 
 A large gallery may have an index (`with_index`), which proposes the characters that a face is compared
 with (`propose`); they are compared exactly, too, in a gallery of their own (`narrow`).
@@ -184,18 +185,21 @@ class Gallery:
 
         Returns:
             As `compare`, and by how much the cosine to a reference may be off at most; that to a
-            prototype by `spread` times as much.
+            prototype by `spread` times as much. 0 if all are compared exactly.
         """
-        if self.quantised is None:
-            return *self.compare(features), 0.0
         unit = scale_to_unit(features.astype(np.float32, copy=False))
-        cosines, bound = self.quantised.measure_cosines(unit)
+        found = self.quantised.measure_cosines(unit) if self.quantised else None
+        if self.quantised is None or found is None:
+            return *self.compare(features), 0.0
         added = self.measure_cosines(unit, len(self.quantised))
-        return *self._reduce(np.concatenate([cosines, added], axis=1)), bound
+        return *self._reduce(np.concatenate([found[0], added], axis=1)), found[1]
 
     @cached_property
     def spread(self) -> np.ndarray:
-        """Each character's references by the length of their sum: 1 if they are alike, more if not."""
+        """Each character's number of references, divided by the length of their sum.
+
+        `float64 (classes,)`: 1 if they are all alike, more if not, 0 if there are none.
+        """
         counts = np.bincount(self.rows, minlength=self.classes)
         return counts / np.maximum(self.lengths, 1e-12)
 
@@ -246,7 +250,7 @@ class Gallery:
 
     def with_quantised(self) -> Gallery:
         """Return this gallery with its references in eight bits as well, if they are many enough."""
-        if len(self.rows) < MIN_REFERENCES:
+        if self.index or len(self.rows) < MIN_REFERENCES:
             return self
         return replace(self, quantised=QuantisedReferences(self.blocks))
 

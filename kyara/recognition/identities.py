@@ -26,6 +26,8 @@ from kyara.recognition.neighbour_index import LIBRARY, MIN_REFERENCES, has_libra
 
 HEAD_CANDIDATES = 20
 """Characters that the head alone proposes for a face, beside those that an index proposes."""
+MOST_CONTENDERS = 0.25
+"""Of all characters: if more may be among the best, comparing all exactly is quicker."""
 
 logger = logging.getLogger(__name__)
 
@@ -118,15 +120,14 @@ class Identities:
     def compare_best(self, features: np.ndarray, best: int) -> Comparison:
         """Compare faces with every character, and exactly with those who may be among the best.
 
-        The others' scores are a little off, but not so far that one of them belonged there. With a gate
-        no confidence depends on them; without one all are compared exactly.
+        The others' scores are a little off, by less than what would make one of them one of the best.
 
         Args:
             features: `float32 (N, features)` as the backbone gives them.
             best: how many characters of each face are wanted.
         """
         gallery, calibration = self.gallery, self.bundle.calibration
-        if gallery.quantised is None or not calibration.gate or len(features) > FEW_FACES:
+        if gallery.quantised is None or len(features) > FEW_FACES:
             return self.compare(features)
         head = self._score_by_head(features)
         nearest, prototype, bound = gallery.compare_roughly(features)
@@ -134,6 +135,8 @@ class Identities:
         doubts = self._most_doubt * np.float32(bound)
         for face, own in enumerate(scores):
             contenders = self.slots[_find_contenders(own[self._chosen], doubts, best)]
+            if len(contenders) > MOST_CONTENDERS * len(self.slots):
+                return self.compare(features)
             exact = gallery.narrow(contenders).compare(features[face : face + 1])
             nearest[face, contenders], prototype[face, contenders] = exact[0][0], exact[1][0]
             scores[face, contenders] = merge_scores(
@@ -161,7 +164,10 @@ class Identities:
 
     @cached_property
     def _most_doubt(self) -> np.ndarray:
-        """By how much each character's score is off at most if cosines are by 1; see `merge_scores`."""
+        """By how much each character's score is off at most if cosines are by 1; see `merge_scores`.
+
+        `float32 (characters,)`, in logits.
+        """
         calibration = self.bundle.calibration
         weight, spread = calibration.gallery_weight, self.gallery.spread[self._chosen]
         of_references = weight + np.where(self.headed, 0, (1 - weight) * spread)
@@ -175,19 +181,22 @@ class Identities:
     def indexed(self, index_from: int | None) -> Identities:
         """Return the identities with an index of their references, if there are so many.
 
-        Otherwise the references are there in eight bits as well; so they are, and the log says so, if
-        the library that an index takes is missing.
+        Otherwise, and if the library that an index takes is missing, which the log says, a gated
+        bundle has its references in eight bits as well, for `compare_best`.
 
         Args:
             index_from: references from which on there is one, at least `MIN_REFERENCES`; None: never.
         """
         count = len(self.gallery.rows)
-        many = index_from is not None and count >= max(index_from, MIN_REFERENCES)
-        if many and self.bundle.task != "multi":
+        if self.bundle.task == "multi":
+            return self
+        if index_from is not None and count >= max(index_from, MIN_REFERENCES):
             if has_library():
                 logger.info("Building the index of %d references.", count)
                 return replace(self, gallery=self.gallery.with_index())
             logger.warning("%s", describe_missing_library(count))
+        if not self.bundle.calibration.gate:  # all scores count for a confidence
+            return self
         gallery = self.gallery.with_quantised()
         return self if gallery is self.gallery else replace(self, gallery=gallery)
 
@@ -362,7 +371,13 @@ class Identities:
 
 
 def _find_contenders(scores: np.ndarray, doubts: np.ndarray, best: int) -> np.ndarray:
-    """Return the columns that may be among the best, ascending, if every score is off by its doubt."""
+    """Return the columns that may be among the best: `int64`, ascending.
+
+    Args:
+        scores: `float32 (characters,)`.
+        doubts: `float32 (characters,)`, by how much each score may be off.
+        best: how many are wanted.
+    """
     if len(scores) <= best:
         return np.arange(len(scores))
     least = np.partition(scores - doubts, len(scores) - best)[len(scores) - best]

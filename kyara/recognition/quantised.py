@@ -7,6 +7,7 @@ the best again, exactly, so rounding changes no answer.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from copy import copy
@@ -21,6 +22,9 @@ MIN_REFERENCES = 4096
 """Fewer are compared exactly in no more time."""
 _LEVELS = 127
 _FLOAT_ERROR = 1e-5
+"""Of a cosine, by adding up in float32."""
+
+logger = logging.getLogger(__name__)
 
 
 class QuantisedReferences:
@@ -50,32 +54,42 @@ class QuantisedReferences:
         fewer._kept, fewer._count = places[kept], int(kept.sum())
         return fewer
 
-    def measure_cosines(self, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    def measure_cosines(self, unit: np.ndarray) -> tuple[np.ndarray, float] | None:
         """Return the cosines, and by how much each may be off at most.
 
         Args:
             unit: `float32 (N, features)`, unit length.
 
         Returns:
-            `float32 (N, R)`, and the bound.
+            `float32 (N, R)`, and the bound; None if the layer cannot be made, which is logged.
         """
-        cosines, bound = self._layer.run(unit)
-        return cosines if self._kept is None else cosines[:, self._kept], bound
+        found = self._layer.run(unit)
+        if found is None or self._kept is None:
+            return found
+        return found[0][:, self._kept], found[1]
 
 
 class _Layer:
-    """The fully connected layer, made when it is first run."""
+    """The fully connected layer, made when it is first run.
+
+    Attributes:
+        count: its references.
+    """
 
     def __init__(self, blocks: Sequence[np.ndarray]) -> None:
-        self._blocks: Sequence[np.ndarray] = blocks
         self.count = sum(map(len, blocks))
-        self._interpreter: Interpreter | None = None
-        self._weight_error = 0.0
+        self._blocks: Sequence[np.ndarray] = blocks
+        self._prepared: tuple[Interpreter, float] | None = None
         self._turn = threading.Lock()
 
-    def run(self, unit: np.ndarray) -> tuple[np.ndarray, float]:
+    def run(self, unit: np.ndarray) -> tuple[np.ndarray, float] | None:
         with self._turn:
-            interpreter = self._interpreter or self._prepare()
+            if self._blocks:
+                self._prepared = _prepare(self._blocks)
+                self._blocks = ()
+            if self._prepared is None:
+                return None
+            interpreter, weight_error = self._prepared
             given = interpreter.get_input_details()[0]["index"]
             made = interpreter.get_output_details()[0]["index"]
             cosines = np.empty((len(unit), self.count), np.float32)
@@ -87,22 +101,29 @@ class _Layer:
         steps = (np.maximum(unit.max(axis=1), 0) - np.minimum(unit.min(axis=1), 0)) / (2 * _LEVELS)
         face_error = float(steps.max(initial=0)) * np.sqrt(unit.shape[1])
         # |a·b - a'·b'| ≤ |a| |b - b'| + |a - a'| |b'|, with |a| = 1
-        bound = self._weight_error + face_error * (1 + self._weight_error) + _FLOAT_ERROR
-        return cosines, bound
+        return cosines, weight_error + face_error * (1 + weight_error) + _FLOAT_ERROR
 
-    def _prepare(self) -> Interpreter:
-        from ai_edge_litert.interpreter import Interpreter
 
-        references = np.concatenate(self._blocks)
-        self._blocks = ()
-        scales = np.maximum(np.abs(references).max(axis=1), 1e-12) / _LEVELS
-        rounded = np.rint(references / scales[:, None])
-        references -= rounded * scales[:, None]
-        self._weight_error = float(np.linalg.norm(references, axis=1).max())
+def _prepare(blocks: Sequence[np.ndarray]) -> tuple[Interpreter, float] | None:
+    """Return the layer, and the largest length of what rounding took from a reference.
+
+    None, with a line in the log, if there is no room for it.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+    from flatbuffers.builder import BuilderSizeError
+
+    references = np.concatenate(blocks)
+    scales = np.maximum(np.abs(references).max(axis=1), 1e-12) / _LEVELS
+    rounded = np.rint(references / scales[:, None])
+    references -= rounded * scales[:, None]
+    try:
         content = _write_layer(rounded.astype(np.int8), scales.astype(np.float32))
-        self._interpreter = Interpreter(model_content=content, num_threads=1)
-        self._interpreter.allocate_tensors()
-        return self._interpreter
+        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+    except (MemoryError, RuntimeError, ValueError, BuilderSizeError) as error:
+        logger.warning("%d references are not searched in eight bits: %s", len(references), error)
+        return None
+    return interpreter, float(np.linalg.norm(references, axis=1).max())
 
 
 def _write_layer(weights: np.ndarray, scales: np.ndarray) -> bytes:
@@ -144,6 +165,6 @@ def _write_layer(weights: np.ndarray, scales: np.ndarray) -> bytes:
         buffers=[schema.BufferT(), schema.BufferT(data=weights.view(np.uint8).ravel())],
         subgraphs=[schema.SubGraphT(tensors=tensors, inputs=[0], outputs=[2], operators=[layer])],
     )
-    builder = flatbuffers.Builder(weights.nbytes + 65_536)
+    builder = flatbuffers.Builder(weights.nbytes + 16 * count + 65_536)  # it grows by doubling
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -10,6 +10,7 @@ import pytest
 from videos import read_example
 
 from classification import Classifier
+from kyara.recognition import quantised
 from kyara.recognition.bundle import Bundle, Character, load_bundle
 from kyara.recognition.comparison import Comparison
 from kyara.recognition.gallery import FEW_FACES, Gallery, scale_to_unit
@@ -52,9 +53,7 @@ def faces(identities: Identities) -> np.ndarray:
     features = np.concatenate(identities.gallery.blocks)
     one, other = (features[rng.integers(0, len(features), 60)] for _ in range(2))
     noise = scale_to_unit(rng.standard_normal((60, 256)).astype(np.float32))
-    return np.concatenate(
-        [one + 0.4 * noise, 7 * (one + other), 0.01 * noise, one, np.eye(256, dtype=np.float32)[:20]]
-    )
+    return np.concatenate([one + 0.4 * noise, 7 * (one + other), 0.01 * noise, one])
 
 
 def list_best(compared: Comparison, best: int) -> list[list[tuple[str, float, float, float]]]:
@@ -88,21 +87,27 @@ def check_same(known: Identities, faces: np.ndarray, best: int) -> None:
         exact = list_best(known.compare(some), best)
         for own, right in zip(list_best(compared, best), exact, strict=True):
             for given, wanted in zip(own, right, strict=True):
-                assert given[0] == wanted[0] or abs(given[1] - wanted[1]) < CLOSE * scale
-                assert given[1:] == pytest.approx(wanted[1:], abs=CLOSE * scale, nan_ok=True)
+                assert given[1] == pytest.approx(wanted[1], rel=0, abs=CLOSE * scale)
+                if given[0] == wanted[0]:  # else two whose scores float32 cannot tell apart
+                    assert given[2:] == pytest.approx(wanted[2:], rel=0, abs=CLOSE, nan_ok=True)
         np.testing.assert_allclose(
             compared.open_set_scores, known.compare(some).open_set_scores, atol=1e-3
         )
 
 
-@pytest.mark.parametrize("best", [2, 5, 50])
+@pytest.mark.parametrize("best", [2, 5, 20])
 def test_the_best_are_those_of_the_exact_comparison(identities, faces, best):
     check_same(identities, faces, best)
+
+
+def test_so_are_fifty_of_faces_that_look_like_somebody(identities, faces):
+    check_same(identities, np.concatenate([faces[:120], faces[180:]]), 50)
 
 
 def test_all_are_exact_where_more_are_wanted_than_there_are(identities, faces):
     count = len(identities.characters)
     compared = identities.compare_best(faces[:2], count + 1)
+    assert compared.best is None
     exact = identities.compare(faces[:2])
     np.testing.assert_allclose(compared.similarities, exact.similarities, atol=CLOSE)
     np.testing.assert_allclose(compared.prototypes, exact.prototypes, atol=CLOSE)
@@ -110,18 +115,40 @@ def test_all_are_exact_where_more_are_wanted_than_there_are(identities, faces):
 
 def test_no_cosine_is_further_off_than_the_bound(identities, faces):
     references = np.concatenate(identities.gallery.blocks)
-    quantised = QuantisedReferences([references])
     for unit in (scale_to_unit(faces[:70]), np.eye(256, dtype=np.float32), np.full((1, 256), 1 / 16)):
-        unit = unit.astype(np.float32)
-        cosines, bound = quantised.measure_cosines(unit)
-        assert np.abs(cosines - unit @ references.T).max() <= bound
+        measure_error(references, unit.astype(np.float32))
+
+
+def test_the_bound_holds_for_the_worst_face():
+    """Its numbers lie between two steps, and the references, which lose nothing, along what it loses."""
+    rng = np.random.default_rng(6)
+    signs = rng.choice([-1, 1], (MIN_REFERENCES, 256)).astype(np.float32) / 16
+    face = np.full((1, 256), 0.0, np.float32)
+    face[0, :2] = 1, -1
+    face[0, 2:] = (rng.integers(-60, 60, 254) + 0.5) * 2 / 255
+    step = 2 / 255
+    lost = face - np.rint(face / step) * step
+    signs[0] = np.where(lost >= 0, 1, -1)[0] / 16
+    weight_error = 0.001  # none, but for float32
+    assert measure_error(signs, scale_to_unit(face)) > 2 * weight_error
+
+
+def measure_error(references: np.ndarray, unit: np.ndarray) -> float:
+    """Return by how much a cosine is off at most, and see that the bound says so."""
+    found = QuantisedReferences([references]).measure_cosines(unit)
+    assert found is not None
+    cosines, bound = found
+    error = float(np.abs(cosines - unit @ references.T).max())
+    assert error <= bound
+    return error
 
 
 def test_hundreds_of_characters_as_good_as_each_other_are_all_compared(bundle, faces):
     """Rounding cannot tell them from each other, nor whom of them it puts before the best."""
     rng = np.random.default_rng(4)
     middle = scale_to_unit(rng.standard_normal((1, 256)))
-    near = (middle + 1e-3 * rng.standard_normal((MIN_REFERENCES, 256))).astype(np.float32)
+    near = rng.standard_normal((MIN_REFERENCES, 256)).astype(np.float32)
+    near[::8] = middle + 1e-3 * near[::8]
     rows = rng.permutation(MIN_REFERENCES)
     gallery = Gallery.empty(MIN_REFERENCES).add(near, rows, [""] * len(rows), taught=False)
     empty = replace(
@@ -132,7 +159,7 @@ def test_hundreds_of_characters_as_good_as_each_other_are_all_compared(bundle, f
     )
     characters = tuple(Character(f"c{number}", {}, {}) for number in range(MIN_REFERENCES))
     known = Identities(empty, characters, np.arange(MIN_REFERENCES), gallery.with_quantised())
-    check_same(known, np.concatenate([near[:20], middle.astype(np.float32)]), 5)
+    check_same(known, np.concatenate([near[:80:8], middle.astype(np.float32)]), 5)
 
 
 def test_it_stays_so_while_characters_come_and_go(identities, faces):
@@ -168,11 +195,50 @@ def test_any_calibration_keeps_the_best(identities, faces, scale, weight):
     check_same(other, faces[::3], 5)
 
 
-def test_without_a_gate_or_with_many_faces_everything_is_exact(identities, faces):
+def test_without_a_gate_or_with_many_faces_everything_is_exact(bundle, identities, faces):
     assert identities.compare_best(faces[: FEW_FACES + 1], 5).best is None
-    calibration = replace(identities.bundle.calibration, gate=())
-    ungated = replace(identities, bundle=replace(identities.bundle, calibration=calibration))
-    assert ungated.compare_best(faces[:1], 5).best is None
+    ungated = replace(bundle, calibration=replace(bundle.calibration, gate=()))
+    labels = replace(bundle, task="multi")
+    for other in (ungated, labels):
+        assert Identities.of_bundle(other).indexed(None).gallery.quantised is None
+
+
+def test_if_most_characters_may_be_the_best_all_are_compared_exactly(identities, faces):
+    assert identities.compare_best(faces[:1], len(identities.characters) // 2).best is None
+
+
+def test_references_in_eight_bits_may_all_go(identities, faces):
+    labels = [one.label for one in identities.characters]
+    lessons = [
+        Enrolment(Character(f"new_{number}", {}, {}), face[None], [f"{number}.png"])
+        for number, face in enumerate(faces[60:100])
+    ]
+    taught = identities.learn(lessons).without(labels)
+    assert taught.gallery.quantised is not None
+    assert len(taught.gallery.quantised) == 0
+    check_same(taught, faces[:30], 1)
+
+
+def test_without_room_for_them_everything_is_exact_and_the_log_says_so(
+    bundle, faces, monkeypatch, caplog
+):
+    def refuse(*given: object) -> bytes:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(quantised, "_write_layer", refuse)
+    known = Identities.of_bundle(bundle).indexed(None)
+    for _ in range(2):
+        found = list_best(known.compare_best(faces[:3], 5), 5)
+        assert found == list_best(known.compare(faces[:3]), 5)
+    assert caplog.messages == ["16757 references are not searched in eight bits: no room"]
+
+
+def test_the_first_lesson_keeps_them(bundle, tmp_path):
+    classifier = Classifier(bundle, taught=tmp_path / "taught.db")
+    classifier.teach("new", [np.full((90, 90, 3), 200, np.uint8)])
+    known = classifier.find_live().now()
+    assert "new" in known.columns
+    assert known.gallery.quantised is not None
 
 
 def test_few_references_are_not_rounded(identities):
