@@ -128,7 +128,7 @@ class Bundle:
         backbone: path of the LiteRT file.
         head_weight: `float32 (features, H)`.
         head_bias: `float32 (H,)`.
-        gallery_features: `float32 (R, features)`, unit length; R may be 0.
+        gallery_features: `float (R, features)`, unit length; `float16` if it was read; R may be 0.
         gallery_rows: `int64 (R,)`, the character of each reference.
         provenance: how it was made.
         head_rows: `int64 (H,)`, the character of each column; by default column i is character i.
@@ -205,7 +205,7 @@ def _list_problems(bundle: Bundle) -> Iterator[str]:
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         yield "its head has numbers that are not finite"
     yield from _list_colourless_problems(bundle.colourless, weight.shape[0])
-    lengths = np.linalg.norm(features, axis=1)
+    lengths = np.linalg.norm(features.astype(np.float32), axis=1)
     if not (np.abs(lengths - 1) < UNIT_TOLERANCE).all():  # false for NaN, too
         yield "its gallery has features that are not finite numbers of unit length"
     yield from _list_calibration_problems(bundle)

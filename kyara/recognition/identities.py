@@ -188,16 +188,13 @@ class Identities:
             index_from: references from which on there is one, at least `MIN_REFERENCES`; None: never.
         """
         count = len(self.gallery.rows)
-        if self.bundle.task == "multi":
-            return self
-        if index_from is not None and count >= max(index_from, MIN_REFERENCES):
+        many = index_from is not None and count >= max(index_from, MIN_REFERENCES)
+        if many and self.bundle.task == "single":
             if has_library():
                 logger.info("Building the index of %d references.", count)
                 return replace(self, gallery=self.gallery.with_index())
             logger.warning("%s", describe_missing_library(count))
-        if not self.bundle.calibration.gate:  # all scores count for a confidence
-            return self
-        gallery = self.gallery.with_quantised()
+        gallery = self.gallery.with_quantised() if _may_be_quantised(self.bundle) else self.gallery
         return self if gallery is self.gallery else replace(self, gallery=gallery)
 
     def narrow(self, features: np.ndarray) -> Identities:
@@ -368,6 +365,11 @@ class Identities:
         slots = np.array(sorted(members), np.int64)
         characters = tuple(members[slot] for slot in slots.tolist())
         return replace(self, characters=characters, slots=slots, gallery=gallery)
+
+
+def _may_be_quantised(bundle: Bundle) -> bool:
+    """Tell whether rough scores of all but the best change no answer: a gate looks at these alone."""
+    return bundle.task == "single" and bool(bundle.calibration.gate)
 
 
 def _find_contenders(scores: np.ndarray, doubts: np.ndarray, best: int) -> np.ndarray:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kyara.vision.tracking import scale_to_unit
+
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -34,7 +36,7 @@ class QuantisedReferences:
         """Note the references; they are rounded at the first search.
 
         Args:
-            blocks: `float32 (n, features)` each, unit length; R rows together.
+            blocks: `float (n, features)` each, of any length above 0; R rows together.
         """
         self._layer = _Layer(blocks)
         self._kept: np.ndarray | None = None
@@ -112,7 +114,7 @@ def _prepare(blocks: Sequence[np.ndarray]) -> tuple[Interpreter, float] | None:
     from ai_edge_litert.interpreter import Interpreter
     from flatbuffers.builder import BuilderSizeError
 
-    references = np.concatenate(blocks)
+    references = np.concatenate([scale_to_unit(block.astype(np.float32)) for block in blocks])
     scales = np.maximum(np.abs(references).max(axis=1), 1e-12) / _LEVELS
     rounded = np.rint(references / scales[:, None])
     references -= rounded * scales[:, None]

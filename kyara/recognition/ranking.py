@@ -148,6 +148,6 @@ def find_alike_from(bundle: Bundle, share: float = STRANGERS_SHARE) -> float | N
 def _measure_strangers(bundle: Bundle, share: float) -> float | None:
     count = len(bundle.gallery_rows)
     picks = np.linspace(0, max(0, count - 1), min(count, MOST_COMPARED)).astype(np.int64)
-    rows, unit = bundle.gallery_rows[picks], bundle.gallery_features[picks]
+    rows, unit = bundle.gallery_rows[picks], bundle.gallery_features[picks].astype(np.float32)
     cosines = (unit @ unit.T)[rows[:, None] != rows[None]]
     return round(float(np.quantile(cosines, share)), 4) if cosines.size else None

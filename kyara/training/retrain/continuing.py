@@ -110,7 +110,8 @@ def _add_characters(serving: Bundle, enrolments: Lessons, names: Names) -> Bundl
 def _add_references(bundle: Bundle, enrolments: Lessons) -> Bundle:
     """Put the drawings of this version in the place of those of the versions before."""
     kept = _choose_kept(bundle, enrolments)
-    features, rows = [bundle.gallery_features[kept]], [bundle.gallery_rows[kept]]
+    features = [bundle.gallery_features[kept].astype(np.float32)]
+    rows = [bundle.gallery_rows[kept]]
     ids = [name for name, stays in zip(bundle.gallery_ids, kept.tolist(), strict=True) if stays]
     unit = scale_to_unit(enrolments.features).astype(np.float16).astype(np.float32)
     for row, label in enumerate(bundle.labels):
@@ -153,9 +154,9 @@ def _add_columns(bundle: Bundle, enrolments: Lessons, head_from: int) -> Bundle:
         return bundle
     lengths = np.linalg.norm(bundle.head_weight, axis=0)
     scale = float(lengths.mean()) if len(lengths) else bundle.calibration.similarity_scale
+    features = bundle.gallery_features.astype(np.float32)
     prototypes = [
-        scale_to_unit(bundle.gallery_features[bundle.gallery_rows == row].mean(axis=0)[None])[0]
-        for row in new
+        scale_to_unit(features[bundle.gallery_rows == row].mean(axis=0)[None])[0] for row in new
     ]
     bias = float(bundle.head_bias.mean()) if len(bundle.head_bias) else 0.0
     return replace(
@@ -181,7 +182,8 @@ def _train_head(bundle: Bundle, enrolments: Lessons, plan: LayerPlan, run: Path)
     ]
     # references have unit length, the network's features may have another
     length = float(np.median(np.linalg.norm(enrolments.features, axis=1)))
-    features = np.concatenate([enrolments.features[shown], bundle.gallery_features[old] * length])
+    references = bundle.gallery_features[old].astype(np.float32)
+    features = np.concatenate([enrolments.features[shown], references * length])
     targets = new + [column_of[int(bundle.gallery_rows[n])] for n in old]
     if not len(shown):
         return bundle
