@@ -114,16 +114,17 @@ def _prepare(blocks: Sequence[np.ndarray]) -> tuple[Interpreter, float] | None:
     from ai_edge_litert.interpreter import Interpreter
     from flatbuffers.builder import BuilderSizeError
 
-    references = np.concatenate([scale_to_unit(block.astype(np.float32)) for block in blocks])
-    scales = np.maximum(np.abs(references).max(axis=1), 1e-12) / _LEVELS
-    rounded = np.rint(references / scales[:, None])
-    references -= rounded * scales[:, None]
     try:
+        references = np.concatenate([scale_to_unit(block.astype(np.float32)) for block in blocks])
+        scales = np.maximum(np.abs(references).max(axis=1), 1e-12) / _LEVELS
+        rounded = np.rint(references / scales[:, None])
+        references -= rounded * scales[:, None]
         content = _write_layer(rounded.astype(np.int8), scales.astype(np.float32))
         interpreter = Interpreter(model_content=content, num_threads=1)
         interpreter.allocate_tensors()
     except (MemoryError, RuntimeError, ValueError, BuilderSizeError) as error:
-        logger.warning("%d references are not searched in eight bits: %s", len(references), error)
+        count = sum(map(len, blocks))
+        logger.warning("%d references are not searched in eight bits: %s", count, error)
         return None
     return interpreter, float(np.linalg.norm(references, axis=1).max())
 
