@@ -232,17 +232,21 @@ def test_a_picture_that_is_removed_can_be_had_back(open_page: OpenPage) -> None:
     expect_shape(page, 3 / 4)
 
 
-def test_who_removes_by_keyboard_goes_on_by_keyboard(open_page: OpenPage) -> None:
+@pytest.mark.parametrize("order", [(3, 2), (1, 1)], ids=["others", "the one that is shown"])
+def test_who_removes_by_keyboard_goes_on_by_keyboard(
+    open_page: OpenPage, order: tuple[int, int]
+) -> None:
     page = open_page(fresh=True)
     choose_three(page)
-    page.get_by_role("button", name="Remove picture 3").press("Enter")
-    expect(thumbnails(page).last).to_be_focused()
-    page.get_by_role("button", name="Remove picture 2").press("Enter")
+    page.get_by_role("button", name=f"Remove picture {order[0]}").press("Enter")
+    expect(thumbnails(page)).to_have_count(2)
+    expect(page.locator(".strip-open:focus")).to_have_count(1)
+    page.get_by_role("button", name=f"Remove picture {order[1]}").press("Enter")
     expect(thumbnails(page).first).to_be_hidden()
     expect(page.locator(".toast-undo").last).to_be_focused()
     page.keyboard.press("Enter")
     expect(thumbnails(page)).to_have_count(2)
-    expect(thumbnails(page).last).to_be_focused()
+    expect(thumbnails(page).nth(order[1] - 1)).to_be_focused()
 
 
 def test_a_picture_that_is_gone_already_takes_no_other_with_it(open_page: OpenPage) -> None:

@@ -16,6 +16,8 @@ const THUMBNAIL_PX = 128;
 const items = new Map();
 /** One picture is decoded at a time. @type {Promise<void>} */
 let drawing = Promise.resolve();
+/** Takes the focus when the row goes that had it. @type {HTMLElement | null} */
+let undoButton = null;
 
 /** Show the thumbnails, as soon as there is something to choose from. @param {Album} album */
 export function showStrip(album) {
@@ -43,7 +45,9 @@ export function showStrip(album) {
     if (isCurrent && open.ariaCurrent !== "true") open.scrollIntoView({ block: "nearest", inline: "nearest" });
     open.ariaCurrent = isCurrent ? "true" : null;
   });
+  const hadFocus = strip.contains(document.activeElement);
   strip.hidden = !isNeeded;
+  if (!isNeeded && hadFocus) undoButton?.focus();
 }
 
 /** @param {HTMLElement} item @param {Entry} entry @param {number} number @param {number} total */
@@ -79,7 +83,8 @@ function remove(album, entry) {
     toast.close();
     focusOn(entry); // the button goes
   });
-  if (byId("pictures", HTMLElement).hidden) toast.undoButton.focus(); // what had the focus went with the row
+  undoButton = toast.undoButton;
+  if (byId("pictures", HTMLElement).hidden) undoButton.focus(); // else once the next picture is shown
 }
 
 /** @param {Entry | undefined} entry */
