@@ -34,8 +34,9 @@ _OF_RECIPES = {
     "pictures": SEARCHING,
     "strangers": SEARCHING,
     "keep_references": ("gallery",),
+    "run": ("finetune", "head", "cnn", "multilabel", "gallery", *_OF_DETECTORS),
+    "no_quantise": ("finetune", "head", "cnn", "multilabel", "gallery"),
 }
-_NOT_OF_RECIPES = {"run": ("colourless",), "no_quantise": ("colourless", *_OF_DETECTORS)}
 
 
 @click.command()
@@ -131,12 +132,10 @@ def train(
     """
     from kyara.training.plan import read_plan
 
-    own = {name: given.pop(name) for name in _OF_RECIPES}
-    refused = [option for option, value in own.items() if value and recipe not in _OF_RECIPES[option]]
-    for option, value in (("run", run), ("no_quantise", not quantise)):
-        refused += [option] * bool(value and recipe in _NOT_OF_RECIPES[option])
-    if refused:
-        raise click.UsageError(f"The recipe {recipe} has no --{refused[0].replace('_', '-')}.")
+    own = {name: given.pop(name) for name in _OF_RECIPES if name in given}
+    for option, value in {**own, "run": run, "no_quantise": not quantise}.items():
+        if value and recipe not in _OF_RECIPES[option]:
+            raise click.UsageError(f"The recipe {recipe} has no --{option.replace('_', '-')}.")
     if own["strangers"] and not own["pictures"]:
         raise click.UsageError("--strangers goes with --pictures.")
     plan = make_plan(recipe, given)

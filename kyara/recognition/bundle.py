@@ -181,7 +181,7 @@ def _assemble(folder: Path, manifest: Mapping[str, Any], version: str) -> Bundle
         backbone=folder / BACKBONE_FILE,
         head_weight=weight,
         head_bias=head["bias"].astype(np.float32),
-        gallery_features=gallery["features"].astype(np.float16),  # as it is written; of half the size
+        gallery_features=gallery["features"].astype(np.float16, copy=False),  # as it is written
         gallery_rows=gallery["rows"].astype(np.int64),
         provenance=manifest["provenance"],
         head_rows=head["rows"].astype(np.int64),

@@ -67,10 +67,6 @@ class Gallery:
         return np.argsort(self.rows, kind="stable")
 
     @cached_property
-    def _starts(self) -> np.ndarray:
-        return _find_starts(self.rows[self._order])
-
-    @cached_property
     def _edges(self) -> np.ndarray:
         """Where each character begins among the sorted references, and the end: `(classes + 1,)`."""
         return np.searchsorted(self.rows[self._order], np.arange(self.classes + 1))
@@ -78,8 +74,13 @@ class Gallery:
     @cached_property
     def _present(self) -> np.ndarray | slice:
         """The characters that have a reference; all, if each has one."""
-        present = self.rows[self._order][self._starts]
-        return slice(None) if len(present) == self.classes else present
+        counts = np.diff(self._edges)
+        return slice(None) if counts.all() else np.flatnonzero(counts)
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """Where each of those begins."""
+        return self._edges[:-1][self._present]
 
     @cached_property
     def _block_starts(self) -> np.ndarray:
@@ -200,8 +201,7 @@ class Gallery:
 
         `float64 (classes,)`: 1 if they are all alike, more if not, 0 if there are none.
         """
-        counts = np.bincount(self.rows, minlength=self.classes)
-        return counts / np.maximum(self.lengths, 1e-12)
+        return np.diff(self._edges) / np.maximum(self.lengths, 1e-12)
 
     def _reduce(self, cosines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what `compare` does, of `float32 (N, R)` cosines."""

@@ -40,10 +40,9 @@ class QuantisedReferences:
         """
         self._layer = _Layer(blocks)
         self._kept: np.ndarray | None = None
-        self._count = self._layer.count
 
     def __len__(self) -> int:
-        return self._count
+        return self._layer.count if self._kept is None else len(self._kept)
 
     def keep(self, kept: np.ndarray) -> QuantisedReferences:
         """Return these without some references.
@@ -52,8 +51,7 @@ class QuantisedReferences:
             kept: `bool (R,)`.
         """
         fewer = copy(self)
-        places = np.arange(self._count) if self._kept is None else self._kept
-        fewer._kept, fewer._count = places[kept], int(kept.sum())
+        fewer._kept = np.flatnonzero(kept) if self._kept is None else self._kept[kept]
         return fewer
 
     def measure_cosines(self, unit: np.ndarray) -> tuple[np.ndarray, float] | None:

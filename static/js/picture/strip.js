@@ -25,6 +25,7 @@ export function showStrip(album) {
   const strip = byId("pictures", HTMLElement);
   const isNeeded = entries.length > (current ? 1 : 0);
   if (!isNeeded && strip.hidden) return;
+  const hadFocus = strip.contains(document.activeElement);
   const list = byId("picture-strip", HTMLOListElement);
   const ids = new Set(entries.map(({ id }) => id));
   for (const [id, item] of items) {
@@ -45,7 +46,6 @@ export function showStrip(album) {
     if (isCurrent && open.ariaCurrent !== "true") open.scrollIntoView({ block: "nearest", inline: "nearest" });
     open.ariaCurrent = isCurrent ? "true" : null;
   });
-  const hadFocus = strip.contains(document.activeElement);
   strip.hidden = !isNeeded;
   if (!isNeeded && hadFocus) undoButton?.focus();
 }
@@ -74,8 +74,7 @@ function createItem(album, entry) {
 function remove(album, entry) {
   const index = album.entries.indexOf(entry);
   if (index < 0) return; // the second click of a double click
-  const putBack = album.remove(entry);
-  focusOn(album.entries[Math.min(index, album.entries.length - 1)]);
+  let putBack = () => {};
   const toast = new Toast();
   toast.say(say("picture_removed"));
   toast.offerUndo(() => {
@@ -84,7 +83,8 @@ function remove(album, entry) {
     focusOn(entry); // the button goes
   });
   undoButton = toast.undoButton;
-  if (byId("pictures", HTMLElement).hidden) undoButton.focus(); // else once the next picture is shown
+  putBack = album.remove(entry);
+  focusOn(album.entries[Math.min(index, album.entries.length - 1)]);
 }
 
 /** @param {Entry | undefined} entry */
